@@ -1,0 +1,1 @@
+"""The participants: four HTTP services on PostgreSQL that an orchestrator commands."""
