@@ -1,0 +1,142 @@
+"""What can happen to a job, and what the engine is told about it: one table, one place.
+
+    StepError
+    ├── Declined      a participant refused for a business reason  →  BPMN error with that code
+    ├── Unavailable   try again later; the effect may be unknown   →  fail, retries − 1, backoff
+    └── Broken        a person must look                           →  fail, retries 0: an incident
+
+Any other exception counts as `Broken`: it is a bug, and its text may hold a customer's data, so the engine
+(and Operate's page) only learns the exception's type.
+"""
+
+import json
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from random import Random
+
+from workers.kit.retry import Retry
+
+_MESSAGE_LIMIT = 2_000
+"""Characters of an incident's text: enough for a person, far below the broker's record limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field of some input that is not as it must be; never holds the field's value."""
+
+    field: str
+    message: str
+
+
+class StepError(Exception):
+    """The ways in which a step can end without a receipt."""
+
+
+class Declined(StepError):
+    """A participant refused for a business reason; the saga takes its compensation path."""
+
+    def __init__(self, code: str, message: str, errors: tuple[FieldError, ...] = ()) -> None:
+        """`code` is the BPMN error code; `message` is for people and goes to Operate."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.errors = errors
+
+
+class Unavailable(StepError):
+    """Nobody knows whether the command took effect, or it could not be taken now: ask again with the same key."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """`retry_after` is the participant's own wish in seconds; it wins over a shorter backoff."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Broken(StepError):
+    """Trying again cannot help; the message says what to do, and never repeats a variable's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The job is done; `variables` is a JSON object with the step's receipt."""
+
+    variables: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throw:
+    """The job ends in the BPMN error `code`; `variables` is a JSON object for the event that catches it."""
+
+    code: str
+    message: str
+    variables: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The job failed: tried again after `backoff` seconds, or an incident where `retries` is 0."""
+
+    retries: int
+    backoff: float
+    message: str
+
+
+Answer = Complete | Throw | Fail
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What the table needs to know of the job at hand."""
+
+    task_type: str
+    retries: int
+    """How many tries the engine still grants, this one included."""
+    retry: Retry
+    refusals: AbstractSet[str] = field(default_factory=frozenset)
+    is_undo: bool = False
+
+
+def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
+    """Tell what the engine is told when a step raised `error` (the outcomes table of the design)."""
+    match error:
+        case Declined() if error.code in attempt.refusals:
+            return Throw(error.code, _clip(error.message), _refusal(error, attempt.task_type))
+        case Declined() if attempt.is_undo:
+            return _again(attempt, random, f"{attempt.task_type} was refused, but an undo must succeed: {error}")
+        case Declined():
+            return _incident(
+                f"{attempt.task_type} was refused with {error.code}, which the step does not declare ({error.message}). "
+                "Declare the code in the step and catch it in the diagram, or mend the participant, then retry."
+            )
+        case Unavailable():
+            return _again(attempt, random, str(error), error.retry_after)
+        case Broken():
+            return _incident(str(error))
+        case _:
+            return _incident(
+                f"{attempt.task_type} failed with a bug of its own: {type(error).__name__}. "
+                "The worker's log has the traceback under this job's key; deploy a mended worker, then retry."
+            )
+
+
+def _refusal(error: Declined, task_type: str) -> str:
+    refusal: dict[str, object] = {"code": error.code, "message": error.message, "taskType": task_type}
+    if error.errors:
+        refusal["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
+    return json.dumps({"refusal": refusal})
+
+
+def _again(attempt: Attempt, random: Random, message: str, retry_after: float | None = None) -> Fail:
+    if attempt.retries <= 1:
+        tried = f"{attempt.task_type} was tried until its retries were used up; the last time: {message}"
+        return _incident(f"{tried} Once the cause is gone, retry the incident: the same command has one effect.")
+    backoff = attempt.retry.backoff(attempt.retries, random)
+    return Fail(attempt.retries - 1, max(backoff, retry_after or 0.0), _clip(message))
+
+
+def _incident(message: str) -> Fail:
+    return Fail(0, 0.0, _clip(message))
+
+
+def _clip(message: str) -> str:
+    return message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…"

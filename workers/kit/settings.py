@@ -1,0 +1,48 @@
+"""What a worker process reads from its environment, under the names that Camunda's own clients use."""
+
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class EngineSettings(BaseSettings):
+    """Where the engine is and how to be let in.
+
+    The OAuth server and audience (`CAMUNDA_OAUTH_URL`, `ZEEBE_AUTHORIZATION_SERVER_URL`, …) are pyzeebe's to read.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    address: str = Field("127.0.0.1:26500", validation_alias=AliasChoices("ZEEBE_ADDRESS", "ZEEBE_GRPC_ADDRESS"))
+    """`host:port`; a scheme (grpc, http: plain text; grpcs, https: TLS) decides on TLS."""
+    insecure: bool | None = Field(
+        None, validation_alias=AliasChoices("ZEEBE_INSECURE_CONNECTION", "ZEEBE_INSECURE", "CAMUNDA_INSECURE")
+    )
+    ca_certificate: str | None = Field(None, validation_alias="ZEEBE_CA_CERTIFICATE_PATH")
+    client_id: str | None = Field(None, validation_alias=AliasChoices("CAMUNDA_CLIENT_ID", "ZEEBE_CLIENT_ID"))
+    client_secret: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("CAMUNDA_CLIENT_SECRET", "ZEEBE_CLIENT_SECRET")
+    )
+    cluster_id: str | None = Field(None, validation_alias="CAMUNDA_CLUSTER_ID")
+    cluster_region: str = Field("bru-2", validation_alias="CAMUNDA_CLUSTER_REGION")
+
+
+class WorkerSettings(BaseSettings):
+    """How a worker process works; every duration is in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="WORKER_", extra="ignore", env_ignore_empty=True)
+
+    name: str = "saga-workers"
+    lease: float = Field(30.0, gt=0.0)
+    """How long a job is ours before the broker gives it to another worker (the job timeout)."""
+    window: int = Field(256, ge=1)
+    """Jobs in hand at most, over all task types."""
+    window_per_type: int = Field(64, ge=1)
+    """Jobs in hand at most, per task type."""
+    drain: float = Field(20.0, ge=0.0)
+    """How long a stopping worker lets its jobs end before it hands them back."""
+    host: str = "127.0.0.1"
+    port: int = 8100
+    """Where `/live` and `/ready` answer."""
+    log: Literal["debug", "info", "warning"] = "info"
