@@ -2,7 +2,7 @@
 
     StepError
     ├── Declined      a participant refused for a business reason  →  BPMN error with that code
-    ├── Unavailable   try again later; the effect may be unknown   →  fail, retries − 1, backoff
+    ├── Unavailable   try again later; the effect may be unknown   →  fail, retries - 1, backoff
     └── Broken        a person must look                           →  fail, retries 0: an incident
 
 Any other exception counts as `Broken`: it is a bug, and its text may hold a customer's data, so the engine
@@ -105,7 +105,7 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
             return _again(attempt, random, f"{attempt.task_type} was refused, but an undo must succeed: {error}")
         case Declined():
             return _incident(
-                f"{attempt.task_type} was refused with {error.code}, which the step does not declare ({error.message}). "
+                f"{attempt.task_type} was refused with {error.code}, which its step does not declare: {error.message} "
                 "Declare the code in the step and catch it in the diagram, or mend the participant, then retry."
             )
         case Unavailable():

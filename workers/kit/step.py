@@ -14,7 +14,8 @@ parameter of type `Job` is the job itself. The class of the result names the pro
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Set as AbstractSet
+from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
