@@ -1,0 +1,90 @@
+"""The outcomes table: what the engine is told, for each way in which a step can end."""
+
+import json
+from random import Random
+
+import pytest
+
+from workers.kit.outcomes import Answer, Attempt, Broken, Declined, Fail, FieldError, Throw, Unavailable, answer_to
+from workers.kit.retry import Retry
+
+RETRY = Retry(retries=5, base=1.0, factor=2.0, cap=6.0)
+
+
+def told(error: Exception, *, retries: int = 5, is_undo: bool = False) -> Answer:
+    attempt = Attempt("pay", retries, RETRY, frozenset() if is_undo else frozenset({"NO_MONEY"}), is_undo)
+    return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
+
+
+def test_a_declared_refusal_becomes_a_bpmn_error_that_says_why() -> None:
+    error = Declined("NO_MONEY", "the card has no funds", (FieldError("card", "is empty"),))
+    answer = told(error)
+    assert isinstance(answer, Throw)
+    assert (answer.code, answer.message) == ("NO_MONEY", "the card has no funds")
+    assert json.loads(answer.variables) == {
+        "refusal": {
+            "code": "NO_MONEY",
+            "message": "the card has no funds",
+            "taskType": "pay",
+            "errors": [{"field": "card", "message": "is empty"}],
+        }
+    }
+
+
+def test_an_undeclared_refusal_is_an_incident_that_names_the_code() -> None:
+    answer = told(Declined("SURPRISE", "never seen"))
+    assert isinstance(answer, Fail)
+    assert answer.retries == 0
+    assert "SURPRISE" in answer.message
+
+
+def test_an_unknown_effect_is_tried_again_and_never_a_refusal() -> None:
+    answer = told(Unavailable("timed out"), retries=5)
+    assert isinstance(answer, Fail)
+    assert answer.retries == 4
+    assert 0.5 <= answer.backoff <= 1.0
+
+
+def test_the_backoff_doubles_from_try_to_try_and_ends_at_its_cap() -> None:
+    backoffs = [told(Unavailable("timed out"), retries=left) for left in (5, 4, 3, 2)]
+    bounds = [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]
+    for answer, (low, high) in zip(backoffs, bounds, strict=True):
+        assert isinstance(answer, Fail)
+        assert low <= answer.backoff <= high
+
+
+def test_the_participants_own_wish_wins_over_a_shorter_backoff() -> None:
+    answer = told(Unavailable("busy", retry_after=17.0))
+    assert isinstance(answer, Fail)
+    assert answer.backoff == 17.0
+
+
+def test_the_last_try_becomes_an_incident_that_says_what_to_do() -> None:
+    answer = told(Unavailable("payment could not be asked (ConnectError)."), retries=1)
+    assert isinstance(answer, Fail)
+    assert answer.retries == 0
+    assert "retry the incident" in answer.message
+
+
+def test_a_refused_undo_is_tried_again_and_never_skipped() -> None:
+    answer = told(Declined("NO_MONEY", "cannot refund"), is_undo=True)
+    assert isinstance(answer, Fail)
+    assert answer.retries == 4
+    assert answer.backoff > 0
+
+
+def test_a_broken_step_is_an_incident_at_once() -> None:
+    assert told(Broken("items[0].sku: is missing")) == Fail(0, 0.0, "items[0].sku: is missing")
+
+
+def test_a_bugs_text_does_not_reach_the_broker() -> None:
+    answer = told(KeyError("4242424242424242"))
+    assert isinstance(answer, Fail)
+    assert answer.retries == 0
+    assert "KeyError" in answer.message
+    assert "4242" not in answer.message
+
+
+@pytest.mark.parametrize("retries_left", [-1, 0, 6, 1_000_000])
+def test_the_backoff_is_bounded_whatever_the_engine_counts(retries_left: int) -> None:
+    assert 0.5 <= RETRY.backoff(retries_left, Random(2)) <= 6.0  # noqa: S311 - jitter

@@ -1,0 +1,146 @@
+"""The shape of a step: what can be written, and what is refused with a mend."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, Field
+
+from workers.kit import Broken, Declined, Job, Receipt, Service, Step, Variables
+from workers.kit.discovery import discover, handlers
+from workers.kit.step import StepDefinitionError
+
+
+class Meal(Variables):
+    meal_id: str
+    spoons: Annotated[int, Field(ge=1)]
+
+    @property
+    def saga_id(self) -> str:
+        return self.meal_id
+
+
+class WarmSoup(Receipt):
+    litres: float
+
+
+class ColdSoup(Receipt):
+    litres: float
+
+
+def soup(*, invalid: str | None = None) -> Step:
+    step = Step("cook-soup", undo="cool-soup", refuses={"NO_WATER"}, invalid=invalid)
+
+    @step.do
+    async def cook(meal: Meal, kitchen: Service, job: Job) -> WarmSoup:  # noqa: ARG001
+        return WarmSoup(litres=meal.spoons / 100)
+
+    @step.undo
+    async def cool(meal: Meal, kitchen: Service) -> ColdSoup:  # noqa: ARG001
+        return ColdSoup(litres=meal.spoons / 100)
+
+    return step
+
+
+def test_a_step_says_what_the_runtime_must_know() -> None:
+    do, undo = soup().handlers()
+    assert (do.task_type, undo.task_type) == ("cook-soup", "cool-soup")
+    assert (do.receipt_name, undo.receipt_name) == ("warmSoup", "coldSoup")
+    assert do.fetch == ["mealId", "spoons"]
+    assert (do.services, do.job_parameter) == (("kitchen",), "job")
+    assert (undo.services, undo.job_parameter) == (("kitchen",), None)
+    assert do.refusals == {"NO_WATER"}
+    assert undo.refusals == frozenset()
+    assert undo.is_undo
+
+
+def test_variables_that_cannot_be_read_are_an_incident_that_names_the_field_and_not_the_value() -> None:
+    do, _ = soup().handlers()
+    with pytest.raises(Broken, match=r"spoons: Input should be a valid integer") as caught:
+        do.parse('{"mealId": "m", "spoons": "secret"}')
+    assert "secret" not in str(caught.value)
+
+
+def test_variables_that_cannot_be_read_are_a_refusal_where_the_step_declares_a_code() -> None:
+    do, undo = soup(invalid="MEAL_INVALID").handlers()
+    with pytest.raises(Declined) as caught:
+        do.parse('{"mealId": 7}')
+    assert caught.value.code == "MEAL_INVALID"
+    assert [each.field for each in caught.value.errors] == ["mealId", "spoons"]
+    with pytest.raises(Broken):
+        undo.parse("{}")
+
+
+@pytest.mark.parametrize("variables", ["", "[]", "null", '"text"', "{", '{"mealId": NaN}', "[" * 5_000])
+def test_a_document_that_is_no_object_of_ours_is_told_apart_from_a_bug(variables: str) -> None:
+    do, _ = soup().handlers()
+    with pytest.raises(Broken):
+        do.parse(variables)
+
+
+def test_a_receipt_with_a_number_that_json_does_not_know_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite number"):
+        WarmSoup(litres=float("nan"))
+
+
+def test_a_step_without_its_function_is_refused() -> None:
+    with pytest.raises(StepDefinitionError, match=r"decorate one with @step\.do"):
+        Step("cook", undo=None).handlers()
+
+
+def test_a_declared_undo_must_be_written() -> None:
+    step = Step("cook", undo="cool")
+
+    @step.do
+    async def cook(meal: Meal) -> WarmSoup:
+        return WarmSoup(litres=meal.spoons)
+
+    with pytest.raises(StepDefinitionError, match=r"decorate one with @step\.undo"):
+        step.handlers()
+
+
+def test_an_undo_that_was_not_declared_is_refused() -> None:
+    step = Step("cook", undo=None)
+
+    async def cool(meal: Meal) -> WarmSoup:
+        return WarmSoup(litres=meal.spoons)
+
+    with pytest.raises(StepDefinitionError, match="declares no undo"):
+        step.undo(cool)
+
+
+def test_a_function_the_runtime_cannot_run_is_refused_by_name() -> None:
+    step = Step("cook", undo=None)
+
+    def blocking(meal: Meal) -> WarmSoup:
+        return WarmSoup(litres=meal.spoons)
+
+    async def silent(meal: Meal):  # type: ignore[no-untyped-def]  # noqa: ANN202, ARG001
+        return None
+
+    async def untyped(meal: BaseModel) -> WarmSoup:  # noqa: ARG001
+        return WarmSoup(litres=1)
+
+    for function, mend in ((blocking, "async"), (silent, "Receipt"), (untyped, "Variables")):
+        with pytest.raises(StepDefinitionError, match=f"{function.__name__}.*{mend}"):
+            step.do(function)  # type: ignore[type-var]
+
+
+def test_a_task_type_has_one_owner() -> None:
+    with pytest.raises(StepDefinitionError, match="two functions claim the task type cook-soup"):
+        handlers([soup(), soup()])
+
+
+def test_a_file_in_steps_is_a_step_and_is_named_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModuleType("meals")
+    package.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "meals", package)
+    monkeypatch.setitem(sys.modules, "meals.boil_soup", ModuleType("meals.boil_soup"))
+    (tmp_path / "boil_soup.py").touch()
+    with pytest.raises(StepDefinitionError, match=r"meals\.boil_soup has no `step"):
+        discover(package)
+    sys.modules["meals.boil_soup"].step = soup()  # type: ignore[attr-defined]
+    with pytest.raises(StepDefinitionError, match=r"name the file cook_soup\.py"):
+        discover(package)
