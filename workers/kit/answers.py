@@ -10,14 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from pyzeebe.proto.gateway_pb2 import ActivatedJob, CompleteJobRequest, FailJobRequest, ThrowErrorRequest
-from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 from workers.kit.intake import Backoff
 from workers.kit.outcomes import Answer, Complete, Fail, Throw
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _RPC_DEADLINE = 5.0
 """Seconds for one try to deliver an answer: far above a busy broker's, far below a lease."""
@@ -51,7 +53,7 @@ class InDoubt:
 class Answers:
     """Deliver answers over one stub; safe to use for many jobs at once."""
 
-    def __init__(self, stub: GatewayAsyncStub, random: Random, on_doubt: Callable[[InDoubt], None]) -> None:
+    def __init__(self, stub: "GatewayAsyncStub", random: Random, on_doubt: Callable[[InDoubt], None]) -> None:
         """`on_doubt` is called, in the event loop, for each answer that stays in doubt."""
         self._stub = stub
         self._random = random

@@ -1,6 +1,7 @@
 """The one gRPC channel to the engine, from the environment that Camunda's users already have."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import grpc
@@ -10,8 +11,13 @@ from pyzeebe import (
     create_oauth2_client_credentials_channel,
     create_secure_channel,
 )
+from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from workers.kit.settings import EngineSettings
+
+if TYPE_CHECKING:
+    # The asynchronous stub exists for type checkers only: at run time it is the same class.
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPTIONS = (
@@ -56,6 +62,11 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
     if insecure:
         return create_insecure_channel(target, _OPTIONS)
     return create_secure_channel(target, _OPTIONS, _tls(settings))
+
+
+def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
+    """Return the gateway's calls over `channel`."""
+    return GatewayStub(channel)  # type: ignore[return-value]
 
 
 def _parts(address: str) -> tuple[str, str, str]:

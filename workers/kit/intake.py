@@ -7,14 +7,17 @@ be pushed, only a poll finds. So both run, over the same window, and each mends 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from random import Random
+from typing import TYPE_CHECKING
 
 import grpc
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob, ActivateJobsRequest, StreamActivatedJobsRequest
-from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 from workers.kit.step import Handler
 from workers.kit.window import Window
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _LONG_POLL = 30.0
 """Seconds that the broker holds an idle poll; after them the poll has shown that the type is reachable."""
@@ -53,7 +56,7 @@ class Intake:
 
     def __init__(  # noqa: PLR0913 - wired once, by the worker, by name
         self,
-        stub: GatewayAsyncStub,
+        stub: "GatewayAsyncStub",
         handler: Handler,
         window: Window,
         dispatch: Callable[[Handler, ActivatedJob], None],

@@ -11,9 +11,9 @@ import grpc
 import httpx
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
-from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub, GatewayStub
 
 from workers.kit.answers import Answers, InDoubt
+from workers.kit.connection import stub
 from workers.kit.intake import Intake
 from workers.kit.outcomes import Answer, Attempt, Broken, Complete, Fail, StepError, Throw, Unavailable, answer_to
 from workers.kit.service import Service
@@ -55,12 +55,11 @@ class Worker:
         if settings.window < 2 * len(handlers):
             message = f"WORKER_WINDOW is {settings.window}; {len(handlers)} task types need {2 * len(handlers)} or more"
             raise ValueError(message)
-        # The stub's own annotations know two classes, its module has one.
-        stub: GatewayAsyncStub = GatewayStub(channel)  # type: ignore[assignment]
+        gateway = stub(channel)
         self._services = services
         self._settings = settings
         self._random = random
-        self._answers = Answers(stub, random, self._in_doubt)
+        self._answers = Answers(gateway, random, self._in_doubt)
         self._in_hand: dict[int, tuple[ActivatedJob, asyncio.Task[None]]] = {}
         self._windows: dict[str, Window] = {}
         self._stopping = asyncio.Event()
@@ -71,7 +70,7 @@ class Worker:
             window = self._windows[handler.task_type] = Window(settings.window_per_type, process)
             self._intakes.append(
                 Intake(
-                    stub,
+                    gateway,
                     handler,
                     window,
                     self._dispatch,

@@ -1,0 +1,46 @@
+# Everything a newcomer needs is Python >= 3.11 and make; each target sets up what it needs, once.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/ready ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
+	$(BIN)/saga demo $(ARGS)
+
+test: .venv/ready .venv/browser ## Run all tests against the real stack
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/ready ## Check the code, its types and the diagram
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/saga lint
+
+docs: .venv/ready ## Write anew what the README and docs/ take from the diagram and the steps
+	$(BIN)/python -m workers.docs
+
+lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+		pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
+		--all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what was set up; the downloads stay in the user's cache
+	rm -rf .venv bpmn/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+# The tests look at Operate and at the diagram in a real browser: the machine's own, or else Playwright's.
+.venv/browser: .venv/ready
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
+	@touch $@
+
+.venv/ready: pyproject.toml requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,91 @@
+"""A proxy in front of a participant that can hold a reply back: "applied, but the caller does not know".
+
+No signal and no firewall rule gives that moment on demand; everything behind the proxy is the real service.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx
+import uvicorn
+
+_Message = MutableMapping[str, Any]
+_HOP_BY_HOP = {b"connection", b"transfer-encoding", b"keep-alive", b"content-length", b"date", b"server"}
+_BOUND = 120.0
+"""Seconds after which anything held goes on, so that a broken test ends."""
+
+
+class HeldReply:
+    """A reply that the participant has given and the caller has not got."""
+
+    def __init__(self, method: str, path: str) -> None:
+        self.method = method
+        self.path = path
+        self.applied = threading.Event()
+        self.released = threading.Event()
+
+    def wait_until_applied(self) -> None:
+        assert self.applied.wait(_BOUND), f"{self.method} {self.path} never came"
+
+    def release(self) -> None:
+        self.released.set()
+
+
+class HoldingProxy:
+    """Forward every request to `target`; hold the replies that a test asks for."""
+
+    def __init__(self, target: str, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._target = target
+        self._held: list[HeldReply] = []
+        config = uvicorn.Config(self._serve, "127.0.0.1", port, lifespan="off", log_config=None, access_log=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join(10)
+
+    @contextmanager
+    def hold_reply(self, method: str, path: str) -> Iterator[HeldReply]:
+        """Hold the next reply to this request; whatever happens, it is released in the end."""
+        held = HeldReply(method, path)
+        self._held.append(held)
+        try:
+            yield held
+        finally:
+            held.release()
+            if held in self._held:
+                self._held.remove(held)
+
+    async def _serve(
+        self, scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
+    ) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
+        async with httpx.AsyncClient(base_url=self._target, timeout=30.0) as http:
+            reply = await http.request(scope["method"], scope["path"], content=body, headers=headers)
+        await self._hold(scope["method"], scope["path"])
+        kept = [(name.lower(), value) for name, value in reply.headers.raw if name.lower() not in _HOP_BY_HOP]
+        kept.append((b"content-length", str(len(reply.content)).encode()))
+        await send({"type": "http.response.start", "status": reply.status_code, "headers": kept})
+        await send({"type": "http.response.body", "body": reply.content})
+
+    async def _hold(self, method: str, path: str) -> None:
+        for held in [held for held in self._held if (held.method, held.path) == (method, path)]:
+            self._held.remove(held)
+            held.applied.set()
+            await anyio.to_thread.run_sync(held.released.wait, _BOUND)

@@ -1,0 +1,126 @@
+"""`saga demo`: run one order of each kind on the real thing, and show the way that each of them took."""
+
+import asyncio
+import json
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from workers.cli.addresses import Addresses
+from workers.cli.operate import FlowNode, Operate
+from workers.cli.orders import Ended, create, engine
+from workers.cli.samples import SAMPLES, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A sample order that has ended."""
+
+    sample: Sample
+    order_id: str
+    instance: int
+    ended: Ended
+    nodes: tuple[FlowNode, ...]
+    """The tasks that it went through, as Operate shows them; empty where no Operate is known."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the order ended as it must and took the path that it must."""
+        tasks = tuple(node.name for node in self.nodes)
+        return self.ended.outcome == self.sample.outcome and (not self.nodes or tasks == self.sample.path)
+
+
+async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
+    """Start the sample orders one after the other and follow each to its end."""
+    prefix = f"demo-{int(time.time()):x}"
+    started: list[tuple[Sample, str, int, Ended]] = []
+    async with engine(addresses) as client:
+        for sample in SAMPLES:
+            order_id = f"{prefix}-{Path(sample.file).stem}"
+            with console.status(f"Order {order_id}"):
+                key, ended = await create(client, sample.variables(order_id), wait=True)
+            assert ended is not None  # noqa: S101 - it was waited for
+            started.append((sample, order_id, key, ended))
+    if addresses.operate is None:
+        return [Run(*each, nodes=()) for each in started]
+    with console.status("Reading the paths from Operate"):
+        async with Operate(addresses.operate) as operate:
+            return [Run(*each, nodes=_tasks(await operate.path(each[2]))) for each in started]
+
+
+def _tasks(nodes: list[FlowNode]) -> tuple[FlowNode, ...]:
+    return tuple(node for node in nodes if node.type == "SERVICE_TASK")
+
+
+def table(runs: list[Run], addresses: Addresses) -> Table:
+    """Draw the orders with their paths."""
+    drawn = Table(title="Sample orders", title_justify="left", pad_edge=False)
+    for column in ("Order", "Outcome", "Path", "Instance in Operate"):
+        drawn.add_column(column, overflow="fold")
+    for run in runs:
+        mark = "[green]✓[/]" if run.as_expected else "[bold red]✗[/]"
+        link = addresses.instance_page(run.instance) if addresses.operate else str(run.instance)
+        drawn.add_row(
+            f"{run.sample.title}\n[dim]{run.order_id}[/]",
+            f"{mark} {run.ended.outcome}",
+            _path(run),
+            f"[link={link}]{link}[/]",
+        )
+    return drawn
+
+
+def _path(run: Run) -> str:
+    refusal = run.ended.refusal
+    steps = []
+    for node in run.nodes:
+        refused = node.state == "TERMINATED" and refusal is not None
+        steps.append(
+            f"[red]{escape(node.name)} ✗ {escape(refusal.code)}[/]" if refused and refusal else escape(node.name)
+        )
+    return " → ".join(steps) or "(set CAMUNDA_OPERATE_BASE_URL to see it)"
+
+
+def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
+    """Return whole zbctl commands that work as printed: an order, its message, a cancellation, the state."""
+    order = SAMPLES[0]
+    at = f"{shlex.quote(str(zbctl))} --insecure --address {addresses.engine.address}"
+    now = f"{int(time.time()):x}"
+
+    def variables(name: str) -> str:
+        return shlex.quote(json.dumps(order.variables(f"zbctl-{now}-{name}")))
+
+    placed = f"zbctl-{now}-placed"
+    return [
+        f"{at} create instance order-fulfillment --variables {variables('created')} --withResult",
+        f"{at} publish message OrderPlaced --correlationKey {placed} --messageId {placed} --variables {variables('placed')}",
+        f"{at} publish message CancelOrder --correlationKey {placed}",
+        f"{at} status",
+    ]
+
+
+def report(runs: list[Run], addresses: Addresses, zbctl: Path | None, console: Console) -> int:
+    """Print what happened and what to do next; return the exit status, 0 if every order took its path."""
+    console.print(table(runs, addresses))
+    if zbctl is not None:
+        console.print("\n[bold]To copy[/]")
+        for line in zbctl_lines(zbctl, addresses):
+            # Never wrapped: a line that breaks in the terminal's middle is no command any more.
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    wrong = [run for run in runs if not run.as_expected]
+    for run in wrong:
+        taken = " → ".join(node.name for node in run.nodes)
+        expected = " → ".join(run.sample.path)
+        console.print(
+            f"[red]{run.sample.title} took another way.[/] Expected {run.sample.outcome}: {expected}. Took: {taken}"
+        )
+    return 1 if wrong else 0
+
+
+def demonstrate(addresses: Addresses, zbctl: Path | None, console: Console) -> int:
+    """Run and report; return the exit status."""
+    return report(asyncio.run(run_samples(addresses, console)), addresses, zbctl, console)

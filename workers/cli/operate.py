@@ -1,0 +1,95 @@
+"""What Operate knows of an instance, through its REST API (Camunda 8.6, `/v1`)."""
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from workers.cli.failure import Failure
+
+_PAUSE = 0.25
+"""Seconds between two looks; Operate learns of an event about a second after the broker."""
+
+
+class FlowNode(BaseModel):
+    """One element that the instance went through."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+    key: int
+    flow_node_id: str
+    flow_node_name: str | None = None
+    type: str
+    state: str
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.flow_node_name or self.flow_node_id
+
+
+class Operate:
+    """A session with Operate; enter it to log in."""
+
+    def __init__(self, base_url: str, user: str = "demo", password: str = "demo") -> None:  # noqa: S107 - Camunda's own
+        """`base_url` is that of the web page, with or without `/operate` behind it."""
+        self._http = httpx.AsyncClient(base_url=base_url.removesuffix("/operate"), timeout=10.0)
+        self._login = {"username": user, "password": password}
+
+    async def __aenter__(self) -> Self:
+        """Log in.
+
+        Raises:
+            Failure: Operate is not there or refuses the login.
+        """
+        try:
+            (await self._http.post("/api/login", params=self._login)).raise_for_status()
+        except httpx.HTTPError as error:
+            await self._http.aclose()
+            message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
+            raise Failure(message) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the session."""
+        await self._http.aclose()
+
+    async def path(self, instance: int, wait: float = 60.0) -> list[FlowNode]:
+        """Return the elements of an ended instance in the order of their start.
+
+        Args:
+            instance: The process instance's key.
+            wait: Seconds to wait until Operate shows the instance as ended.
+
+        Raises:
+            Failure: Operate does not show it as ended in time.
+        """
+        end = time.monotonic() + wait
+        while not await self._ended(instance):
+            if time.monotonic() > end:
+                message = f"Operate does not show instance {instance} as ended after {wait:g} seconds."
+                raise Failure(message)
+            await asyncio.sleep(_PAUSE)
+        return await self._flow_nodes(instance)
+
+    async def _ended(self, instance: int) -> bool:
+        response = await self._http.get(f"/v1/process-instances/{instance}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return False
+        state: str = response.raise_for_status().json()["state"]
+        return state != "ACTIVE"
+
+    async def _flow_nodes(self, instance: int) -> list[FlowNode]:
+        query = {
+            "filter": {"processInstanceKey": instance},
+            "size": 500,
+            "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
+        }
+        response = await self._http.post("/v1/flownode-instances/search", json=query)
+        return [FlowNode.model_validate(item) for item in response.raise_for_status().json()["items"]]
