@@ -1,0 +1,34 @@
+"""The project's own parts: the participant services and the workers."""
+
+import sys
+from collections.abc import Mapping
+
+from workers.cluster.parts import Part, http_probe
+from workers.cluster.ports import HOST, Ports
+
+SERVICES = ("orders", "inventory", "payment", "shipping")
+
+
+def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
+    """Return the part of the participant `name`."""
+    port: int = getattr(ports, name)
+    return Part(
+        name=name,
+        command=[sys.executable, "-m", "workers.cli", "services", name],
+        environment={**environment, "PORT": str(port)},
+        needs=frozenset({"postgres"}),
+        ready=http_probe(f"http://{HOST}:{port}/ready"),
+        ports=(port,),
+    )
+
+
+def workers(ports: Ports, environment: Mapping[str, str]) -> Part:
+    """Return the part that runs every step."""
+    return Part(
+        name="workers",
+        command=[sys.executable, "-m", "workers.cli", "workers"],
+        environment={**environment, "WORKER_PORT": str(ports.workers)},
+        needs=frozenset({"camunda", *SERVICES}),
+        ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
+        ports=(ports.workers,),
+    )

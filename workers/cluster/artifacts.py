@@ -1,0 +1,176 @@
+"""The stack's files: fetched once by their Maven coordinates, each one checked against its pinned SHA-256."""
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import requests
+from filelock import FileLock
+from jgo.maven import Artifact as MavenArtifact
+from jgo.maven import MavenContext, PythonResolver
+
+from workers.cluster.errors import ArtifactError
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Called with a file's name and its size in bytes; the context's value takes the bytes of each chunk."""
+
+_ATTEMPTS = 3
+_TIMEOUT = 30
+"""Seconds without a byte before a download counts as broken."""
+_PARALLEL = 4
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of the stack, pinned."""
+
+    group: str
+    name: str
+    version: str
+    packaging: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+    @property
+    def coordinates(self) -> str:
+        """Return `group:name:version:packaging`."""
+        return f"{self.group}:{self.name}:{self.version}:{self.packaging}"
+
+    def maven(self, context: MavenContext) -> MavenArtifact:
+        """Return what `context` knows this file as."""
+        return context.project(self.group, self.name).at_version(self.version).artifact(packaging=self.packaging)
+
+
+def locked(part: str) -> list[Artifact]:
+    """Return the files of `part` ("camunda" or "opensearch") in their class path's order, from `artifacts.lock`."""
+    lock = json.loads(files("workers.cluster").joinpath("artifacts.lock").read_text(encoding="utf-8"))
+    return [Artifact(*entry["coordinates"].split(":"), entry["size"], entry["sha256"]) for entry in lock[part]]
+
+
+class Store:
+    """The user's cache of downloads.
+
+    A file counts as whole when its marker, written after its hash was checked, still names its size and time of change:
+    a warm start hashes nothing, and a file that was touched since is hashed again.
+    """
+
+    def __init__(self, cache: Path, remotes: dict[str, str] | None = None) -> None:
+        """Keep the files under `cache`; `remotes` (name to URL) replaces the repositories that jgo knows."""
+        self._cache = cache
+        self._remotes = remotes
+
+    def path(self, artifact: Artifact) -> Path:
+        """Return where `artifact` lies once it is fetched."""
+        path = artifact.maven(self._context()).cached_path
+        if path is None:  # pragma: no cover - only for a context without a cache
+            message = f"no cache for {artifact.coordinates}"
+            raise AssertionError(message)
+        return path
+
+    def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
+        """Return those of `artifacts` that are absent, or are not the file that was checked."""
+        return [artifact for artifact in artifacts if not self._is_whole(artifact)]
+
+    def fetch(self, artifacts: Iterable[Artifact], progress: Progress | None = None) -> None:
+        """Make sure that every one of `artifacts` is in the cache, whole. Several processes may call this at once.
+
+        Raises:
+            ArtifactError: the disk is full, the network is absent, or a file is not the pinned one however often it is
+                fetched.
+        """
+        wanted = self.missing(artifacts)
+        if not wanted:
+            return
+        try:
+            self._cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._cache / "downloads.lock"), ThreadPoolExecutor(_PARALLEL) as pool:
+                # Whoever held the lock before us may have fetched them meanwhile.
+                list(pool.map(lambda artifact: self._fetch(artifact, progress), self.missing(wanted)))
+        except OSError as error:
+            raise self._explained(error, wanted) from error
+
+    def _fetch(self, artifact: Artifact, progress: Progress | None) -> None:
+        path = self.path(artifact)
+        if path.exists() and self._check(artifact):
+            return
+        for attempt in range(1, _ATTEMPTS + 1):
+            path.unlink(missing_ok=True)
+            try:
+                artifact.maven(self._context(progress)).resolve()
+            except requests.RequestException:
+                if attempt == _ATTEMPTS:
+                    raise
+            except RuntimeError as error:  # jgo's word for a repository that does not have it
+                message = f"{artifact.coordinates} is in none of the repositories that this machine reaches: {error}"
+                raise ArtifactError(message) from error
+            if self._check(artifact):
+                return
+        message = (
+            f"{artifact.coordinates} arrived {_ATTEMPTS} times and was never the pinned file (SHA-256 "
+            f"{artifact.sha256}). Something between this machine and the repository changes it; nothing was kept."
+        )
+        raise ArtifactError(message)
+
+    def _check(self, artifact: Artifact) -> bool:
+        """Hash the file; mark it when it is the pinned one, remove it when it is not."""
+        path = self.path(artifact)
+        if not path.exists():
+            return False
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != artifact.sha256:
+                path.unlink()
+                return False
+        self._marker(path).write_text(_fingerprint(path), encoding="ascii")
+        return True
+
+    def _is_whole(self, artifact: Artifact) -> bool:
+        path = self.path(artifact)
+        try:
+            return self._marker(path).read_text(encoding="ascii") == _fingerprint(path)
+        except FileNotFoundError:
+            return False
+
+    def _marker(self, path: Path) -> Path:
+        return path.with_name(f"{path.name}.verified")
+
+    def _context(self, progress: Progress | None = None) -> MavenContext:
+        return MavenContext(
+            resolver=PythonResolver(progress_callback=progress),
+            repo_cache=self._cache / "repository",
+            remote_repos=self._remotes,
+            timeout=_TIMEOUT,
+        )
+
+    def _explained(self, error: OSError, wanted: list[Artifact]) -> ArtifactError:
+        megabytes = sum(artifact.size for artifact in wanted) / 1e6
+        if error.errno in _NO_SPACE:
+            return ArtifactError(
+                f"The disk is full: the downloads need {megabytes:.0f} MB more under {self._cache}. "
+                "Make room, or name another place with the environment variable SAGA_CACHE; then start again."
+            )
+        if isinstance(error, requests.RequestException):
+            return ArtifactError(
+                f"The stack's files ({megabytes:.0f} MB, only the first time) cannot be downloaded: {_reason(error)}. "
+                "Check the network (a proxy is read from HTTPS_PROXY) and start again; what has arrived is kept."
+            )
+        return ArtifactError(f"The cache {self._cache} cannot be written: {error}.")
+
+
+def _fingerprint(path: Path) -> str:
+    status = os.stat(path)
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _reason(error: requests.RequestException) -> str:
+    host = error.request.url if error.request is not None else None
+    kind = "no answer in time" if isinstance(error, requests.Timeout) else "no connection"
+    return f"{kind} for {host}" if host else kind

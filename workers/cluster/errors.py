@@ -1,0 +1,21 @@
+"""What can go wrong with the embedded stack, said to the person who started it."""
+
+
+class StackError(Exception):
+    """The stack cannot do what was asked; the message says why and what to do, in whole sentences."""
+
+
+class ArtifactError(StackError):
+    """A file of the stack cannot be had: no network, a full disk, or a file that is not the pinned one."""
+
+
+class PortTakenError(StackError):
+    """A port of the stack belongs to another process."""
+
+
+class AlreadyRunningError(StackError):
+    """Another supervisor holds this data directory."""
+
+
+class PartFailedError(StackError):
+    """A part crashed too often or did not become ready; the message ends with its last log lines."""

@@ -1,0 +1,49 @@
+"""What a part of the stack is."""
+
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+Probe = Callable[[httpx.AsyncClient], Awaitable[bool]]
+"""Says whether a part serves; an httpx or operating system error counts as "not yet"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the stack and how to treat it."""
+
+    name: str
+    command: Sequence[str]
+    ready: Probe
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to the supervisor's own environment."""
+    directory: Path | None = None
+    """The working directory; the supervisor's own when None."""
+    needs: frozenset[str] = frozenset()
+    """Parts that are ready before this one is started, and are stopped after it."""
+    ports: tuple[int, ...] = ()
+    prepare: Callable[[], None] | None = None
+    """Makes files ready; called once, off the event loop, before the first start."""
+    after_stop: Callable[[], None] | None = None
+    """Called once, after the part ended because the stack was stopped."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 30.0
+    """How long the part may take to stop before it is killed."""
+    ready_seconds: float = 120.0
+    """How long the part may take to become ready before that counts as a crash."""
+    user: str = ""
+    """Who runs the part when the supervisor is root; root itself when empty."""
+    death_signal: signal.Signals = signal.SIGKILL
+    """What the kernel sends to the part when the supervisor dies (Linux)."""
+
+
+def http_probe(url: str) -> Probe:
+    """Return a probe that waits for `url` to answer 200, after redirects."""
+
+    async def probe(client: httpx.AsyncClient) -> bool:
+        return (await client.get(url, follow_redirects=True)).status_code == httpx.codes.OK
+
+    return probe

@@ -1,0 +1,260 @@
+"""The embedded stack as one thing: up, down, status."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from workers.cluster import apps, state
+from workers.cluster.artifacts import Artifact, Progress, Store, locked
+from workers.cluster.camunda import camunda
+from workers.cluster.errors import AlreadyRunningError, StackError
+from workers.cluster.layout import Layout
+from workers.cluster.opensearch import opensearch
+from workers.cluster.parts import Part
+from workers.cluster.ports import HOST, Ports, require_free
+from workers.cluster.postgres import database_url, postgres
+from workers.cluster.state import StackState, State
+from workers.cluster.supervisor import Supervisor, last_lines
+from workers.kit.settings import EngineSettings
+
+PARTS = ("postgres", "opensearch", "camunda", *apps.SERVICES, "workers")
+_NEEDS = {
+    "camunda": ("opensearch",),
+    **dict.fromkeys(apps.SERVICES, ("postgres",)),
+    "workers": ("camunda", *apps.SERVICES),
+}
+_POLL = 0.1
+_DOWN_SECONDS = 90.0
+
+Watch = Callable[[StackState], None]
+"""Called with the state at every change of it."""
+
+
+class Stack:
+    """The stack of one data directory and port offset.
+
+    What the environment names is not embedded: a cluster (`ZEEBE_ADDRESS` and the other names that Camunda's clients
+    read) replaces OpenSearch and Camunda, `DATABASE_URL` replaces PostgreSQL.
+    """
+
+    def __init__(self, port_offset: int = 0, parts: Collection[str] = PARTS) -> None:
+        """Describe the stack of `parts` and of everything that they need."""
+        self.port_offset = port_offset
+        self.layout = Layout.of(port_offset)
+        self.ports = Ports.of(port_offset)
+        self.store = Store(self.layout.cache)
+        self.has_own_engine = not EngineSettings().model_fields_set & {"address", "cluster_id"}
+        self.has_own_database = "DATABASE_URL" not in os.environ
+        self.parts = self._closed(parts)
+
+    # Before it runs
+
+    def artifacts(self) -> list[Artifact]:
+        """Return the files that the stack's parts need."""
+        return [artifact for part in ("opensearch", "camunda") if part in self.parts for artifact in locked(part)]
+
+    def download(self, progress: Progress | None = None) -> None:
+        """Fetch what is missing in the user's cache.
+
+        Raises:
+            ArtifactError: it cannot be fetched; the message says why and what to do.
+        """
+        self.store.fetch(self.artifacts(), progress)
+
+    # While it runs
+
+    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None], watch: Watch) -> None:
+        """Be the supervisor until `stop` is set. `on_ready` is called once, off the loop, when every part is ready.
+
+        Raises:
+            AlreadyRunningError: another supervisor holds the data directory.
+            PortTakenError: a port belongs to another process.
+            PartFailedError: a part crashed too often; everything is stopped.
+        """
+        self.layout.data.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.layout.lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            message = f"A stack already runs in {self.layout.data}: see `saga status`, stop it with `saga down`."
+            raise AlreadyRunningError(message) from None
+        try:
+            await self._supervise(stop, on_ready, watch)
+        finally:
+            lock.release()
+
+    async def _supervise(self, stop: asyncio.Event, on_ready: Callable[[], None], watch: Watch) -> None:
+        before = state.read(self.layout.state)
+        if before is not None:
+            state.sweep(before)
+        parts = [self._part(name) for name in self.parts]
+        require_free(port for part in parts for port in part.ports)
+
+        def publish(now: StackState) -> None:
+            state.write(self.layout.state, now)
+            watch(now)
+
+        supervisor = Supervisor(parts, self.layout.logs, publish)
+        running = asyncio.create_task(supervisor.run(stop))
+        ready = asyncio.create_task(supervisor.until_ready())
+        try:
+            await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+            if ready.done() and not stop.is_set():
+                await asyncio.to_thread(on_ready)
+            await running
+        finally:
+            ready.cancel()
+            stop.set()
+            await asyncio.wait([running])
+
+    def start_detached(self) -> None:
+        """Start a supervisor of its own session in the background; `wait_ready` tells what comes of it."""
+        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        self._end_of_last_run()
+        output = (os.POSIX_SPAWN_OPEN, 1, self.layout.log("supervisor"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "workers.cluster", str(self.port_offset), *self.parts],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                output,
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+
+    def wait_ready(self, watch: Watch, timeout: float = 300.0) -> None:
+        """Wait until every part of the running stack is ready.
+
+        Args:
+            watch: is called with the state at every change of it.
+            timeout: in seconds.
+
+        Raises:
+            StackError: the supervisor gave up, ended, or took longer than `timeout`.
+        """
+        deadline = time.monotonic() + timeout
+        seen: StackState | None = None
+        while time.monotonic() < deadline:
+            now = state.read(self.layout.state)
+            if now is not None and now != seen:
+                watch(now)
+                seen = now
+            if now is not None and now.failure:
+                raise StackError(now.failure)
+            if now is not None and now.supervisor.find() is None:
+                message = f"The supervisor ended:\n{last_lines(self.layout.log('supervisor'), 15)}"
+                raise StackError(message)
+            if now is not None and now.state is State.READY:
+                return
+            time.sleep(_POLL)
+        message = f"The stack was not ready after {timeout:.0f} s: see `saga status` and `saga logs`."
+        raise StackError(message)
+
+    def running(self) -> StackState | None:
+        """Return the state while a supervisor lives, else None."""
+        now = state.read(self.layout.state)
+        return now if now is not None and now.supervisor.find() is not None else None
+
+    def down(self, *, delete_data: bool = False) -> bool:
+        """Stop the stack, wait until nothing of it is left, and forget its data if asked to.
+
+        Returns:
+            Whether anything ran.
+        """
+        now = state.read(self.layout.state)
+        ran = False
+        if now is not None:
+            supervisor = now.supervisor.find()
+            if supervisor is not None:
+                ran = True
+                supervisor.send_signal(signal.SIGTERM)
+                _, alive = psutil.wait_procs([supervisor], timeout=_DOWN_SECONDS)
+                for process in alive:
+                    process.kill()
+                psutil.wait_procs(alive, timeout=10)
+            ran = ran or any(now.leftovers())
+            state.sweep(now)
+        if delete_data:
+            shutil.rmtree(self.layout.data, ignore_errors=True)
+        return ran
+
+    # How to reach it
+
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """Return every address by name; None for what the environment replaces and does not name."""
+        ports = self.ports
+        web = f"http://{HOST}:{ports.web}" if self.has_own_engine else None
+        engine = EngineSettings()
+        return {
+            "zeebe": f"{HOST}:{ports.zeebe}" if self.has_own_engine else engine.address,
+            "operate": web and f"{web}/operate",
+            "tasklist": web and f"{web}/tasklist",
+            "rest": web and f"{web}/v2",
+            "management": f"http://{HOST}:{ports.management}" if self.has_own_engine else None,
+            "opensearch": f"http://{HOST}:{ports.opensearch}" if self.has_own_engine else None,
+            "postgres": f"postgresql://postgres@{HOST}:{ports.postgres}/postgres" if self.has_own_database else None,
+            **{name: f"http://{HOST}:{getattr(ports, name)}" for name in apps.SERVICES},
+        }
+
+    @property
+    def database_url(self) -> str:
+        """Return the administrator's URL of the database, password included: the environment's, or our server's."""
+        return os.environ.get("DATABASE_URL") or database_url(self.layout, self.ports)
+
+    def _closed(self, parts: Collection[str]) -> tuple[str, ...]:
+        """Add what `parts` need; drop what the environment replaces."""
+        unknown = sorted(set(parts) - set(PARTS))
+        if unknown:
+            message = f"There is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}."
+            raise StackError(message)
+        wanted: set[str] = set()
+        queue = list(parts)
+        while queue:
+            name = queue.pop()
+            wanted.add(name)
+            queue.extend(_NEEDS.get(name, ()))
+        replaced = (set() if self.has_own_engine else {"opensearch", "camunda"}) | (
+            set() if self.has_own_database else {"postgres"}
+        )
+        return tuple(name for name in PARTS if name in wanted - replaced)
+
+    def _part(self, name: str) -> Part:
+        match name:
+            case "postgres":
+                return postgres(self.layout, self.ports)
+            case "opensearch":
+                return opensearch(self.layout, self.ports, self.store)
+            case "camunda":
+                return camunda(self.layout, self.ports, self.store)
+            case "workers":
+                return apps.workers(self.ports, self._application_environment())
+            case _:
+                return apps.service(name, self.ports, self._application_environment())
+
+    def _application_environment(self) -> dict[str, str]:
+        services = {f"{name.upper()}_URL": f"http://{HOST}:{getattr(self.ports, name)}" for name in apps.SERVICES}
+        engine = {"ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}"} if self.has_own_engine else {}
+        return {
+            "DATABASE_URL": self.database_url,
+            "SAGA_PORT_OFFSET": str(self.port_offset),
+            **services,
+            **engine,
+        }
+
+    def _end_of_last_run(self) -> None:
+        """Remove the last run's word, so that nobody takes it for the new run's; its leftovers are swept first."""
+        before = state.read(self.layout.state)
+        if before is not None and before.supervisor.find() is None:
+            state.sweep(before)
+            self.layout.state.unlink()

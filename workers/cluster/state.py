@@ -1,0 +1,125 @@
+"""The state file: what runs for a data directory, for `saga status` and for cleaning up after a crash."""
+
+import os
+import signal
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+_CLOCK_TOLERANCE = 0.01
+"""Seconds; the operating system's start times are this exact."""
+
+
+class State(StrEnum):
+    """A part's state, and the whole stack's (`degraded`: a part that was ready is not)."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+    STOPPING = "stopping"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class ProcessId(_Model):
+    """A process, told apart from a later one that was given the same pid."""
+
+    pid: int
+    create_time: float
+    """Seconds since the epoch."""
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessId":
+        """Identify the running process `pid`."""
+        return cls(pid=pid, create_time=psutil.Process(pid).create_time())
+
+    def find(self) -> psutil.Process | None:
+        """Return the process while it runs, else None."""
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.create_time) > _CLOCK_TOLERANCE:
+                return None
+            return None if process.status() == psutil.STATUS_ZOMBIE else process
+        except psutil.NoSuchProcess:
+            return None
+
+
+class PartState(_Model):
+    """One part of the stack."""
+
+    name: str
+    state: State = State.WAITING
+    process: ProcessId | None = None
+    restarts: int = 0
+    ready_seconds: float | None = None
+    """From the part's start until its probe answered."""
+
+
+class StackState(_Model):
+    """Everything that a supervisor has to tell."""
+
+    supervisor: ProcessId
+    parts: list[PartState]
+    failure: str | None = None
+    """Why the supervisor gave up."""
+
+    @property
+    def state(self) -> State:
+        """Sum up the parts."""
+        states = {part.state for part in self.parts}
+        if states <= {State.READY}:
+            return State.READY
+        if State.STOPPING in states:
+            return State.STOPPING
+        return State.DEGRADED if State.RESTARTING in states else State.STARTING
+
+    def part(self, name: str) -> PartState:
+        """Return the part of that name."""
+        return next(part for part in self.parts if part.name == name)
+
+    def leftovers(self) -> Iterator[psutil.Process]:
+        """Yield the parts' processes that still run."""
+        for part in self.parts:
+            process = part.process.find() if part.process else None
+            if process is not None:
+                yield process
+
+
+def write(path: Path, state: StackState) -> None:
+    """Replace the state file at once: a reader sees the old one or the new one."""
+    draft = path.with_suffix(".new")
+    draft.write_text(state.model_dump_json(by_alias=True), encoding="utf-8")
+    draft.replace(path)
+
+
+def read(path: Path) -> StackState | None:
+    """Return the last state written, whether its supervisor still lives or not; None when there is none."""
+    try:
+        return StackState.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def sweep(state: StackState) -> None:
+    """Kill what a dead supervisor left running: the parts and everything in their process groups."""
+    leftovers = list(state.leftovers())
+    for process in leftovers:
+        kill_group(process.pid)
+    psutil.wait_procs(leftovers, timeout=10)
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process group that the part `pid` leads; nothing happens when it is gone."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

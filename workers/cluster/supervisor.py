@@ -1,0 +1,199 @@
+"""Keeps the parts of a stack running: starts them in order, restarts what crashes, stops them all in reverse."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from workers.cluster.errors import PartFailedError
+from workers.cluster.parts import Part
+from workers.cluster.state import PartState, ProcessId, StackState, State, kill_group
+
+_CHILD = Path(__file__).with_name("child.py")
+_PROBE_INTERVAL = 0.1
+_BACKOFF = 0.2, 5.0
+"""Seconds before the first restart, and the most that doubling may lead to."""
+_CRASHES = 5
+_CRASH_WINDOW = 60.0
+"""A part that crashes so often within so many seconds is given up."""
+_LAST_LINES = 15
+
+
+class Supervisor:
+    """Runs parts until it is told to stop, or until one of them cannot be kept running."""
+
+    def __init__(self, parts: Sequence[Part], logs: Path, publish: Callable[[StackState], None]) -> None:
+        """Write each part's output below `logs`; `publish` is called with the state at every change of it."""
+        self._parts = {part.name: part for part in parts}
+        self._logs = logs
+        self._publish = publish
+        self._ready = {part.name: asyncio.Event() for part in parts}
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self.state = StackState(
+            supervisor=ProcessId.of(os.getpid()), parts=[PartState(name=part.name) for part in parts]
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start every part and keep it running until `stop` is set; whatever happens, all are stopped at the end.
+
+        Raises:
+            PartFailedError: a part crashed too often or never became ready.
+        """
+        self._publish(self.state)
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+                keepers = [asyncio.create_task(self._keep(part, client)) for part in self._parts.values()]
+                stopper = asyncio.create_task(stop.wait())
+                try:
+                    await asyncio.wait([*keepers, stopper], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in (*keepers, stopper):
+                        task.cancel()
+                    results = await asyncio.gather(*keepers, stopper, return_exceptions=True)
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+        except Exception as error:
+            self.state.failure = str(error)
+            raise
+        finally:
+            await asyncio.shield(self._stop_all())
+
+    async def until_ready(self) -> None:
+        """Return once every part has been ready."""
+        await asyncio.gather(*(event.wait() for event in self._ready.values()))
+
+    async def _keep(self, part: Part, client: httpx.AsyncClient) -> None:
+        if part.prepare is not None:
+            await asyncio.to_thread(part.prepare)
+        await asyncio.gather(*(self._ready[name].wait() for name in part.needs if name in self._ready))
+        crashes: deque[float] = deque(maxlen=_CRASHES)
+        backoff, longest = _BACKOFF
+        while True:
+            reason = await self._run_once(part, client)
+            now = time.monotonic()
+            crashes.append(now)
+            if len(crashes) == _CRASHES and now - crashes[0] < _CRASH_WINDOW:
+                raise PartFailedError(self._given_up(part, reason))
+            if len(crashes) > 1 and now - crashes[-2] > _CRASH_WINDOW:
+                backoff = _BACKOFF[0]
+            state = self.state.part(part.name)
+            self._change(state, State.RESTARTING, process=None, restarts=state.restarts + 1)
+            await asyncio.sleep(backoff * random.uniform(0.8, 1.2))  # noqa: S311 - jitter is no secret
+            backoff = min(2 * backoff, longest)
+
+    async def _run_once(self, part: Part, client: httpx.AsyncClient) -> str:
+        """Start the part and wait for its end, which nobody asked for; return how it ended."""
+        state = self.state.part(part.name)
+        if state.restarts == 0:
+            self._change(state, State.STARTING)
+        started = time.monotonic()
+        process = await self._spawn(part)
+        self._change(state, state.state, process=ProcessId.of(process.pid))
+        ended = asyncio.create_task(process.wait())
+        probing = asyncio.create_task(self._probe(part, client))
+        try:
+            await asyncio.wait([ended, probing], return_when=asyncio.FIRST_COMPLETED, timeout=part.ready_seconds)
+            if not ended.done() and not probing.done():
+                kill_group(process.pid)
+                await ended
+                return f"was not ready after {part.ready_seconds:.0f} s"
+            if probing.done() and not ended.done():
+                probing.result()
+                self._change(state, State.READY, ready_seconds=round(time.monotonic() - started, 1))
+                self._ready[part.name].set()
+            return _how(await ended)
+        finally:
+            ended.cancel()
+            probing.cancel()
+
+    async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with (self._logs / f"{part.name}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(part.death_signal)), part.user),
+                "--",
+                *part.command,
+                env=os.environ | part.environment,
+                cwd=part.directory,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A Ctrl-C in the terminal goes to the supervisor alone, which stops the parts in order.
+                start_new_session=True,
+            )
+        self._processes[part.name] = process
+        return process
+
+    async def _probe(self, part: Part, client: httpx.AsyncClient) -> None:
+        while True:
+            with suppress(httpx.HTTPError, OSError):
+                if await part.ready(client):
+                    return
+            await asyncio.sleep(_PROBE_INTERVAL)
+
+    async def _stop_all(self) -> None:
+        stopped = {name: asyncio.Event() for name in self._parts}
+        await asyncio.gather(*(self._stop_in_turn(part, stopped) for part in self._parts.values()))
+
+    async def _stop_in_turn(self, part: Part, stopped: dict[str, asyncio.Event]) -> None:
+        for other in self._parts.values():
+            if part.name in other.needs:
+                await stopped[other.name].wait()
+        try:
+            await self._stop(part)
+        finally:
+            stopped[part.name].set()
+
+    async def _stop(self, part: Part) -> None:
+        state = self.state.part(part.name)
+        process = self._processes.get(part.name)
+        if process is not None:
+            self._change(state, State.STOPPING)
+            with suppress(ProcessLookupError):
+                process.send_signal(part.stop_signal)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), part.stop_seconds)
+            # The part's own children, should it have left any; and the part, should it not have listened.
+            kill_group(process.pid)
+            await process.wait()
+            if part.after_stop is not None:
+                await asyncio.to_thread(part.after_stop)
+        self._change(state, State.DOWN, process=None)
+
+    def _change(self, part: PartState, state: State, **changes: object) -> None:
+        part.state = state
+        for name, value in changes.items():
+            setattr(part, name, value)
+        self._publish(self.state)
+
+    def _given_up(self, part: Part, reason: str) -> str:
+        path = self._logs / f"{part.name}.log"
+        return (
+            f"{part.name} {reason}, {_CRASHES} times within {_CRASH_WINDOW:.0f} s; everything is stopped. "
+            f"The last lines of {path}:\n{last_lines(path, _LAST_LINES)}"
+        )
+
+
+def last_lines(path: Path, count: int) -> str:
+    """Return the last `count` lines of the file, read from its end."""
+    window = count * 400
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - window))
+        text = file.read().decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-count:])
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit status {code}"
+    return f"was killed by {signal.Signals(-code).name}"
