@@ -27,8 +27,10 @@ def _luhn(number: str) -> str:
 CardNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12,19}$"), AfterValidator(_luhn)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+"""No control characters: a database cannot store NUL, and the others belong in no name."""
+Line = Annotated[str, StringConstraints(max_length=200, pattern=_PRINTABLE)]
+Name = Annotated[str, StringConstraints(max_length=64, pattern=_PRINTABLE)]
 
 
 class _Part(BaseModel):
@@ -58,7 +60,7 @@ class Address(_Part):
     name: Line
     street: Line
     city: Line
-    postal_code: Annotated[str, StringConstraints(min_length=1, max_length=16)]
+    postal_code: Annotated[str, StringConstraints(max_length=16, pattern=_PRINTABLE)]
     country: CountryCode
 
 

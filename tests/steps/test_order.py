@@ -47,6 +47,8 @@ def test_the_example_is_an_order() -> None:
         ({"card": 4242424242424242}, "card"),
         ({"shipTo": {**GOOD["shipTo"], "country": "Germany"}}, "shipTo.country"),
         ({"shipTo": {**GOOD["shipTo"], "name": ""}}, "shipTo.name"),
+        ({"shipTo": {**GOOD["shipTo"], "city": "Ber\x00lin"}}, "shipTo.city"),
+        ({"customerId": "a\nb"}, "customerId"),
     ],
 )
 def test_a_wrong_field_is_named(change: dict[str, object], field: str) -> None:
