@@ -1,0 +1,109 @@
+"""Commands and environment names of our containers against the code that reads them."""
+
+from collections.abc import Iterator
+
+import pytest
+import typer.main
+from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
+
+import services
+from services.kit.settings import RoleSettings, ServiceSettings
+from tests.compose.composefile import ComposeFile
+from workers.cli import app
+from workers.cli.addresses import Addresses
+from workers.kit.settings import EngineSettings, WorkerSettings
+
+_ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in {"PORT", "HOST"} | _ADDRESSES | set(_names(EngineSettings)) | set(_names(WorkerSettings)):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_every_command_of_our_containers_is_one_that_saga_takes(compose: ComposeFile) -> None:
+    saga = typer.main.get_command(app)
+    for service in compose.ours.values():
+        with saga.make_context("saga", list(service.command)) as context:
+            name, command, arguments = saga.resolve_command(context, service.command)  # type: ignore[attr-defined]
+            command.make_context(name, arguments, parent=context).close()
+
+
+def test_each_participant_has_a_container_of_its_own_name(compose: ComposeFile) -> None:
+    commands = {name: service.command for name, service in compose.ours.items() if service.command[0] == "services"}
+    assert commands == {name: ["services", name] for name in services.PORTS}
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_a_participant_s_container_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
+    known = {*_names(ServiceSettings), *(f"{name}_{field}".upper() for field in RoleSettings.model_fields)}
+    assert set(compose.services[name].environment) - known == set()
+
+
+def test_the_workers_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
+    known = {*_names(EngineSettings), *_names(WorkerSettings), *_ADDRESSES}
+    assert set(compose.services["workers"].environment) - known == set()
+
+
+def test_the_deploy_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
+    assert set(compose.services["deploy"].environment) - set(_names(EngineSettings)) == set()
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_a_participant_listens_where_its_port_is_published_and_the_workers_look(
+    name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = compose.services[name]
+    _take(monkeypatch, container.environment)
+    settings = ServiceSettings()
+    assert settings.host == "0.0.0.0"  # noqa: S104 - inside a container
+    assert settings.port == services.PORTS[name]
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == _database(compose)
+    assert [port.rpartition(":")[2] for port in container.ports] == [str(settings.port)]
+    _take(monkeypatch, compose.services["workers"].environment)
+    assert Addresses.of(0).services[name] == f"http://{name}:{settings.port}"
+
+
+@pytest.mark.parametrize("name", ["deploy", "workers"])
+def test_the_engine_is_looked_for_in_its_container_without_tls(
+    name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take(monkeypatch, compose.services[name].environment)
+    engine = Addresses.of(0).engine
+    assert engine.address == "zeebe:26500"
+    assert engine.insecure is True
+
+
+def test_the_workers_health_answers_outside_the_container(
+    compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = compose.services["workers"]
+    _take(monkeypatch, container.environment)
+    settings = WorkerSettings()
+    assert settings.host == "0.0.0.0"  # noqa: S104 - inside a container
+    assert [port.rpartition(":")[2] for port in container.ports] == [str(settings.port)]
+
+
+def _database(compose: ComposeFile) -> str:
+    password = compose.services["postgres"].environment["POSTGRES_PASSWORD"]
+    return f"postgresql://postgres:{password}@postgres:5432/postgres"
+
+
+def _take(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def _names(settings: type[BaseSettings]) -> Iterator[str]:
+    """The environment names that a settings class reads."""
+    for name, field in settings.model_fields.items():
+        match field.validation_alias:
+            case AliasChoices() as alias:
+                yield from (choice for choice in alias.choices if isinstance(choice, str))
+            case str() as alias:
+                yield alias
+            case _:
+                yield (settings.model_config.get("env_prefix", "") + name).upper()
