@@ -46,9 +46,14 @@ def node_environment(modules: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-async def browser(modules: Path) -> AsyncIterator[Browser]:
+def chromium(modules: Path) -> str:
+    """The path of Chromium, where bpmn-js can be shown in it."""
     del modules
-    if render.chromium() is None:
-        missing("no Chromium on the PATH")
+    return render.chromium() or missing("no Chromium on the PATH")
+
+
+@pytest.fixture(scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    del chromium
     async with render.headless() as browser:
         yield browser
