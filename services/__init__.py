@@ -1,1 +1,16 @@
-"""The participants: four HTTP services on PostgreSQL that an orchestrator commands."""
+"""The participants: HTTP services on PostgreSQL that an orchestrator commands.
+
+Every package here but `kit` is one service and declares its `PORT`; there is no list to edit.
+"""
+
+import importlib
+import pkgutil
+
+
+def _ports() -> dict[str, int]:
+    names = (found.name for found in pkgutil.iter_modules(__path__) if found.ispkg and found.name != "kit")
+    return {name: importlib.import_module(f"{__name__}.{name}").PORT for name in names}
+
+
+PORTS = _ports()
+"""The default TCP port of each service, by name."""

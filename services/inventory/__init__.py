@@ -1,0 +1,3 @@
+"""The inventory service: it holds the ordered items."""
+
+PORT = 8102

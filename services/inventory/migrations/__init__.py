@@ -1,0 +1,1 @@
+"""The history of the inventory service's tables."""

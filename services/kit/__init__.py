@@ -1,0 +1,1 @@
+"""What a participant is made with: barrier, problems, database, provisioning, server. Nothing about orders' steps."""

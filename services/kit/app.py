@@ -1,0 +1,116 @@
+"""The HTTP application around a service's routes: health, errors as problem documents, OpenAPI."""
+
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+
+from services.kit.database import Database, Reading
+from services.kit.problems import (
+    DATABASE_UNAVAILABLE,
+    INTERNAL,
+    KEY_MISSING,
+    REQUEST_INVALID,
+    FieldError,
+    Problem,
+    ProblemDocument,
+    ProblemType,
+    documented,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Health(BaseModel):
+    """What a probe reads."""
+
+    status: str
+
+
+health = APIRouter(tags=["health"])
+
+
+@health.get("/live")
+async def live() -> Health:
+    """Say that the process answers; nothing else is asked."""
+    return Health(status="live")
+
+
+@health.get("/ready", responses=documented(DATABASE_UNAVAILABLE))
+async def ready(database: Reading) -> Health:
+    """Say that commands can be taken: the database answers."""
+    await database.execute(text("SELECT 1"))
+    return Health(status="ready")
+
+
+def create_app(title: str, router: APIRouter, database: Database) -> FastAPI:
+    """Return the application that answers `router`'s routes from `database`."""
+    app = FastAPI(title=title, version="1")
+    app.state.database = database
+    app.include_router(router)
+    app.include_router(health)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
+    return app
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for it alone
+    return error.response()
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    errors = [FieldError(field=_field(each["loc"]), message=each["msg"]) for each in error.errors()]
+    if any(each["type"] == "missing" and each["loc"][0] == "header" for each in error.errors()):
+        detail = 'Send Idempotency-Key: "<order id>/<task type>", in quotes.'
+        return Problem(KEY_MISSING, detail, errors).response()
+    fields = ", ".join(dict.fromkeys(each.field for each in errors))
+    return Problem(REQUEST_INVALID, f"The request does not validate: {fields}.", errors).response()
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """Give the framework's own errors (no such path, no such method, no JSON) the form of all others."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    code = "REQUEST_INVALID" if error.status_code == 400 else f"HTTP_{error.status_code}"  # noqa: PLR2004
+    response = Problem(ProblemType(code, error.status_code, error.detail), f"{request.method} is not possible here.")
+    answer = response.response()
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    _log.error("request failed", method=request.method, route=_route(request), exc_info=error)
+    return Problem(INTERNAL, "The service failed; its log says where. Nothing was changed.").response()
+
+
+def _route(request: Request) -> str:
+    """Return the path's template, which holds no caller's data."""
+    return str(getattr(request.scope.get("route"), "path", "unknown"))
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """Write a location as a person does: `("body", "items", 0, "sku")` is `items[0].sku`."""
+    where, *rest = location
+    if where == "body" and (not rest or isinstance(rest[0], int)):
+        return "body"  # The whole of it, or an offset into what is no JSON.
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest).removeprefix(".")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if not app.openapi_schema:
+        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        components = schema.setdefault("components", {}).setdefault("schemas", {})
+        document = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        components.update(document.pop("$defs"))
+        components["ProblemDocument"] = document
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,245 @@
+"""The idempotency barrier: each command takes effect at most once, whatever is repeated, late or out of order.
+
+A row per (saga, branch, op) is written in the transaction of the business rows. Who inserts it runs the business
+code and stores the answer; who finds it sends the stored answer again. An undo inserts the row of its do first: if
+that succeeds, there is nothing to undo, and the row stays as a tombstone that fences the late do.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, TypeVar
+
+import structlog
+from fastapi import Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    and_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kit import outbox
+from services.kit.database import Database, database_of
+from services.kit.problems import (
+    FENCED,
+    IN_PROGRESS,
+    KEY_REUSED,
+    MEDIA_TYPE,
+    REQUEST_INVALID,
+    FieldError,
+    Problem,
+    Refusal,
+)
+
+barrier = Table(
+    "barrier",
+    MetaData(),
+    Column("saga_id", Text, primary_key=True),
+    Column("branch", Text, primary_key=True),
+    Column("op", Text, primary_key=True),
+    Column("fenced", Boolean, nullable=False),
+    Column("fingerprint", LargeBinary),
+    Column("status", SmallInteger),
+    Column("answer", LargeBinary),
+)
+
+_P = TypeVar("_P", bound=BaseModel)
+_log = structlog.get_logger(__name__)
+
+
+class _Op(StrEnum):
+    DO = "do"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+
+    @property
+    def refused(self) -> bool:
+        return self.status != HTTPStatus.OK
+
+    def response(self) -> Response:
+        return Response(self.body, self.status, media_type=MEDIA_TYPE if self.refused else "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """The barrier before one branch of sagas, for one request."""
+
+    database: Database
+    branch: str
+    idempotency_key: str
+
+    async def do(
+        self,
+        saga_id: str,
+        payload: _P,
+        business: Callable[[AsyncConnection, str, _P], Awaitable[BaseModel]],
+        *,
+        guard: Callable[[AsyncConnection, str, _P], Awaitable[None]] | None = None,
+    ) -> Response:
+        """Run `business(connection, saga_id, payload)` unless it ran before, or was undone before it came.
+
+        `guard` runs before the barrier in the same transaction, at each repeat too; the problem that it raises is
+        the answer and nothing is stored.
+
+        Raises:
+            Problem: another payload than before, the command's twin still runs, or the undo came first.
+        """
+        self._require_key_of(saga_id)
+        async with self.database.transaction() as connection:
+            if guard:
+                await guard(connection, saga_id, payload)
+            rows = _Rows(connection, saga_id, self.branch)
+            fingerprint = _fingerprint(payload)
+            if _Op.DO in await rows.insert({_Op.DO: fingerprint}):
+                answer = await _run(connection, lambda: business(connection, saga_id, payload))
+                await self._store(rows, _Op.DO, answer, "refused" if answer.refused else "done")
+            else:
+                answer = await rows.repeat(_Op.DO, fingerprint)
+        return answer.response()
+
+    async def undo(
+        self, saga_id: str, business: Callable[[AsyncConnection, str], Awaitable[BaseModel]], *, nothing: BaseModel
+    ) -> Response:
+        """Run `business(connection, saga_id)` unless it ran before or the do took no effect: then say `nothing`.
+
+        Raises:
+            Problem: the do or this undo's twin still runs.
+        """
+        self._require_key_of(saga_id)
+        async with self.database.transaction() as connection:
+            rows = _Rows(connection, saga_id, self.branch)
+            # One statement, in this order: it waits for a do that still runs, and fences one that has yet to come.
+            inserted = await rows.insert({_Op.DO: None, _Op.UNDO: None})
+            if _Op.UNDO not in inserted:
+                answer = await rows.repeat(_Op.UNDO, None)
+            else:
+                if _Op.DO not in inserted and await rows.did():
+                    answer = await _run(connection, lambda: business(connection, saga_id))
+                else:
+                    answer = _success(nothing)
+                await self._store(rows, _Op.UNDO, answer, "undone")
+        return answer.response()
+
+    def _require_key_of(self, saga_id: str) -> None:
+        """Check that the key is one of the URL's saga, or a worker mixes up two of them."""
+        if not (self.idempotency_key.startswith(f'"{saga_id}/') and self.idempotency_key.endswith('"')):
+            error = FieldError(field="Idempotency-Key", message=f'must be "{saga_id}/<task type>", in quotes')
+            raise Problem(REQUEST_INVALID, "The Idempotency-Key does not belong to this URL.", [error])
+
+    async def _store(self, rows: "_Rows", op: _Op, answer: _Answer, outcome: str) -> None:
+        await rows.store(op, answer)
+        source = self.database.schema
+        event_type = f"saga.{source}.{self.branch}.{outcome}"
+        await outbox.record(rows.connection, source=source, event_type=event_type, subject=rows.saga_id)
+        _log.info("command", branch=self.branch, op=op.value, saga_id=rows.saga_id, outcome=outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The barrier rows of one branch of one saga."""
+
+    connection: AsyncConnection
+    saga_id: str
+    branch: str
+
+    async def insert(self, fingerprints: dict[_Op, bytes | None]) -> set[str]:
+        """Insert the rows that are absent and return their ops; a twin's uncommitted row is waited for."""
+        own = {"saga_id": self.saga_id, "branch": self.branch}
+        rows = [
+            {**own, "op": op, "fingerprint": fingerprint, "fenced": op is _Op.DO and _Op.UNDO in fingerprints}
+            for op, fingerprint in fingerprints.items()
+        ]
+        statement = insert(barrier).values(rows).on_conflict_do_nothing().returning(barrier.c.op)
+        return set((await self.connection.execute(statement)).scalars())
+
+    async def store(self, op: _Op, answer: _Answer) -> None:
+        """Keep the answer for repeats."""
+        values = {"status": answer.status, "answer": answer.body}
+        await self.connection.execute(update(barrier).where(self._is(op)).values(values))
+
+    async def repeat(self, op: _Op, fingerprint: bytes | None) -> _Answer:
+        """Return the stored answer to the same command.
+
+        Raises:
+            Problem: another payload than before, or the undo came first.
+        """
+        query = select(barrier.c.fenced, barrier.c.fingerprint, barrier.c.status, barrier.c.answer)
+        row = (await self.connection.execute(query.where(self._is(op)))).one_or_none()
+        named = f"{self.branch.capitalize()} {self.saga_id}"
+        if row is None:  # It was removed between our two statements: its time was over.
+            raise Problem(IN_PROGRESS, f"{named} changes at this moment. Send the command again.")
+        if row.fenced:
+            raise Problem(FENCED, f"{named} was undone before this command arrived.")
+        if row.fingerprint != fingerprint:
+            raise Problem(KEY_REUSED, f"{named} was commanded before with another payload.")
+        return _Answer(row.status, row.answer)
+
+    async def did(self) -> bool:
+        """Tell whether the do took effect: a refusal left nothing to undo."""
+        status = await self.connection.scalar(select(barrier.c.status).where(self._is(_Op.DO)))
+        return status == HTTPStatus.OK
+
+    def _is(self, op: _Op) -> ColumnElement[bool]:
+        return and_(barrier.c.saga_id == self.saga_id, barrier.c.branch == self.branch, barrier.c.op == op)
+
+
+def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
+    """Return the dependency that puts the barrier of `branch` before a route.
+
+    Declare it once, `Reservation = Annotated[Barrier, Depends(barrier_of("reservation"))]`; a request without an
+    Idempotency-Key does not come past it.
+    """
+
+    async def dependency(
+        request: Request,
+        key: Annotated[
+            str,
+            Header(
+                alias="Idempotency-Key",
+                description='`"<order id>/<task type>"`, a structured-field string (RFC 8941) with its quotes.',
+                examples=['"4711/reserve-inventory"'],
+            ),
+        ],
+    ) -> Barrier:
+        return Barrier(database_of(request), branch, key)
+
+    return dependency
+
+
+async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> _Answer:
+    try:
+        # A refusal leaves no business rows, but its own barrier row stays.
+        async with connection.begin_nested():
+            return _success(await business())
+    except Refusal as refusal:
+        return _Answer(refusal.kind.status, refusal.body())
+
+
+def _success(answer: BaseModel) -> _Answer:
+    return _Answer(HTTPStatus.OK, answer.model_dump_json(by_alias=True).encode())
+
+
+def _fingerprint(payload: BaseModel) -> bytes:
+    """Hash the payload as its model writes it: field order and white space of the request do not count.
+
+    A field that must not be guessed from its hash, as a card number, has a serializer that masks it.
+    """
+    return hashlib.sha256(payload.model_dump_json(by_alias=True).encode()).digest()

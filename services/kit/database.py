@@ -1,0 +1,122 @@
+"""The way to PostgreSQL: short transactions with bounds on every wait, and one answer when it is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import asyncpg  # type: ignore[import-untyped] # it ships no types
+from fastapi import Depends, Request
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, Problem
+
+_CONNECT_TIMEOUT = 2.0
+"""Seconds to reach the server."""
+_TRANSACTION_TIMEOUT = 5.0
+"""Seconds for a whole transaction, the wait for a connection included: shorter than any caller's patience."""
+_BOUNDS = {
+    # Milliseconds. A command waits so long for its twin, or for a row that another command changes.
+    "lock_timeout": "2000",
+    "statement_timeout": "5000",
+    # A process that was stopped in the middle of a transaction must not hold its locks for ever.
+    "idle_in_transaction_session_timeout": "10000",
+}
+_POOL_SIZE = 10
+"""Connections per process: enough for one event loop, few enough for many replicas at one server."""
+_LOCKED = frozenset({"55P03", "40P01"})
+"""lock_not_available and deadlock_detected (PostgreSQL, appendix A): another command is in the way, ask again."""
+_AWAY = frozenset({"08", "53", "57", "58"})
+"""SQLSTATE classes of a server that cannot serve now: connection, resources, operator intervention, system."""
+_READ_ONLY = "25006"
+"""A standby, or a server that fails over: not away, but no place to write."""
+
+
+def libpq_url(url: str) -> str:
+    """Return `url` in the form that every PostgreSQL client understands, without a driver in its scheme."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def connect(url: str, schema: str, *, bounded: bool = True) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open one connection; its unqualified names mean `schema`. Its waits end soon where it is `bounded`.
+
+    Raises:
+        OSError: nobody answers there in time.
+        asyncpg.PostgresError: the server refuses.
+    """
+    settings = {"search_path": schema} | (_BOUNDS if bounded else {})
+    return await asyncpg.connect(libpq_url(url), timeout=_CONNECT_TIMEOUT, server_settings=settings)
+
+
+class Database:
+    """One service's schema, seen through its own role."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        """Open nothing yet; unqualified names mean `schema`."""
+        self.schema = schema
+        self._engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: connect(url, schema),
+            pool_size=_POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=_TRANSACTION_TIMEOUT,
+            hide_parameters=True,  # They are customers' data, and an error's text ends in logs.
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Run the body in one transaction: committed when it ends, rolled back when it raises.
+
+        Raises:
+            Problem: DATABASE_UNAVAILABLE where the database cannot serve now, COMMAND_IN_PROGRESS where another
+                transaction held what this one needs for too long. Whether a commit that was cut off took effect is
+                not known; the same command may be sent again.
+        """
+        try:
+            async with asyncio.timeout(_TRANSACTION_TIMEOUT), self._engine.begin() as connection:
+                yield connection
+        except (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError) as error:
+            raise _unavailable() from error
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            state = _sqlstate(error)
+            if state in _LOCKED:
+                detail = "Another command holds what this one needs. Send this one again."
+                raise Problem(IN_PROGRESS, detail) from error
+            if state[:2] in _AWAY or state == _READ_ONLY or _is_cut_off(error):
+                raise _unavailable() from error
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def _unavailable() -> Problem:
+    return Problem(DATABASE_UNAVAILABLE, "The service cannot reach its database. Send the same command again.")
+
+
+def _sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) or ""
+
+
+def _is_cut_off(error: DBAPIError | asyncpg.PostgresError) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def database_of(request: Request) -> Database:
+    """Return the database of the service that answers `request`."""
+    database: Database = request.app.state.database
+    return database
+
+
+async def _connection(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with database_of(request).transaction() as connection:
+        yield connection
+
+
+Reading = Annotated[AsyncConnection, Depends(_connection)]
+"""A route's parameter: a transaction for the length of a query."""

@@ -1,0 +1,54 @@
+"""The words that requests and answers are made of; a body that says more or less than them is refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+"""No control characters: PostgreSQL cannot store NUL, and the others belong in no name."""
+
+OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""The order's name; it is the saga's name as well (design: the barrier)."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE)]
+
+
+class Request(BaseModel):
+    """A body that a caller sends: camelCase, of exactly the declared types, without unknown fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, strict=True, extra="forbid")
+
+
+class Answer(BaseModel):
+    """A body that a service sends: written with Python's names here, sent in camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Item(Request):
+    """So many of one article."""
+
+    sku: Name
+    quantity: Annotated[int, Field(ge=1, le=1000)]
+
+
+def _distinct(items: list[Item]) -> list[Item]:
+    if len({item.sku for item in items}) < len(items):
+        message = "one sku stands twice; say it once, with the sum of the quantities"
+        raise ValueError(message)
+    return items
+
+
+Items = Annotated[list[Item], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
+
+
+class Money(Request):
+    """An amount in the currency's minor unit: 4990 EUR is 49.90 euros."""
+
+    amount: Annotated[int, Field(ge=0, le=10**15)]
+    currency: Literal["EUR"] = "EUR"
+
+
+class Nothing(Request):
+    """The body of a command whose URL says it all: `{}`."""

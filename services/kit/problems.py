@@ -1,0 +1,134 @@
+"""What a service says when it does not do what was asked: problem documents (RFC 9457) with a stable `code`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of problem; a caller decides by its `code` what to do."""
+
+    code: str
+    status: int
+    title: str
+    retry_after: int | None = None
+    """Seconds after which the same command may be sent again."""
+
+    @property
+    def uri(self) -> str:
+        """The kind's identifier in a problem document."""
+        return f"urn:saga:problem:{self.code.lower().replace('_', '-')}"
+
+
+REQUEST_INVALID = ProblemType("REQUEST_INVALID", 422, "The request does not validate")
+KEY_MISSING = ProblemType("IDEMPOTENCY_KEY_MISSING", 400, "A command needs an Idempotency-Key")
+KEY_REUSED = ProblemType("IDEMPOTENCY_KEY_REUSED", 422, "The command was sent before with another payload")
+IN_PROGRESS = ProblemType("COMMAND_IN_PROGRESS", 409, "The same command is running", retry_after=1)
+FENCED = ProblemType("COMMAND_FENCED", 409, "The command comes after its undo")
+DATABASE_UNAVAILABLE = ProblemType("DATABASE_UNAVAILABLE", 503, "The database is away", retry_after=1)
+INTERNAL = ProblemType("INTERNAL_ERROR", 500, "The service has a bug")
+
+
+class FieldError(BaseModel):
+    """One field that is not as it must be; never its value."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """An RFC 9457 problem document."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": FENCED.uri,
+                    "title": FENCED.title,
+                    "status": FENCED.status,
+                    "detail": "Reservation 4711 was undone before this command arrived.",
+                    "code": FENCED.code,
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError] | None = None
+
+
+class Problem(Exception):
+    """The request ends with this problem document, and nothing of it is kept."""
+
+    def __init__(self, kind: ProblemType, detail: str, errors: list[FieldError] | None = None) -> None:
+        """`detail` is for people: what happened to this request, without any personal data."""
+        super().__init__(f"{kind.code}: {detail}")
+        self.kind = kind
+        self.detail = detail
+        self.errors = errors
+
+    def body(self) -> bytes:
+        """Return the document as it is sent."""
+        document = ProblemDocument(
+            type=self.kind.uri,
+            title=self.kind.title,
+            status=self.kind.status,
+            detail=self.detail,
+            code=self.kind.code,
+            errors=self.errors,
+        )
+        return document.model_dump_json(exclude_none=True).encode()
+
+    def response(self) -> Response:
+        """Return the document as an HTTP response."""
+        headers = {} if self.kind.retry_after is None else {"Retry-After": str(self.kind.retry_after)}
+        return Response(self.body(), self.kind.status, headers, MEDIA_TYPE)
+
+
+class Refusal(Problem):
+    """A participant's business says no: the answer to this command, now and at each repeat."""
+
+
+def documented(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route that can end with `kinds`, by status."""
+    by_status: dict[int, list[ProblemType]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, []).append(kind)
+    return {status: _documented(status, same) for status, same in by_status.items()}
+
+
+def command_problems(*refusals: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a command: its own refusals and those that any command can meet."""
+    return documented(
+        *refusals, KEY_MISSING, REQUEST_INVALID, KEY_REUSED, IN_PROGRESS, FENCED, DATABASE_UNAVAILABLE, INTERNAL
+    )
+
+
+def query_problems(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a query: its own problems and those that any request can meet."""
+    return documented(*kinds, REQUEST_INVALID, DATABASE_UNAVAILABLE, INTERNAL)
+
+
+def _documented(status: int, kinds: list[ProblemType]) -> dict[str, Any]:
+    examples: Mapping[str, Any] = {
+        kind.code: {"value": {"type": kind.uri, "title": kind.title, "status": status, "detail": "", "code": kind.code}}
+        for kind in kinds
+    }
+    described: dict[str, Any] = {
+        "description": f"{HTTPStatus(status).phrase}: {', '.join(kind.code for kind in kinds)}",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "examples": examples}},
+    }
+    if any(kind.retry_after is not None for kind in kinds):
+        described["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    return described

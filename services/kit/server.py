@@ -1,0 +1,111 @@
+"""Run one service in this process until SIGTERM or Ctrl-C."""
+
+import asyncio
+import importlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import structlog
+import uvicorn
+
+import services
+from services.kit.app import create_app
+from services.kit.database import Database
+from services.kit.logs import configure_logging
+from services.kit.provisioning import StartError, provision, require_current
+from services.kit.settings import RoleSettings, ServiceSettings
+
+_DRAIN = 8
+"""Seconds that running requests get to end after SIGTERM: more than any of them takes."""
+_KEEP_ALIVE = 30
+"""Seconds that an idle connection is kept: longer than our clients keep theirs, so that they never use a closed one."""
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(name: str, port: int | None = None) -> None:
+    """Run the service `name`, as `HOST`, `PORT`, `DATABASE_URL` and `<NAME>_DATABASE_URL` say.
+
+    `port` is for where `PORT` says nothing; without either it is the service's own.
+
+    Raises:
+        SystemExit: it cannot start: the port is taken, or the database does not let it in. One message says why.
+    """
+    configure_logging(name)
+    settings = ServiceSettings()
+    default = services.PORTS[name] if port is None else port
+    try:
+        with (
+            closing(_bind(settings.host, default if settings.port is None else settings.port)) as listener,
+            asyncio.Runner(loop_factory=uvicorn.Config(app="").get_loop_factory()) as runner,
+        ):
+            runner.run(run(name, settings, listener))
+    except StartError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)  # Ctrl-C before the server was up; what a shell says of SIGINT.
+
+
+async def run(name: str, settings: ServiceSettings, listener: socket.socket) -> None:
+    """Provision the service where it has to be, and answer on `listener` until a signal or `should_exit`.
+
+    Raises:
+        StartError: the database cannot be reached, or refuses.
+    """
+    database = Database(await _role_url(name, settings), name)
+    server = make_server(name, database)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    _log.info("started", port=listener.getsockname()[1])
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await database.close()
+    _log.info("stopped")
+
+
+def make_server(name: str, database: Database) -> uvicorn.Server:
+    """Return the HTTP server of the service `name`."""
+    router = importlib.import_module(f"services.{name}.app").router
+    config = uvicorn.Config(
+        create_app(name, router, database),
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_DRAIN,
+    )
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to `run`: uvicorn raises them again at the end, which would make each stop a failure."""
+        yield
+
+
+async def _role_url(name: str, settings: ServiceSettings) -> str:
+    own = RoleSettings.of(name).database_url
+    if own:
+        await require_current(name, own.get_secret_value())
+        return own.get_secret_value()
+    if settings.database_url is None:
+        message = f"Set DATABASE_URL (an administrator's) or {name.upper()}_DATABASE_URL (the service's own)."
+        raise StartError(message)
+    return await provision(name, settings.database_url.get_secret_value())
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        message = f"Port {port} on {host} cannot be had: {error.strerror}. Stop what uses it, or set PORT."
+        raise StartError(message) from error

@@ -1,0 +1,108 @@
+"""The HTTP face of orders."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy import select
+
+from services.kit.barrier import Barrier, barrier_of
+from services.kit.database import Reading
+from services.kit.models import Answer, Item, Money, Nothing, OrderId
+from services.kit.problems import Problem, command_problems, query_problems
+from services.orders import commands
+from services.orders.commands import (
+    ORDER_CANCELLED,
+    ORDER_DUPLICATE,
+    ORDER_INVALID,
+    ORDER_NOT_FOUND,
+    Acceptance,
+    Cancellation,
+    NewOrder,
+    Progress,
+    Status,
+)
+from services.orders.tables import order_items, orders, products
+
+router = APIRouter(tags=["orders"])
+OrderBarrier = Annotated[Barrier, Depends(barrier_of("order"))]
+DispatchBarrier = Annotated[Barrier, Depends(barrier_of("dispatch"))]
+CancellationBarrier = Annotated[Barrier, Depends(barrier_of("cancellation"))]
+
+
+@router.put("/orders/{order_id}", response_model=Acceptance, responses=command_problems(ORDER_DUPLICATE, ORDER_INVALID))
+async def accept(order_id: OrderId, order: NewOrder, barrier: OrderBarrier) -> Response:
+    """Claim the order for one process instance, check it and price it."""
+    # Two instances of one order send the same key, so the claim is asked before the barrier compares payloads.
+    return await barrier.do(order_id, order, commands.accept, guard=commands.claim)
+
+
+@router.delete("/orders/{order_id}", response_model=Progress, responses=command_problems())
+async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
+    """Close the order as cancelled."""
+    return await barrier.undo(order_id, commands.cancel, nothing=Progress(order_id=order_id, status=Status.CANCELLED))
+
+
+@router.put(
+    "/orders/{order_id}/dispatch",
+    response_model=Progress,
+    responses=command_problems(ORDER_CANCELLED, ORDER_NOT_FOUND),
+)
+async def dispatch(order_id: OrderId, body: Nothing, barrier: DispatchBarrier) -> Response:
+    """Pass the point of no return, unless the order was cancelled before."""
+    return await barrier.do(order_id, body, commands.dispatch)
+
+
+@router.put("/orders/{order_id}/cancellation", response_model=Cancellation, responses=command_problems())
+async def record_cancellation(order_id: OrderId, body: Nothing, barrier: CancellationBarrier) -> Response:
+    """Record that the customer does not want the order any more, and say whether that came in time."""
+    return await barrier.do(order_id, body, commands.record_cancellation)
+
+
+class Order(Answer):
+    """An order as it stands."""
+
+    order_id: str
+    customer_id: str
+    items: list[Item]
+    total: Money
+    status: Status
+
+
+@router.get("/orders/{order_id}", responses=query_problems(ORDER_NOT_FOUND))
+async def read_order(order_id: OrderId, database: Reading) -> Order:
+    """Show an order."""
+    found = (await database.execute(select(orders).where(orders.c.order_id == order_id))).one_or_none()
+    if found is None:
+        raise Problem(ORDER_NOT_FOUND, f"Order {order_id} was never accepted.")
+    items = select(order_items.c.sku, order_items.c.quantity).where(order_items.c.order_id == order_id)
+    rows = await database.execute(items.order_by(order_items.c.sku))
+    return Order(
+        order_id=order_id,
+        customer_id=found.customer_id,
+        items=[Item(**row) for row in rows.mappings()],
+        total=Money(amount=found.total, currency="EUR"),
+        status=found.status,
+    )
+
+
+class Product(Answer):
+    """An article that can be ordered."""
+
+    sku: str
+    name: str
+    price: Money
+
+
+class Catalogue(Answer):
+    """All articles that can be ordered."""
+
+    products: list[Product]
+
+
+@router.get("/products", responses=query_problems())
+async def read_products(database: Reading) -> Catalogue:
+    """List the catalogue; an order is priced from it when it is accepted."""
+    rows = await database.execute(select(products).order_by(products.c.sku))
+    return Catalogue(
+        products=[Product(sku=row.sku, name=row.name, price=Money(amount=row.price, currency="EUR")) for row in rows]
+    )

@@ -1,0 +1,1 @@
+"""The history of the orders service's tables."""

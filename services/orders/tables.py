@@ -1,0 +1,45 @@
+"""The tables of the orders service."""
+
+from sqlalchemy import BigInteger, Column, MetaData, Table, Text
+
+_metadata = MetaData()
+
+products = Table(
+    "products",
+    _metadata,
+    Column("sku", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("price", BigInteger, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    _metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("claimant", Text, nullable=False),
+)
+
+orders = Table(
+    "orders",
+    _metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+)
+
+order_items = Table(
+    "order_items",
+    _metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("quantity", BigInteger, nullable=False),
+    Column("price", BigInteger, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    _metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("decision", Text, nullable=False),
+)

@@ -1,0 +1,3 @@
+"""The shipping service: it hands parcels to the carrier."""
+
+PORT = 8104

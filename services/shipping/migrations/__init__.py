@@ -1,0 +1,1 @@
+"""The history of the shipping service's tables."""
