@@ -36,17 +36,18 @@ class HeldReply:
 
 
 class HoldingProxy:
-    """Forward every request to `target`; hold the replies that a test asks for."""
+    """Forward every request to the participant; hold the replies that a test asks for."""
 
-    def __init__(self, target: str, port: int) -> None:
+    def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._target = target
+        self._target = ""
         self._held: list[HeldReply] = []
         config = uvicorn.Config(self._serve, "127.0.0.1", port, lifespan="off", log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
-    def start(self) -> None:
+    def start(self, target: str) -> None:
+        self._target = target
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,10 +1,31 @@
 """The `saga` command."""
 
-import typer
+import sys
 
-app = typer.Typer(no_args_is_help=True)
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from workers.cli import demo, orders, run, stack
+from workers.failure import Failure
+
+app = typer.Typer(
+    name="saga",
+    help="Order fulfillment as a saga: the stack, the process, its workers and participants.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would print a customer's order.
+    pretty_exceptions_enable=False,
+)
+for part in (stack, orders, run, demo):
+    app.add_typer(part.app)
 
 
 def main() -> None:
-    """Run the `saga` command."""
-    app()
+    """Run the command; what it cannot do is one message and an exit status, never a traceback."""
+    try:
+        app()
+    except Failure as failure:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print("[bold red]Error:[/]", Text(str(failure)))
+        sys.exit(failure.status)

@@ -1,13 +1,8 @@
-"""Where everything is: what the environment says, and the embedded stack's ports for the rest."""
+"""Options that several commands share."""
 
-import os
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-
-import services
-from workers.kit.settings import EngineSettings
 
 PortOffset = Annotated[
     int,
@@ -18,35 +13,3 @@ PortOffset = Annotated[
         help="Added to every port of the embedded stack, so that two of them run side by side.",
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """The engine, the participants and, where it is known, Operate."""
-
-    engine: EngineSettings
-    services: dict[str, str]
-    """Base URLs of the participants by name."""
-    operate: str | None
-    """Base URL of Operate, or None where the environment names a cluster but not its Operate."""
-
-    @classmethod
-    def of(cls, port_offset: int) -> "Addresses":
-        """Read the environment; what it does not name is the embedded stack's at `port_offset`."""
-        engine = EngineSettings()
-        external = bool(engine.model_fields_set & {"address", "cluster_id"})
-        if not external:
-            engine = engine.model_copy(update={"address": f"127.0.0.1:{26500 + port_offset}"})
-        web = os.environ.get("CAMUNDA_OPERATE_BASE_URL")
-        return cls(
-            engine=engine,
-            services={
-                name: os.environ.get(f"{name.upper()}_URL", f"http://127.0.0.1:{port + port_offset}")
-                for name, port in services.PORTS.items()
-            },
-            operate=web or (None if external else f"http://127.0.0.1:{8080 + port_offset}/operate"),
-        )
-
-    def instance_page(self, key: int) -> str:
-        """Return the address of an instance's page in Operate."""
-        return f"{self.operate}/processes/{key}"

@@ -7,14 +7,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from workers.cli.addresses import Addresses
+from workers.addresses import Addresses
 from workers.cli.operate import FlowNode, Operate
-from workers.cli.orders import Ended, create, engine
 from workers.cli.samples import SAMPLES, Sample
+from workers.engine import Ended, create, engine
+
+app = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,10 @@ def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
         return shlex.quote(json.dumps(order.variables(f"zbctl-{now}-{name}")))
 
     placed = f"zbctl-{now}-placed"
+    keys = f"--correlationKey {placed} --messageId {placed}"
     return [
         f"{at} create instance order-fulfillment --variables {variables('created')} --withResult",
-        f"{at} publish message OrderPlaced --correlationKey {placed} --messageId {placed} --variables {variables('placed')}",
+        f"{at} publish message OrderPlaced {keys} --variables {variables('placed')}",
         f"{at} publish message CancelOrder --correlationKey {placed}",
         f"{at} status",
     ]

@@ -1,6 +1,7 @@
 """What Operate knows of an instance, through its REST API (Camunda 8.6, `/v1`)."""
 
 import asyncio
+import json
 import time
 from types import TracebackType
 from typing import Self
@@ -9,7 +10,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from workers.cli.failure import Failure
+from workers.failure import Failure
 
 _PAUSE = 0.25
 """Seconds between two looks; Operate learns of an event about a second after the broker."""
@@ -77,6 +78,13 @@ class Operate:
                 raise Failure(message)
             await asyncio.sleep(_PAUSE)
         return await self._flow_nodes(instance)
+
+    async def instances(self, variable: str, value: str) -> list[int]:
+        """Return the keys of the process instances whose `variable` is the text `value`, oldest first."""
+        query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": 500}
+        response = await self._http.post("/v1/variables/search", json=query)
+        found = {item["processInstanceKey"] for item in response.raise_for_status().json()["items"]}
+        return sorted(found)
 
     async def _ended(self, instance: int) -> bool:
         response = await self._http.get(f"/v1/process-instances/{instance}")

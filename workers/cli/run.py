@@ -1,8 +1,10 @@
 """`saga services` and `saga workers`: run our own processes in the foreground."""
 
 import asyncio
+import os
 import signal
-from contextlib import AsyncExitStack
+import sys
+from contextlib import AsyncExitStack, suppress
 from random import SystemRandom
 from typing import Annotated
 
@@ -12,8 +14,11 @@ import typer
 import services
 import workers.steps
 from services.kit.logs import configure_logging
-from workers.cli.addresses import Addresses, PortOffset
-from workers.cli.failure import Failure, bad_input
+from services.kit.server import serve
+from workers.addresses import Addresses
+from workers.cli.addresses import PortOffset
+from workers.cluster.stack import Stack
+from workers.failure import bad_input
 from workers.kit.connection import open_channel
 from workers.kit.discovery import discover, handlers
 from workers.kit.health import HealthServer
@@ -59,6 +64,39 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
 
 @app.command("services")
 def services_command(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(services.PORTS)}.")], port_offset: PortOffset = 0
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Any of {', '.join(services.PORTS)}; all by default.")
+    ] = None,
+    port_offset: PortOffset = 0,
 ) -> None:
-    """Run one participant service until SIGTERM or Ctrl-C."""
+    """Run participant services until SIGTERM or Ctrl-C."""
+    wanted = names or list(services.PORTS)
+    unknown = sorted(set(wanted) - set(services.PORTS))
+    if unknown:
+        message = f"There is no service {', '.join(unknown)}; there are {', '.join(services.PORTS)}."
+        raise bad_input(message)
+    os.environ.setdefault("DATABASE_URL", Stack(port_offset).database_url)
+    if len(wanted) == 1:
+        serve(wanted[0], services.PORTS[wanted[0]] + port_offset)
+    else:
+        sys.exit(asyncio.run(_run_together(wanted)))
+
+
+async def _run_together(names: list[str]) -> int:
+    """Run each service in a process of its own; when one ends, all end. Return the first one's exit status."""
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.cli", "services", name) for name in names
+    ]
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    ends = [asyncio.create_task(process.wait()) for process in processes]
+    stop = asyncio.create_task(stopping.wait())
+    done, _ = await asyncio.wait([*ends, stop], return_when=asyncio.FIRST_COMPLETED)
+    for process in processes:
+        with suppress(ProcessLookupError):
+            process.terminate()
+    await asyncio.wait(ends)
+    stop.cancel()
+    return next((end.result() for end in ends if end in done), 0)

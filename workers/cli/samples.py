@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 
-from workers.cli.orders import DIAGRAMS
+from workers.engine import BPMN
 
-EXAMPLES = DIAGRAMS / "examples"
+EXAMPLES = BPMN / "examples"
 
 _DO = ("Accept order", "Reserve inventory", "Process payment", "Ship order")
 

@@ -1,0 +1,101 @@
+"""One real stack for the whole suite, started as a user starts it, and what a test needs to look into it."""
+
+import itertools
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from pyzeebe import ZeebeClient
+
+from tests.proxy import HoldingProxy
+from tests.stack import Stack, free_port
+from tests.world import World
+from workers.addresses import Addresses
+from workers.cli.operate import Operate
+from workers.cli.samples import EXAMPLES
+from workers.cluster import stack as embedded
+from workers.kit.connection import open_channel
+
+LEASE = 6.0
+"""Seconds of a job's lease in the suite: a killed worker's job comes back after it."""
+
+
+@pytest.fixture(scope="session")
+def payment_proxy() -> HoldingProxy:
+    """The way from the workers to the payment service."""
+    return HoldingProxy(free_port())
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, payment_proxy: HoldingProxy) -> Iterator[Stack]:
+    """Start the stack, ports and data its own; at the end nothing of it is left."""
+    home = tmp_path_factory.mktemp("saga")
+    stack = Stack(home, {"WORKER_LEASE": str(LEASE), "PAYMENT_URL": payment_proxy.url})
+    payment_proxy.start(f"http://127.0.0.1:{8103 + stack.offset}")
+    started = stack.saga("up", "--detach")
+    try:
+        assert started.status == 0, started.output + started.errors
+        yield stack
+    finally:
+        stopped = stack.saga("down", "--delete-data")
+        payment_proxy.stop()
+    assert stopped.status == 0, stopped.output + stopped.errors
+
+
+@pytest.fixture(scope="session")
+def addresses(stack: Stack) -> Addresses:
+    """Where the stack's parts are."""
+    return Addresses.of(stack.offset)
+
+
+@pytest.fixture(scope="session")
+async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
+    """The engine's client API."""
+    async with open_channel(addresses.engine) as channel:
+        yield ZeebeClient(channel)
+
+
+@pytest.fixture(scope="session")
+async def operate(addresses: Addresses) -> AsyncIterator[Operate]:
+    """A session with Operate."""
+    assert addresses.operate
+    async with Operate(addresses.operate) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+async def world(stack: Stack, monkeypatch_session: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The participants' tables."""
+    monkeypatch_session.setenv("SAGA_HOME", stack.environment["SAGA_HOME"])
+    async with World(embedded.Stack(stack.offset).database_url) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def monkeypatch_session() -> Iterator[pytest.MonkeyPatch]:
+    """A monkeypatch for the suite's own length."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def new_order() -> Callable[..., dict[str, Any]]:
+    """Make an order's variables from one of the examples, under an id of its own."""
+    run = uuid.uuid4().hex[:8]
+    numbers = itertools.count(1)
+
+    def make(example: str = "fulfilled", **changes: object) -> dict[str, Any]:
+        order = json.loads((EXAMPLES / f"{example}.json").read_text())
+        return {**order, "orderId": f"test-{run}-{next(numbers)}", **changes}
+
+    return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cluster_from_outside() -> None:
+    """The suite brings its own stack; an address in the environment would send its orders elsewhere."""
+    for name in ("ZEEBE_ADDRESS", "DATABASE_URL", "CAMUNDA_CLUSTER_ID"):
+        os.environ.pop(name, None)

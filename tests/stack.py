@@ -1,0 +1,91 @@
+"""The stack under test, driven by the same command line as a user's."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SAGA = Path(sys.executable).with_name("saga")
+_COMMAND_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command printed and how it ended."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Stack:
+    """A stack of its own: ports at an offset that is free, data in a folder of the test run."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self.offset = _free_offset()
+        self.environment = {
+            **os.environ,
+            **environment,
+            "SAGA_HOME": str(home),
+            "SAGA_PORT_OFFSET": str(self.offset),
+            "PATH": f"{SAGA.parent}{os.pathsep}{os.environ['PATH']}",
+            "COLUMNS": "200",
+        }
+
+    def saga(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Result:
+        """Run `saga` as a user does."""
+        return self.run(str(SAGA), *arguments, stdin=stdin, environment=environment)
+
+    def run(self, *command: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Result:
+        """Run a command in the checkout, with this stack as the one it finds."""
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=ROOT,
+            env={**self.environment, **(environment or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_TIMEOUT,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def status(self) -> dict[str, Any]:
+        """Return `saga status --json`."""
+        done = self.saga("status", "--json")
+        status: dict[str, Any] = json.loads(done.output)
+        return status
+
+    def pid(self, part: str) -> int:
+        """Return the process id of a part."""
+        return int(next(each["pid"] for each in self.status()["parts"] if each["name"] == part))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _free_offset() -> int:
+    ports = (26500, 26501, 26502, 8080, 9600, 19201, 15432, 8100, 8101, 8102, 8103, 8104)
+    for offset in range(1000, 20_000, 500):
+        with ExitStack() as probes:
+            try:
+                for port in ports:
+                    probe = probes.enter_context(socket.socket())
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port + offset))
+            except OSError:
+                continue
+            return offset
+    message = "no port offset is free"
+    raise RuntimeError(message)

@@ -1,0 +1,140 @@
+"""What the suite asks of the engine as a client: deploy a process, start its instances."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import stamina
+from pydantic import BaseModel
+from pyzeebe import ZeebeClient
+from pyzeebe.errors import (
+    InvalidOAuthCredentialsError,
+    MessageAlreadyExistsError,
+    ProcessDefinitionNotFoundError,
+    ProcessInvalidError,
+    ProcessTimeoutError,
+    ZeebeBackPressureError,
+    ZeebeDeadlineExceeded,
+    ZeebeGatewayUnavailableError,
+)
+from pyzeebe.grpc_internals.types import DeployResourceResponse
+
+from workers.addresses import Addresses
+from workers.failure import Failure, bad_input
+from workers.kit.connection import open_channel
+
+PROCESS = "order-fulfillment"
+BPMN = Path(__file__).resolve().parents[1] / "bpmn"
+_WAIT_SECONDS = 600
+_MESSAGE_TTL_MS = 3_600_000
+
+
+class Ended(BaseModel, extra="ignore"):
+    """How an instance ended, as its end event says."""
+
+    class Refusal(BaseModel, extra="ignore"):
+        """Which refusal led there."""
+
+        code: str
+        message: str
+
+    outcome: str | None = None
+    refusal: Refusal | None = None
+
+
+@asynccontextmanager
+async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
+    """Open the engine's client API; what it cannot do becomes a `Failure` that says where it was looked for."""
+    channel = open_channel(addresses.engine)
+    try:
+        yield ZeebeClient(channel)
+    except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded) as error:
+        message = (
+            f"The engine at {addresses.engine.address} does not answer. Start it with `saga up`, or set ZEEBE_ADDRESS."
+        )
+        raise Failure(message) from error
+    except InvalidOAuthCredentialsError as error:
+        message = f"The engine's OAuth server refused the credentials: {error}"
+        raise Failure(message) from error
+    finally:
+        await channel.close()
+
+
+def diagrams() -> list[Path]:
+    """Return the project's diagrams."""
+    return sorted(BPMN.glob("*.bpmn"))
+
+
+async def deploy(addresses: Addresses, files: list[Path]) -> list[str]:
+    """Deploy diagrams together and say what was deployed, a line each.
+
+    Raises:
+        Failure: A file is missing, the engine refuses a diagram, or it cannot be reached.
+    """
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        message = f"There is no file {', '.join(missing)}."
+        raise bad_input(message)
+    async with engine(addresses) as client:
+        try:
+            response = await client.deploy_resource(*files)
+        except ProcessInvalidError as error:
+            reason = error.__cause__.details() if isinstance(error.__cause__, grpc.aio.AioRpcError) else error
+            message = f"The engine refuses the diagram; nothing was deployed.\n{reason}"
+            raise bad_input(message) from error
+    return [
+        f"{deployed.bpmn_process_id} version {deployed.version} (process definition {deployed.process_definition_key})"
+        for deployed in response.deployments
+        if isinstance(deployed, DeployResourceResponse.ProcessMetadata)
+    ]
+
+
+async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: bool) -> tuple[int, Ended | None]:
+    """Create an instance; return its key and, with `wait`, how it ended.
+
+    Raises:
+        Failure: The process is not deployed, or the instance did not end in time.
+    """
+    try:
+        # A broker that pushes back has not taken the command up, so asking again cannot start a second instance.
+        async for attempt in stamina.retry_context(
+            on=ZeebeBackPressureError, attempts=None, timeout=30.0, wait_initial=0.02, wait_max=1.0
+        ):
+            with attempt:
+                if not wait:
+                    return (await client.run_process(PROCESS, variables)).process_instance_key, None
+                ended = await client.run_process_with_result(PROCESS, variables, timeout=_WAIT_SECONDS * 1000)
+                return ended.process_instance_key, Ended.model_validate(ended.variables)
+    except ProcessDefinitionNotFoundError as error:
+        message = f"The process {PROCESS} is not deployed. Run `saga deploy` first; nothing was started."
+        raise Failure(message) from error
+    except ProcessTimeoutError as error:
+        message = (
+            f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; Operate shows where it is."
+        )
+        raise Failure(message) from error
+    except ZeebeBackPressureError as error:
+        message = "The broker has been too busy for 30 seconds; nothing was started. Try again later."
+        raise Failure(message) from error
+    raise AssertionError  # stamina returns or raises
+
+
+async def place(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]) -> None:
+    """Publish `OrderPlaced`; the order's id is the message's, so that a second one within an hour is refused.
+
+    Raises:
+        Failure: The message was published before.
+    """
+    try:
+        await client.publish_message(
+            "OrderPlaced",
+            correlation_key=order_id,
+            variables=variables,
+            time_to_live_in_milliseconds=_MESSAGE_TTL_MS,
+            message_id=order_id,
+        )
+    except MessageAlreadyExistsError as error:
+        message = f"Order {order_id} was placed before; its message is still there, and nothing more was started."
+        raise Failure(message) from error
