@@ -111,6 +111,11 @@ def parse(raw: dict[str, Any]) -> ComposeFile:
     return ComposeFile.model_validate(_with_defaults(known))
 
 
+def port_variables() -> list[str]:
+    """Return the names of the variables that move a published port."""
+    return re.findall(r"127\.0\.0\.1:\$\{([A-Z_]+):-", FILE.read_text(encoding="utf-8"))
+
+
 def _with_defaults(value: object) -> object:
     """Replace `${NAME:-default}` and `$$` as Compose does where the environment names nothing."""
     match value:

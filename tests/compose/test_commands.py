@@ -10,8 +10,8 @@ from pydantic_settings import BaseSettings
 import services
 from services.kit.settings import RoleSettings, ServiceSettings
 from tests.compose.composefile import ComposeFile
+from workers.addresses import Addresses
 from workers.cli import app
-from workers.cli.addresses import Addresses
 from workers.kit.settings import EngineSettings, WorkerSettings
 
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}

@@ -72,6 +72,10 @@ def test_no_port_of_the_host_is_published_twice(compose: ComposeFile) -> None:
     assert sorted(published) == sorted(set(published))
 
 
+def test_every_published_port_can_be_moved(compose: ComposeFile) -> None:
+    assert len(composefile.port_variables()) == sum(len(service.ports) for service in compose.services.values())
+
+
 def test_whatever_goes_on_running_has_a_health_check_and_is_restarted(compose: ComposeFile) -> None:
     for name, service in compose.services.items():
         if name != "deploy":

@@ -13,6 +13,8 @@ from tests.compose.composefile import ROOT, ComposeFile
 from tests.compose.image import Image
 from tests.stack import free_port
 
+_LOCK = ROOT / "requirements.lock"
+
 
 def test_both_stages_are_the_same_pinned_python() -> None:
     build, final = (dockerfile.only(stage, "FROM").words[0] for stage in dockerfile.stages())
@@ -44,8 +46,7 @@ def test_every_dependency_has_a_wheel_for_the_image_s_python(platform: str, tmp_
     assert found is not None
     options = ["--require-hashes", "--only-binary=:all:", "--python-platform", platform, "--python-version", found[1]]
     done = subprocess.run(
-        [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--target", tmp_path, *options]
-        + ["-r", ROOT / "requirements.lock"],
+        [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--target", tmp_path, "-r", _LOCK, *options],
         capture_output=True,
         text=True,
         check=False,

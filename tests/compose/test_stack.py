@@ -1,0 +1,77 @@
+"""The file's stack on this machine without Docker: each container's process, started as the file says."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.compose.composefile import ROOT, ComposeFile
+from tests.compose.image import Image
+from tests.compose.processes import Processes
+from workers.cli.operate import Operate
+from workers.cluster.ports import HOST
+from workers.cluster.state import StackState
+from workers.cluster.supervisor import Supervisor
+
+_ORDER = "bpmn/examples/fulfilled.json"
+_READY_SECONDS = 300
+"""About 45 on two idle cores."""
+
+
+@pytest.fixture(scope="module")
+def processes(compose: ComposeFile, image: Image, tmp_path_factory: pytest.TempPathFactory) -> Processes:
+    return Processes(compose, image, tmp_path_factory.mktemp("compose"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def running(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StackState]:
+    """Every long-running container's process runs, each one healthy by its own health check."""
+    supervisor = Supervisor(processes.parts(), tmp_path_factory.mktemp("logs"), lambda _state: None)
+    stop = asyncio.Event()
+    life = asyncio.create_task(supervisor.run(stop))
+    ready = asyncio.create_task(supervisor.until_ready())
+    try:
+        await asyncio.wait([life, ready], return_when=asyncio.FIRST_COMPLETED, timeout=_READY_SECONDS)
+        assert ready.done(), supervisor.state.model_dump_json(indent=1)
+        yield supervisor.state
+    finally:
+        ready.cancel()
+        stop.set()
+        await life
+
+
+async def test_the_deploy_container_s_command_deploys(processes: Processes, image: Image) -> None:
+    done = await asyncio.to_thread(image.run, "deploy", **processes.environment("deploy"))
+    assert done.returncode == 0, done.stderr
+    assert "Deployed order-fulfillment" in done.stdout
+
+
+async def test_an_order_is_fulfilled_and_operate_shows_it(processes: Processes, image: Image) -> None:
+    environment = processes.environment("deploy")
+    await asyncio.to_thread(image.run, "deploy", **environment)
+    environment["ORDERS_URL"] = f"http://{HOST}:{processes.port('orders', 8101)}"
+    order = str(ROOT / _ORDER)
+    done = await asyncio.to_thread(image.run, "start", order, "--wait", **environment)
+    assert "fulfilled" in done.stdout, done.stderr
+    instance = int(done.stdout.split("instance ")[1].split()[0])
+    async with Operate(f"http://{HOST}:{processes.port('operate', 8080)}/operate") as operate:
+        names = [node.name for node in await operate.path(instance)]
+    assert "Order fulfilled" in names
+
+
+@pytest.mark.parametrize("name", ["operate", "tasklist"])
+async def test_a_web_application_s_page_is_at_the_address_that_the_file_names(name: str, processes: Processes) -> None:
+    async with httpx.AsyncClient(follow_redirects=True) as client:
+        page = await client.get(f"http://{HOST}:{processes.port(name, 8080)}/{name}")
+    assert page.status_code == httpx.codes.OK
+    assert name in page.text.lower()
+
+
+async def test_our_processes_fit_their_containers_memory(compose: ComposeFile, running: StackState) -> None:
+    for name in compose.ours.keys() - {"deploy"}:
+        identity = running.part(name).process
+        process = identity.find() if identity else None
+        assert process is not None, name
+        limit = compose.services[name].deploy.resources.limits.mebibytes * 1024 * 1024
+        assert process.memory_info().rss < 0.75 * limit, name
