@@ -37,12 +37,20 @@ def upgrade(connection: Connection, service: str) -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(files("services.kit.migrations")))
-    config.set_main_option("path_separator", "newline")
-    locations = (str(files(package)) for package in (_KIT, _package(service)))
-    config.set_main_option("version_locations", "\n".join(locations))
+    for option, value in options(service).items():
+        config.set_main_option(option, value)
     config.attributes["connection"] = connection
     command.upgrade(config, "heads")
+
+
+def options(service: str) -> dict[str, str]:
+    """Return alembic's options: one environment for all services, two histories for each."""
+    locations = (str(files(package)) for package in (_KIT, _package(service)))
+    return {
+        "script_location": str(files("services.kit.migrations")),
+        "version_locations": "\n".join(locations),
+        "path_separator": "newline",
+    }
 
 
 def _package(service: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 
 import structlog
 import uvicorn
+from pydantic import ValidationError
 
 import services
 from services.kit.app import create_app
@@ -35,27 +36,22 @@ def serve(name: str, port: int | None = None) -> None:
         SystemExit: it cannot start: the port is taken, or the database does not let it in. One message says why.
     """
     configure_logging(name)
-    settings = ServiceSettings()
     default = services.PORTS[name] if port is None else port
     try:
+        settings, own = _read_environment(name)
         with (
             closing(_bind(settings.host, default if settings.port is None else settings.port)) as listener,
-            asyncio.Runner(loop_factory=uvicorn.Config(app="").get_loop_factory()) as runner,
+            asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner,
         ):
-            runner.run(run(name, settings, listener))
+            runner.run(_run(name, settings, own, listener))
     except StartError as error:
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)  # Ctrl-C before the server was up; what a shell says of SIGINT.
 
 
-async def run(name: str, settings: ServiceSettings, listener: socket.socket) -> None:
-    """Provision the service where it has to be, and answer on `listener` until a signal or `should_exit`.
-
-    Raises:
-        StartError: the database cannot be reached, or refuses.
-    """
-    database = Database(await _role_url(name, settings), name)
+async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener: socket.socket) -> None:
+    database = Database(await _role_url(name, settings, own), name)
     server = make_server(name, database)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,15 +83,24 @@ def make_server(name: str, database: Database) -> uvicorn.Server:
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `run`: uvicorn raises them again at the end, which would make each stop a failure."""
+        """Leave the signals to `_run`: uvicorn raises them again at the end, which would make each stop a failure."""
         yield
 
 
-async def _role_url(name: str, settings: ServiceSettings) -> str:
-    own = RoleSettings.of(name).database_url
-    if own:
-        await require_current(name, own.get_secret_value())
-        return own.get_secret_value()
+def _read_environment(name: str) -> tuple[ServiceSettings, RoleSettings]:
+    try:
+        return ServiceSettings(), RoleSettings.of(name)
+    except ValidationError as error:
+        wrong = "; ".join(f"{each['loc'][-1]!s} {each['msg']}" for each in error.errors())
+        message = f"The environment is not as it must be: {wrong}."
+        raise StartError(message) from None
+
+
+async def _role_url(name: str, settings: ServiceSettings, own: RoleSettings) -> str:
+    if own.database_url:
+        url = own.database_url.get_secret_value()
+        await require_current(name, url)
+        return url
     if settings.database_url is None:
         message = f"Set DATABASE_URL (an administrator's) or {name.upper()}_DATABASE_URL (the service's own)."
         raise StartError(message)

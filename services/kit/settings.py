@@ -1,7 +1,25 @@
 """What a service reads from its environment."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
 from pydantic_settings import BaseSettings
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def _check(url: SecretStr) -> SecretStr:
+    message = "is no PostgreSQL URL, as postgresql://user:password@host/database"
+    try:
+        backend = make_url(url.get_secret_value()).get_backend_name()
+    except (ArgumentError, ValueError):
+        raise ValueError(message) from None
+    if backend not in {"postgresql", "postgres"}:
+        raise ValueError(message)
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_check)]
 
 
 class ServiceSettings(BaseSettings):
@@ -11,14 +29,14 @@ class ServiceSettings(BaseSettings):
     """The address to listen on; a container says `0.0.0.0`."""
     port: int | None = None
     """The TCP port to listen on; 0 takes a free one. Without it, the service's own default."""
-    database_url: SecretStr | None = None
+    database_url: DatabaseUrl | None = None
     """An administrator's `postgresql://` URL: schema, role and tables are made with it where they are missing."""
 
 
 class RoleSettings(BaseSettings):
     """`<SERVICE>_DATABASE_URL`, as in `INVENTORY_DATABASE_URL`."""
 
-    database_url: SecretStr | None = None
+    database_url: DatabaseUrl | None = None
     """The service's own `postgresql://` URL; nothing is provisioned where it is set."""
 
     @classmethod

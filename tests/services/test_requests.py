@@ -1,0 +1,137 @@
+"""What is no valid request is refused by name of the field, never with a bare error and never with its value."""
+
+import json
+
+import httpx
+import pytest
+
+import services
+from tests.services.participant import ADDRESS, CHARGE, HOLD, ORDER, PARCEL, Participants, code, key
+
+NAMES = sorted(services.PORTS)
+TWICE = [{"sku": "MOUSE", "quantity": 1}, {"sku": "MOUSE", "quantity": 2}]
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body", "fields"),
+    [
+        ("orders", "/orders/{}", {}, ["claimant", "customerId", "items"]),
+        ("orders", "/orders/{}", {**ORDER, "discount": 1}, ["discount"]),
+        ("orders", "/orders/{}", {**ORDER, "customerId": ""}, ["customerId"]),
+        ("orders", "/orders/{}", {**ORDER, "customerId": "a\0b"}, ["customerId"]),
+        ("orders", "/orders/{}", {**ORDER, "customerId": "\ud800"}, ["customerId"]),
+        ("orders", "/orders/{}", {**ORDER, "customer_id": "c"}, ["customer_id"]),
+        ("orders", "/orders/{}", {**ORDER, "items": []}, ["items"]),
+        ("orders", "/orders/{}", {**ORDER, "items": {}}, ["items"]),
+        ("orders", "/orders/{}", {**ORDER, "items": TWICE}, ["items"]),
+        ("orders", "/orders/{}/dispatch", {"now": True}, ["now"]),
+        ("orders", "/orders/{}/cancellation", [], ["body"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": 7, "quantity": 1}]}, ["items[0].sku"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A" * 65, "quantity": 1}]}, ["items[0].sku"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A", "quantity": 0}]}, ["items[0].quantity"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A", "quantity": 1001}]}, ["items[0].quantity"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A", "quantity": "1"}]}, ["items[0].quantity"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A", "quantity": 1.0}]}, ["items[0].quantity"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A", "quantity": True}]}, ["items[0].quantity"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": "A", "quantity": 10**400}]}, ["items[0].quantity"]),
+        ("inventory", "/reservations/{}", {"items": [{"sku": f"A{n}", "quantity": 1} for n in range(51)]}, ["items"]),
+        ("inventory", "/reservations/{}", None, ["body"]),
+        ("payment", "/payments/{}", {**CHARGE, "amount": 5}, ["amount"]),
+        ("payment", "/payments/{}", {**CHARGE, "amount": {"amount": 0, "currency": "EUR"}}, ["amount.amount"]),
+        ("payment", "/payments/{}", {**CHARGE, "amount": {"amount": 5, "currency": "USD"}}, ["amount.currency"]),
+        ("payment", "/payments/{}", {**CHARGE, "amount": {"amount": float("nan")}}, ["amount.amount"]),
+        ("shipping", "/shipments/{}", {**PARCEL, "shipTo": {**ADDRESS, "country": "de"}}, ["shipTo.country"]),
+        ("shipping", "/shipments/{}", {**PARCEL, "shipTo": {**ADDRESS, "city": "x" * 201}}, ["shipTo.city"]),
+    ],
+)
+async def test_a_body_that_does_not_validate_is_refused_by_its_fields(
+    participants: Participants, order_id: str, service: str, path: str, body: object, fields: list[str]
+) -> None:
+    url = path.format(order_id)
+    headers = {**key(url, "do-it"), "Content-Type": "application/json"}
+    answer = await participants[service].http.put(url, content=json.dumps(body), headers=headers)
+    assert code(answer) == (422, "REQUEST_INVALID")
+    assert [error["field"] for error in answer.json()["errors"]] == fields
+    assert all(error["message"] for error in answer.json()["errors"])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"nothing", b'{"items": ' + b"[" * 100_000, b"[" * 100_000]
+)
+async def test_what_is_no_json_is_refused(participants: Participants, order_id: str, content: bytes) -> None:
+    url = f"/reservations/{order_id}"
+    headers = {**key(url, "do-it"), "Content-Type": "application/json"}
+    answer = await participants["inventory"].http.put(url, content=content, headers=headers)
+    assert code(answer) in {(422, "REQUEST_INVALID"), (400, "REQUEST_INVALID")}
+
+
+@pytest.mark.parametrize("order_id", ["-4711", "a" * 65, "47%2011", "4711%00", "ümlaut"])
+async def test_what_is_no_order_id_is_refused(participants: Participants, order_id: str) -> None:
+    headers = {"Idempotency-Key": '"4711/do-it"'}
+    answer = await participants["inventory"].http.put(f"/reservations/{order_id}", json=HOLD, headers=headers)
+    assert code(answer) == (422, "REQUEST_INVALID")
+    assert [error["field"] for error in answer.json()["errors"]] == ["order_id"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_unknown_path_or_method_is_a_problem_document_too(participants: Participants, name: str) -> None:
+    http = participants[name].http
+    assert code(await http.get("/nowhere")) == (404, "HTTP_404")
+    answer = await http.post("/live")
+    assert code(answer) == (405, "HTTP_405")
+    assert answer.headers["Allow"] == "GET"
+
+
+async def test_a_bug_is_a_problem_document_that_says_nothing_of_its_cause(
+    participants: Participants, order_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(*_: object) -> None:
+        message = "Ada Lovelace"
+        raise LookupError(message)
+
+    monkeypatch.setattr("services.shipping.commands.insert", bug)
+    answer = await participants["shipping"].do(f"/shipments/{order_id}", PARCEL)
+    assert code(answer) == (500, "INTERNAL_ERROR")
+    assert "Ada" not in answer.text
+    monkeypatch.undo()
+    assert (await participants["shipping"].do(f"/shipments/{order_id}", PARCEL)).status_code == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_openapi_documents_each_commands_key_refusals_and_barrier_problems(
+    participants: Participants, name: str
+) -> None:
+    document = (await participants[name].http.get("/openapi.json")).json()
+    assert "ProblemDocument" in document["components"]["schemas"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    commands = [
+        operation
+        for path in document["paths"].values()
+        for method, operation in path.items()
+        if method in {"put", "delete"}
+    ]
+    assert len(commands) >= 2
+    for command in commands:
+        header = [each for each in command["parameters"] if each["name"] == "Idempotency-Key"]
+        assert [each["required"] for each in header] == [True]
+        assert {"200", "400", "409", "422", "503"} <= set(command["responses"])
+        codes = command["responses"]["409"]["content"]["application/problem+json"]["examples"]
+        assert {"COMMAND_IN_PROGRESS", "COMMAND_FENCED"} <= set(codes)
+        assert "$ref" in command["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+async def test_each_declared_refusal_is_documented(participants: Participants) -> None:
+    expected = {
+        ("orders", "/orders/{order_id}", "409"): "ORDER_DUPLICATE",
+        ("orders", "/orders/{order_id}", "422"): "ORDER_INVALID",
+        ("orders", "/orders/{order_id}/dispatch", "409"): "ORDER_CANCELLED",
+        ("inventory", "/reservations/{order_id}", "409"): "OUT_OF_STOCK",
+        ("payment", "/payments/{order_id}", "409"): "PAYMENT_DECLINED",
+        ("shipping", "/shipments/{order_id}", "409"): "ADDRESS_UNSERVICEABLE",
+    }
+    documents: dict[str, httpx.Response] = {
+        name: await service.http.get("/openapi.json") for name, service in participants.items()
+    }
+    for (name, path, status), refusal in expected.items():
+        responses = documents[name].json()["paths"][path]["put"]["responses"]
+        assert refusal in responses[status]["content"]["application/problem+json"]["examples"]

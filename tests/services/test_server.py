@@ -1,0 +1,134 @@
+"""A service's process: it starts with one command, says clearly why it cannot, and ends cleanly."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+import services
+from tests.services.participant import HOLD, ITEMS, key
+from tests.services.postgres import PASSWORD, Postgres
+
+ROOT = Path(services.__file__).parents[1]
+PATIENCE = 60
+
+
+@contextmanager
+def started(name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from services.kit.server import serve; serve({name!r})"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            assert stream
+            stream.close()
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        return int(probe.getsockname()[1])
+
+
+def until_ready(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/ready", timeout=PATIENCE).raise_for_status()
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        else:
+            return
+
+
+def test_a_service_starts_answers_and_ends_with_success_at_sigterm(
+    postgres: Postgres, role_urls: dict[str, str], order_id: str
+) -> None:
+    port = free_port()
+    with started("inventory", DATABASE_URL=postgres.url(), PORT=str(port)) as process:
+        until_ready(port)
+        url = f"http://127.0.0.1:{port}"
+        assert httpx.get(f"{url}/live").json() == {"status": "live"}
+        path = f"/reservations/{order_id}"
+        answer = httpx.put(url + path, json=HOLD, headers=key(path, "reserve-inventory"))
+        assert answer.json()["items"] == ITEMS
+        process.send_signal(signal.SIGTERM)
+        output, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert output == ""
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["event"] for line in lines] == ["started", "command", "stopped"]
+    assert {line["service"] for line in lines} == {"inventory"}
+    assert PASSWORD not in log
+    assert role_urls["inventory"] not in log
+
+
+def test_a_services_own_url_overrides_provisioning_totally(role_urls: dict[str, str]) -> None:
+    port = free_port()
+    nowhere = "postgresql://postgres:secret@127.0.0.1:1/postgres"
+    own = {"SHIPPING_DATABASE_URL": role_urls["shipping"], "DATABASE_URL": nowhere}
+    with started("shipping", PORT=str(port), **own):
+        until_ready(port)
+
+
+def test_a_port_that_is_no_number_is_one_clear_message_and_a_failure() -> None:
+    with started("orders", PORT="http") as process:
+        output, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "port Input should be a valid integer" in log
+    assert (output, len(log.splitlines())) == ("", 1)
+
+
+def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started("orders", DATABASE_URL=postgres.url(), PORT=str(port)) as process:
+            output, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert f"Port {port}" in log
+    assert (output, len(log.splitlines())) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://postgres:hunter2@127.0.0.1:1/postgres", "No database answers at 127.0.0.1:1."),
+        ("postgresql://postgres:hunter2@127.0.0.1:{port}/postgres", "refuses postgres: password authentication failed"),
+        ("not a url: hunter2", "database_url Value error, is no PostgreSQL URL"),
+        ("mysql://postgres:hunter2@127.0.0.1/postgres", "database_url Value error, is no PostgreSQL URL"),
+        ("postgresql://postgres:hunter2@127.0.0.1:port/postgres", "database_url Value error, is no PostgreSQL URL"),
+        ("", "Set DATABASE_URL"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_clear_message_without_the_password(
+    postgres: Postgres, url: str, says: str
+) -> None:
+    environment = {"DATABASE_URL": url.format(port=postgres.port)} if url else {}
+    with started("payment", PORT="0", **environment) as process:
+        output, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert says in log
+    assert "hunter2" not in log
+    assert (output, len(log.splitlines())) == ("", 1)
+
+
+def test_every_service_declares_its_port_and_there_is_no_list() -> None:
+    assert services.PORTS == {"inventory": 8102, "orders": 8101, "payment": 8103, "shipping": 8104}
