@@ -5,7 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.problems import Refusal
+from services.payment.commands import PAYMENT_DECLINED, Charge, Payment, charge
 from tests.services.participant import ADDRESS, CHARGE, DECLINES, HOLD, ORDER, PARCEL, Participants, code
 from tests.services.postgres import Admin
 
@@ -91,6 +94,20 @@ async def test_a_refusal_is_repeated_byte_for_byte_and_never_has_an_effect(
     assert await branch.effects(admin, order_id) == 0
     assert (await service.undo(url)).status_code == 200
     assert (await service.do(url, branch.refused)).content == answers[0].content
+
+
+async def test_a_refusal_takes_back_what_the_business_code_had_written(
+    participants: Participants, admin: Admin, order_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def change_its_mind(connection: AsyncConnection, order_id: str, body: Charge) -> Payment:
+        await charge(connection, order_id, body)
+        raise Refusal(PAYMENT_DECLINED, "On second thoughts.")
+
+    monkeypatch.setattr("services.payment.commands.charge", change_its_mind)
+    answers = [await participants["payment"].do(f"/payments/{order_id}", CHARGE) for _ in range(2)]
+    assert code(answers[0]) == (409, "PAYMENT_DECLINED")
+    assert answers[0].content == answers[1].content
+    assert await admin.fetchval("SELECT count(*) FROM payment.payments WHERE order_id = $1", order_id) == 0
 
 
 @each_branch

@@ -137,6 +137,8 @@ async def test_a_late_dispatch_does_not_open_a_cancelled_order_again(
     await orders.undo(f"/orders/{order_id}")
     assert code(await orders.do(f"/orders/{order_id}/dispatch", {})) == (409, "ORDER_CANCELLED")
     assert await state(admin, order_id) == "cancelled"
+    # The refused dispatch decided nothing.
+    assert (await orders.do(f"/orders/{order_id}/cancellation", {})).json()["accepted"] is True
 
 
 async def test_a_dispatched_order_can_still_be_undone_when_no_carrier_goes_there(
