@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser
 from pyzeebe import ZeebeClient
 
+from bpmn import render
+from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
 from tests.world import World
@@ -38,6 +41,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, payment_proxy: HoldingProxy)
     started = stack.saga("up", "--detach")
     try:
         assert started.status == 0, started.output + started.errors
+        stack.saga("deploy")  # LAB
         yield stack
     finally:
         stopped = stack.saga("down", "--delete-data")
@@ -92,6 +96,15 @@ def new_order() -> Callable[..., dict[str, Any]]:
         return {**order, "orderId": f"test-{run}-{next(numbers)}", **changes}
 
     return make
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium."""
+    if render.chromium() is None:
+        missing("no Chromium on the PATH")
+    async with render.headless() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session", autouse=True)

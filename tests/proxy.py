@@ -42,7 +42,9 @@ class HoldingProxy:
         self.url = f"http://127.0.0.1:{port}"
         self._target = ""
         self._held: list[HeldReply] = []
-        config = uvicorn.Config(self._serve, "127.0.0.1", port, lifespan="off", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            self._serve, "127.0.0.1", port, interface="asgi3", lifespan="off", log_config=None, access_log=False
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

@@ -24,7 +24,7 @@ def apart_from_fonts(picture: str) -> str:
     return ET.canonicalize(ET.tostring(root, encoding="unicode"))
 
 
-@pytest.mark.usefixtures("chromium")
+@pytest.mark.usefixtures("browser", "modules")
 async def test_the_picture_in_docs_is_what_render_py_draws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     drawn = tmp_path / "drawn.svg"
     monkeypatch.setattr(render, "PICTURE", drawn)

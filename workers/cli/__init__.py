@@ -1,12 +1,13 @@
 """The `saga` command."""
 
 import sys
+from importlib.util import find_spec
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from workers.cli import demo, orders, run, stack
+from workers.cli import orders, run
 from workers.failure import Failure
 
 app = typer.Typer(
@@ -17,8 +18,14 @@ app = typer.Typer(
     # A traceback with local variables would print a customer's order.
     pretty_exceptions_enable=False,
 )
-for part in (stack, orders, run, demo):
-    app.add_typer(part.app)
+if find_spec("jgo"):
+    # A container runs services and workers only and has none of the `embedded` extras; these commands need them.
+    from workers.cli import demo, stack
+
+    app.add_typer(stack.app)
+    app.add_typer(demo.app)
+app.add_typer(orders.app)
+app.add_typer(run.app)
 
 
 def main() -> None:

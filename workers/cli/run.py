@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
+from importlib.util import find_spec
 from random import SystemRandom
 from typing import Annotated
 
@@ -17,7 +18,6 @@ from services.kit.logs import configure_logging
 from services.kit.server import serve
 from workers.addresses import Addresses
 from workers.cli.addresses import PortOffset
-from workers.cluster.stack import Stack
 from workers.failure import bad_input
 from workers.kit.connection import open_channel
 from workers.kit.discovery import discover, handlers
@@ -75,7 +75,10 @@ def services_command(
     if unknown:
         message = f"There is no service {', '.join(unknown)}; there are {', '.join(services.PORTS)}."
         raise bad_input(message)
-    os.environ.setdefault("DATABASE_URL", Stack(port_offset).database_url)
+    if "DATABASE_URL" not in os.environ and find_spec("jgo"):
+        from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
+
+        os.environ["DATABASE_URL"] = Stack(port_offset).database_url
     if len(wanted) == 1:
         serve(wanted[0], services.PORTS[wanted[0]] + port_offset)
     else:

@@ -1,0 +1,84 @@
+"""The README stays true: every command that it shows is run, or is known to be run elsewhere."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from workers.cluster.node import ensure_zbctl
+
+from tests.stack import ROOT, Stack
+from workers.addresses import Addresses
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    command
+    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for command in (re.sub(r"\s+# .*", "", line) for line in block.splitlines())
+    if command
+]
+ELSEWHERE = {
+    "make demo": "the same target with ARGS=--exit is run below",
+    "make test": "is what runs this",
+    "make lint": "is run by .ci/run before this",
+    "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
+}
+
+
+def test_what_is_run_elsewhere_is_still_shown() -> None:
+    assert set(ELSEWHERE) <= set(COMMANDS)
+    assert "make lint" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
+def test_a_command_of_the_readme_works_as_written(stack: Stack, addresses: Addresses, command: str) -> None:
+    environment = {"ZEEBE_ADDRESS": addresses.engine.address} if command.startswith("zbctl ") else {}
+    if command.startswith("zbctl "):
+        command = f"{shlex.quote(str(ensure_zbctl()))} {command.removeprefix('zbctl ')}"
+    done = stack.run("bash", "-euc", command, environment=environment)
+    assert done.status == 0, done.output + done.errors
+
+
+def test_make_demo_ends_by_itself_and_shows_each_path(stack: Stack) -> None:
+    done = stack.run("make", "demo", "ARGS=--exit")
+    assert done.status == 0, done.output + done.errors
+    for seen in (
+        "PAYMENT_DECLINED",
+        "Refund payment → Release inventory → Cancel order",
+        "duplicate",
+        "/operate/processes/",
+    ):
+        assert seen in done.output
+
+
+def test_the_zbctl_lines_that_the_demo_prints_work_as_printed(stack: Stack) -> None:
+    printed = stack.saga("demo", "--exit").output.splitlines()
+    lines = [line for line in printed if "zbctl" in line and " --insecure " in line]
+    assert len(lines) == 4
+    for line in lines:
+        done = stack.run("bash", "-euc", line)
+        assert done.status == 0, f"{line}\n{done.output}{done.errors}"
+
+
+def test_the_step_that_the_readme_shows_is_one(tmp_path: Path) -> None:
+    (example,) = re.findall(
+        r"<!-- example: workers/steps/(\w+)\.py -->\n```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL
+    )
+    name, source = example
+    package = tmp_path / "shown"
+    shutil.copytree(ROOT / "workers" / "steps", package)
+    (package / f"{name}.py").write_text(source)
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import shown; "
+        "from workers.kit.discovery import discover, handlers; print(*handlers(discover(shown)))"
+    )
+    done = Stack(tmp_path, {}).run("python", "-c", program, str(tmp_path))
+    assert done.status == 0, done.errors
+    assert {"wrap-gift", "unwrap-gift", "accept-order"} <= set(done.output.split())
+
+
+def test_every_file_that_the_readme_links_to_exists() -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
