@@ -10,7 +10,7 @@ from workers.cluster.stopping import stop_on_signals
 
 async def _main(port_offset: int, parts: list[str]) -> None:
     with stop_on_signals() as stop:
-        await Stack(port_offset, parts).run(stop, on_ready=lambda: None, watch=lambda _state: None)
+        await Stack(port_offset, parts).run(stop, watch=lambda _state: None)
 
 
 if __name__ == "__main__":

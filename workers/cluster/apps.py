@@ -18,7 +18,6 @@ def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
         environment={**environment, "PORT": str(port)},
         needs=frozenset({"postgres"}),
         ready=http_probe(f"http://{HOST}:{port}/ready"),
-        ports=(port,),
     )
 
 
@@ -30,5 +29,4 @@ def workers(ports: Ports, environment: Mapping[str, str]) -> Part:
         environment={**environment, "WORKER_PORT": str(ports.workers)},
         needs=frozenset({"camunda", *SERVICES}),
         ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
-        ports=(ports.workers,),
     )

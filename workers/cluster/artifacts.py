@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -53,7 +52,12 @@ class Artifact:
 def locked(part: str) -> list[Artifact]:
     """Return the files of `part` ("camunda" or "opensearch") in their class path's order, from `artifacts.lock`."""
     lock = json.loads(files("workers.cluster").joinpath("artifacts.lock").read_text(encoding="utf-8"))
-    return [Artifact(*entry["coordinates"].split(":"), entry["size"], entry["sha256"]) for entry in lock[part]]
+    return [_artifact(**entry) for entry in lock[part]]
+
+
+def _artifact(coordinates: str, size: int, sha256: str) -> Artifact:
+    group, name, version, packaging = coordinates.split(":")
+    return Artifact(group, name, version, packaging, size, sha256)
 
 
 class Store:
@@ -102,23 +106,20 @@ class Store:
         path = self.path(artifact)
         if path.exists() and self._check(artifact):
             return
-        for attempt in range(1, _ATTEMPTS + 1):
+        failure: requests.RequestException | RuntimeError | None = None
+        for _attempt in range(_ATTEMPTS):
             path.unlink(missing_ok=True)
             try:
                 artifact.maven(self._context(progress)).resolve()
-            except requests.RequestException:
-                if attempt == _ATTEMPTS:
-                    raise
-            except RuntimeError as error:  # jgo's word for a repository that does not have it
-                message = f"{artifact.coordinates} is in none of the repositories that this machine reaches: {error}"
-                raise ArtifactError(message) from error
+            except (requests.RequestException, RuntimeError) as error:  # the latter: jgo got another status than 200
+                failure = error
+                continue
             if self._check(artifact):
                 return
-        message = (
-            f"{artifact.coordinates} arrived {_ATTEMPTS} times and was never the pinned file (SHA-256 "
-            f"{artifact.sha256}). Something between this machine and the repository changes it; nothing was kept."
-        )
-        raise ArtifactError(message)
+            failure = None
+        if isinstance(failure, requests.RequestException):
+            raise failure
+        raise ArtifactError(_refused(artifact, failure))
 
     def _check(self, artifact: Artifact) -> bool:
         """Hash the file; mark it when it is the pinned one, remove it when it is not."""
@@ -166,11 +167,19 @@ class Store:
 
 
 def _fingerprint(path: Path) -> str:
-    status = os.stat(path)
+    status = path.stat()
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _reason(error: requests.RequestException) -> str:
-    host = error.request.url if error.request is not None else None
     kind = "no answer in time" if isinstance(error, requests.Timeout) else "no connection"
-    return f"{kind} for {host}" if host else kind
+    return f"{kind} ({error})"
+
+
+def _refused(artifact: Artifact, failure: RuntimeError | None) -> str:
+    if failure is not None:
+        return f"{artifact.coordinates} was asked for {_ATTEMPTS} times and not given: {failure}."
+    return (
+        f"{artifact.coordinates} arrived {_ATTEMPTS} times and was never the pinned file (SHA-256 {artifact.sha256}). "
+        "Something between this machine and the repository changes it; nothing was kept."
+    )

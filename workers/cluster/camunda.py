@@ -1,7 +1,9 @@
 """Camunda 8.6: the Zeebe broker, its gateway, Operate and Tasklist in one Java process."""
 
+from pathlib import Path
+
 from workers.cluster.artifacts import Store, locked
-from workers.cluster.java import java
+from workers.cluster.java import Java
 from workers.cluster.layout import Layout
 from workers.cluster.opensearch import CLUSTER
 from workers.cluster.parts import Part, http_probe
@@ -13,37 +15,71 @@ LICENCE = (
     "Camunda. Its text is CAMUNDA-LICENSE-1.0.txt in the distribution."
 )
 
+_LOGGING = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="WARN" shutdownHook="disable">
+  <Appenders>
+    <Console name="Console" target="SYSTEM_OUT">
+      <PatternLayout pattern="%d{ISO8601} %-5level %logger{36} - %msg%n"/>
+    </Console>
+  </Appenders>
+  <Loggers>
+    <Root level="info">
+      <AppenderRef ref="Console"/>
+    </Root>
+    <!-- A line per index that nothing was exported to yet, again and again. -->
+    <Logger name="io.camunda.operate.zeebeimport" level="error"/>
+    <Logger name="io.camunda.tasklist.zeebeimport" level="error"/>
+  </Loggers>
+</Configuration>
+"""
+
 
 def camunda(layout: Layout, ports: Ports, store: Store) -> Part:
     """Return the part; Operate's and Tasklist's user is demo with the password demo."""
     home = layout.data / "camunda"
+    logging = home / "log4j2.xml"
     archive = locked("camunda")[0]
     folder = layout.cache / f"{archive.name}-{archive.version}"
     distribution = folder / f"{archive.name}-{archive.version}"
+    java = Java(
+        name="camunda",
+        main="io.camunda.application.StandaloneCamunda",
+        heap="512m",
+        home=home,
+        archives=layout.archives,
+    )
 
     def prepare() -> None:
         unpacked(store.path(archive), folder)
         home.mkdir(parents=True, exist_ok=True)
+        logging.write_text(_LOGGING, encoding="utf-8")
+        java.prepare(
+            class_path(),
+            f"-Dspring.config.additional-location=file:{distribution}/config/",
+            f"-Dlog4j2.configurationFile={logging}",
+            f"-Dbasedir={home}",
+        )
+
+    def class_path() -> list[Path]:
+        # File by file: Java archives the classes of no directory.
+        return sorted((distribution / "lib").glob("*.jar"))
 
     return Part(
         name="camunda",
-        command=java(
-            "io.camunda.application.StandaloneCamunda",
-            [distribution / "config", distribution / "lib" / "*"],
-            "512m",
-            f"-Dapp.home={home}",
-            f"-Dbasedir={home}",
-        ),
+        command=java.command,
         environment=_broker(home, ports) | _web_applications(ports),
         directory=home,
-        needs=frozenset({"opensearch"}),
+        uses=frozenset({"opensearch"}),
         ready=http_probe(f"http://{HOST}:{ports.management}/ready"),
-        ports=(ports.zeebe, ports.zeebe_command, ports.zeebe_internal, ports.web, ports.management),
         prepare=prepare,
+        # The first time, it also writes the archive of its classes.
+        stop_seconds=90.0,
+        after_stop=lambda: java.keep_archive(class_path()),
     )
 
 
-def _broker(home: object, ports: Ports) -> dict[str, str]:
+def _broker(home: Path, ports: Ports) -> dict[str, str]:
     exporter = "ZEEBE_BROKER_EXPORTERS_OPENSEARCH"
     return {
         "SPRING_PROFILES_ACTIVE": "broker,operate,tasklist,auth",
@@ -86,6 +122,9 @@ def _web_applications(ports: Ports) -> dict[str, str]:
             f"{application}_ZEEBEOPENSEARCH_CLUSTERNAME": CLUSTER,
             f"{application}_ZEEBE_GATEWAYADDRESS": f"{HOST}:{ports.zeebe}",
             f"{application}_CSRFPREVENTIONENABLED": "false",
+            # Milliseconds between two looks for new records; by default five seconds.
+            f"{application}_IMPORTER_READERBACKOFF": "1000",
+            f"{application}_IMPORTER_SCHEDULERBACKOFF": "1000",
         }
     return environment
 

@@ -1,7 +1,9 @@
 """What can go wrong with the embedded stack, said to the person who started it."""
 
+from workers.failure import Failure
 
-class StackError(Exception):
+
+class StackError(Failure):
     """The stack cannot do what was asked; the message says why and what to do, in whole sentences."""
 
 

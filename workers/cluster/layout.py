@@ -37,6 +37,11 @@ class Layout:
         """Held by the supervisor for as long as it lives."""
         return self.data / "supervisor.lock"
 
+    @property
+    def archives(self) -> Path:
+        """Java's archives of loaded classes."""
+        return self.cache / "classes"
+
     def log(self, part: str) -> Path:
         """Return the log file of `part`."""
         return self.logs / f"{part}.log"

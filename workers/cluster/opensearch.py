@@ -1,9 +1,7 @@
 """OpenSearch: where the broker exports its records to, and what Operate and Tasklist search."""
 
-from pathlib import Path
-
 from workers.cluster.artifacts import Store, locked
-from workers.cluster.java import java
+from workers.cluster.java import Java
 from workers.cluster.layout import Layout
 from workers.cluster.parts import Part, http_probe
 from workers.cluster.ports import HOST, Ports
@@ -41,41 +39,38 @@ def opensearch(layout: Layout, ports: Ports, store: Store) -> Part:
     configuration = home / "config"
     runner, *libraries = (store.path(artifact) for artifact in locked("opensearch"))
     any_port = layout.cache / f"{runner.stem}-any-port.jar"
+    class_path = [any_port, *libraries]
+    java = Java(
+        name="opensearch",
+        main="org.codelibs.opensearch.runner.OpenSearchRunner",
+        heap="384m",
+        home=home,
+        archives=layout.archives,
+    )
 
     def prepare() -> None:
         runner_for_any_port(runner, any_port)
         configuration.mkdir(parents=True, exist_ok=True)
         (configuration / "opensearch.yml").write_text(_SETTINGS, encoding="utf-8")
         (configuration / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
+        # The Thai word breaker comes from ICU's jar.
+        java.prepare(class_path, "-Djava.locale.providers=CLDR,SPI")
 
     return Part(
         name="opensearch",
-        command=[*_java(any_port, libraries), *_arguments(home, configuration, ports)],
+        command=[
+            *java.command,
+            *("-basePath", str(home)),
+            *("-confPath", str(configuration)),
+            *("-clusterName", CLUSTER),
+            *("-numOfNode", "1"),
+            # The runner's first node listens on the port after its base.
+            *("-baseHttpPort", str(ports.opensearch - 1)),
+            "-printOnFailure",
+        ],
         ready=http_probe(f"http://{HOST}:{ports.opensearch}/_cluster/health"),
-        ports=(ports.opensearch,),
         prepare=prepare,
+        # The first time, it also writes the archive of its classes.
+        stop_seconds=90.0,
+        after_stop=lambda: java.keep_archive(class_path),
     )
-
-
-def _java(runner: Path, libraries: list[Path]) -> list[str]:
-    return java(
-        "org.codelibs.opensearch.runner.OpenSearchRunner",
-        [runner, *libraries],
-        "384m",
-        # The first, quick compiler only: the node lives minutes, and its start is what one waits for.
-        "-XX:TieredStopAtLevel=1",
-        # The Thai word breaker comes from ICU's jar.
-        "-Djava.locale.providers=CLDR,SPI",
-    )
-
-
-def _arguments(home: Path, configuration: Path, ports: Ports) -> list[str]:
-    return [
-        *("-basePath", str(home)),
-        *("-confPath", str(configuration)),
-        *("-clusterName", CLUSTER),
-        *("-numOfNode", "1"),
-        # The runner's first node listens on the port after its base.
-        *("-baseHttpPort", str(ports.opensearch - 1)),
-        "-printOnFailure",
-    ]

@@ -24,11 +24,12 @@ class Part:
     """The working directory; the supervisor's own when None."""
     needs: frozenset[str] = frozenset()
     """Parts that are ready before this one is started, and are stopped after it."""
-    ports: tuple[int, ...] = ()
+    uses: frozenset[str] = frozenset()
+    """Parts that this one waits for by itself: started at the same time, and stopped after it."""
     prepare: Callable[[], None] | None = None
     """Makes files ready; called once, off the event loop, before the first start."""
     after_stop: Callable[[], None] | None = None
-    """Called once, after the part ended because the stack was stopped."""
+    """Called once, off the event loop, after the part ended in time because the stack was stopped."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 30.0
     """How long the part may take to stop before it is killed."""

@@ -2,12 +2,13 @@
 
 import errno
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 import psutil
 
+import services
 from workers.cluster.errors import PortTakenError
 
 HOST = "127.0.0.1"
@@ -26,15 +27,21 @@ class Ports:
     opensearch: int = 19201
     postgres: int = 15432
     workers: int = 8100
-    orders: int = 8101
-    inventory: int = 8102
-    payment: int = 8103
-    shipping: int = 8104
+    orders: int = services.PORTS["orders"]
+    inventory: int = services.PORTS["inventory"]
+    payment: int = services.PORTS["payment"]
+    shipping: int = services.PORTS["shipping"]
 
     @classmethod
     def of(cls, port_offset: int) -> "Ports":
         """Return the ports of the stack at `port_offset`."""
         return cls(**{field.name: getattr(cls(), field.name) + port_offset for field in fields(cls)})
+
+    def of_part(self, name: str) -> tuple[int, ...]:
+        """Return the ports that the part `name` listens on."""
+        if name == "camunda":
+            return self.zeebe, self.zeebe_command, self.zeebe_internal, self.web, self.management
+        return (getattr(self, name),)
 
 
 def require_free(ports: Iterable[int]) -> None:
@@ -43,21 +50,13 @@ def require_free(ports: Iterable[int]) -> None:
     Raises:
         PortTakenError: at least one is taken; names every taken port with its owner.
     """
-    taken = [f"port {port} is taken by {owner(port)}" for port in ports if not _is_free(port)]
-    if taken:
-        message = (
-            f"{'; '.join(taken)}. Stop that process, or start this stack beside it with --port-offset 1000 "
-            "(any number that leads to free ports)."
-        )
-        raise PortTakenError(message[0].upper() + message[1:])
-
-
-def owner(port: int) -> str:
-    """Name the process that listens on `port`: its name and pid, as far as this user may see."""
-    pids = sorted(set(_listeners(port)))
-    if not pids:
-        return "a process of another user"
-    return " and ".join(f"{_name(pid)} (pid {pid})" for pid in pids)
+    taken = [port for port in ports if not _is_free(port)]
+    if not taken:
+        return
+    owners = _owners(taken)
+    who = "; ".join(f"port {port} is taken by {owners.get(port, 'a process of another user')}" for port in taken)
+    message = f"{who}. Stop that process, or start this stack beside it with --port-offset {_free_offset()}."
+    raise PortTakenError(message[0].upper() + message[1:])
 
 
 def _is_free(port: int) -> bool:
@@ -73,19 +72,22 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _listeners(port: int) -> Iterator[int]:
-    """Yield the pids that listen on `port`. Process by process: macOS shows only the user's own connections."""
+def _owners(ports: Collection[int]) -> dict[int, str]:
+    """Name the processes that listen on `ports`, as far as this user may see them."""
+    owners: dict[int, list[str]] = {}
+    # Process by process: macOS lets a user see the connections of their own processes only.
     for process in psutil.process_iter():
         try:
             connections = process.net_connections(kind="tcp")
+            name = f"{process.name()} (pid {process.pid})"
         except psutil.Error:
             continue
-        if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections):
-            yield process.pid
+        for port in {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN} & set(ports):
+            owners.setdefault(port, []).append(name)
+    return {port: " and ".join(names) for port, names in owners.items()}
 
 
-def _name(pid: int) -> str:
-    try:
-        return psutil.Process(pid).name()
-    except psutil.Error:
-        return "a process that just ended"
+def _free_offset() -> int:
+    """Return an offset at which every port is free, to propose."""
+    offsets = range(1_000, 20_000, 500)
+    return next((each for each in offsets if all(_is_free(port) for port in astuple(Ports.of(each)))), offsets[0])

@@ -1,5 +1,6 @@
 """PostgreSQL: a real server from a wheel's binaries, for the participants' schemas."""
 
+import asyncio
 import os
 import pwd
 import secrets
@@ -10,7 +11,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import asyncpg
 import httpx
 
 from workers.cluster.errors import StackError
@@ -30,12 +30,14 @@ def postgres(layout: Layout, ports: Ports) -> Part:
     home = _home(layout)
 
     async def ready(_client: httpx.AsyncClient) -> bool:
-        try:
-            connection = await asyncpg.connect(database_url(layout, ports), timeout=5)
-        except asyncpg.PostgresError:
-            return False
-        await connection.close()
-        return True
+        login = await asyncio.create_subprocess_exec(
+            *(_binary("psql"), "-XAtq", "-h", HOST, "-p", str(ports.postgres), "-U", _ADMIN, "-c", "SELECT 1"),
+            env={**os.environ, "PGPASSWORD": _password_file(layout).read_text(encoding="ascii")},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        return await login.wait() == 0
 
     return Part(
         name="postgres",
@@ -47,7 +49,6 @@ def postgres(layout: Layout, ports: Ports) -> Part:
             *("-c", "jit=off"),
         ],
         ready=ready,
-        ports=(ports.postgres,),
         prepare=lambda: _initialize(layout),
         # Fast shutdown: end the sessions, write a checkpoint; SIGTERM would wait for the sessions to end themselves.
         stop_signal=signal.SIGINT,

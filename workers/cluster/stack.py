@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
@@ -21,7 +20,7 @@ from workers.cluster.opensearch import opensearch
 from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports, require_free
 from workers.cluster.postgres import database_url, postgres
-from workers.cluster.state import StackState, State
+from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor, last_lines
 from workers.kit.settings import EngineSettings
 
@@ -32,7 +31,8 @@ _NEEDS = {
     "workers": ("camunda", *apps.SERVICES),
 }
 _POLL = 0.1
-_DOWN_SECONDS = 90.0
+_DOWN_SECONDS = 180.0
+"""How long an orderly stop may take, the first one's archives of classes included."""
 
 Watch = Callable[[StackState], None]
 """Called with the state at every change of it."""
@@ -69,10 +69,19 @@ class Stack:
         """
         self.store.fetch(self.artifacts(), progress)
 
+    def needed_ports(self) -> list[int]:
+        """Return every port that a part listens on."""
+        return [port for name in self.parts for port in self.ports.of_part(name)]
+
     # While it runs
 
-    async def run(self, stop: asyncio.Event, on_ready: Callable[[], None], watch: Watch) -> None:
-        """Be the supervisor until `stop` is set. `on_ready` is called once, off the loop, when every part is ready.
+    async def run(self, stop: asyncio.Event, watch: Watch, on_ready: Callable[[], bool] = lambda: True) -> None:
+        """Be the supervisor until `stop` is set or `on_ready` says that it is enough.
+
+        Args:
+            stop: ends the run in order.
+            watch: is called with the state at every change of it.
+            on_ready: is called once, off the loop, when every part is ready; returns whether to stay up.
 
         Raises:
             AlreadyRunningError: another supervisor holds the data directory.
@@ -87,56 +96,57 @@ class Stack:
             message = f"A stack already runs in {self.layout.data}: see `saga status`, stop it with `saga down`."
             raise AlreadyRunningError(message) from None
         try:
-            await self._supervise(stop, on_ready, watch)
+            await self._supervise(stop, watch, on_ready)
         finally:
             lock.release()
 
-    async def _supervise(self, stop: asyncio.Event, on_ready: Callable[[], None], watch: Watch) -> None:
+    async def _supervise(self, stop: asyncio.Event, watch: Watch, on_ready: Callable[[], bool]) -> None:
         before = state.read(self.layout.state)
         if before is not None:
             state.sweep(before)
-        parts = [self._part(name) for name in self.parts]
-        require_free(port for part in parts for port in part.ports)
+        require_free(self.needed_ports())
 
         def publish(now: StackState) -> None:
             state.write(self.layout.state, now)
             watch(now)
 
+        parts = [self._part(name) for name in self.parts]
         supervisor = Supervisor(parts, self.layout.logs, publish)
         running = asyncio.create_task(supervisor.run(stop))
         ready = asyncio.create_task(supervisor.until_ready())
         try:
             await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
-            if ready.done() and not stop.is_set():
-                await asyncio.to_thread(on_ready)
+            if ready.done() and not await asyncio.to_thread(on_ready):
+                stop.set()
             await running
         finally:
             ready.cancel()
             stop.set()
             await asyncio.wait([running])
 
-    def start_detached(self) -> None:
-        """Start a supervisor of its own session in the background; `wait_ready` tells what comes of it."""
+    def start_detached(self) -> ProcessId:
+        """Start a supervisor in the background, in a session of its own; `wait_ready` tells what comes of it."""
         self.layout.logs.mkdir(parents=True, exist_ok=True)
-        self._end_of_last_run()
-        output = (os.POSIX_SPAWN_OPEN, 1, self.layout.log("supervisor"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.posix_spawn(
+        log = self.layout.log("supervisor")
+        pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "workers.cluster", str(self.port_offset), *self.parts],
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                output,
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
         )
+        return ProcessId.of(pid)
 
-    def wait_ready(self, watch: Watch, timeout: float = 300.0) -> None:
+    def wait_ready(self, watch: Watch, supervisor: ProcessId | None = None, timeout: float = 300.0) -> None:
         """Wait until every part of the running stack is ready.
 
         Args:
             watch: is called with the state at every change of it.
+            supervisor: the one that was just started, and has perhaps not written its state yet.
             timeout: in seconds.
 
         Raises:
@@ -145,20 +155,25 @@ class Stack:
         deadline = time.monotonic() + timeout
         seen: StackState | None = None
         while time.monotonic() < deadline:
-            now = state.read(self.layout.state)
+            now = self.running()
+            if now is None and (supervisor is None or supervisor.find() is None):
+                raise StackError(self._why_it_ended(supervisor))
             if now is not None and now != seen:
                 watch(now)
                 seen = now
-            if now is not None and now.failure:
-                raise StackError(now.failure)
-            if now is not None and now.supervisor.find() is None:
-                message = f"The supervisor ended:\n{last_lines(self.layout.log('supervisor'), 15)}"
-                raise StackError(message)
             if now is not None and now.state is State.READY:
                 return
             time.sleep(_POLL)
         message = f"The stack was not ready after {timeout:.0f} s: see `saga status` and `saga logs`."
         raise StackError(message)
+
+    def _why_it_ended(self, supervisor: ProcessId | None) -> str:
+        last = state.read(self.layout.state)
+        if last is not None and last.failure and supervisor in {None, last.supervisor}:
+            return last.failure
+        log = self.layout.log("supervisor")
+        said = last_lines(log, 15).strip() if supervisor is not None else ""
+        return said or f"The supervisor ended without a word: see {log}."
 
     def running(self) -> StackState | None:
         """Return the state while a supervisor lives, else None."""
@@ -243,7 +258,11 @@ class Stack:
                 return apps.service(name, self.ports, self._application_environment())
 
     def _application_environment(self) -> dict[str, str]:
-        services = {f"{name.upper()}_URL": f"http://{HOST}:{getattr(self.ports, name)}" for name in apps.SERVICES}
+        # An address that the user set wins: a mesh, or another machine's service, stands there.
+        services = {
+            f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{getattr(self.ports, name)}"
+            for name in apps.SERVICES
+        }
         engine = {"ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}"} if self.has_own_engine else {}
         return {
             "DATABASE_URL": self.database_url,
@@ -251,10 +270,3 @@ class Stack:
             **services,
             **engine,
         }
-
-    def _end_of_last_run(self) -> None:
-        """Remove the last run's word, so that nobody takes it for the new run's; its leftovers are swept first."""
-        before = state.read(self.layout.state)
-        if before is not None and before.supervisor.find() is None:
-            state.sweep(before)
-            self.layout.state.unlink()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 _CLOCK_TOLERANCE = 0.01
@@ -30,7 +30,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
-class ProcessId(_Model):
+class ProcessId(_Model, frozen=True):
     """A process, told apart from a later one that was given the same pid."""
 
     pid: int
@@ -105,7 +105,7 @@ def read(path: Path) -> StackState | None:
     """Return the last state written, whether its supervisor still lives or not; None when there is none."""
     try:
         return StackState.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValidationError):  # the latter: another version of this project wrote it
         return None
 
 

@@ -47,25 +47,33 @@ class Supervisor:
         Raises:
             PartFailedError: a part crashed too often or never became ready.
         """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for part in self._parts:
+            # One run, one log: the run before is kept, older ones are not.
+            log = self._logs / f"{part}.log"
+            if log.exists():
+                log.replace(log.with_suffix(".log.1"))
         self._publish(self.state)
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-                keepers = [asyncio.create_task(self._keep(part, client)) for part in self._parts.values()]
-                stopper = asyncio.create_task(stop.wait())
-                try:
-                    await asyncio.wait([*keepers, stopper], return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for task in (*keepers, stopper):
-                        task.cancel()
-                    results = await asyncio.gather(*keepers, stopper, return_exceptions=True)
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
+            await self._keep_all(stop)
         except Exception as error:
             self.state.failure = str(error)
             raise
         finally:
             await asyncio.shield(self._stop_all())
+
+    async def _keep_all(self, stop: asyncio.Event) -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+            tasks = [asyncio.create_task(self._keep(part, client)) for part in self._parts.values()]
+            tasks.append(asyncio.create_task(_until(stop)))
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            for task in done:
+                task.result()
 
     async def until_ready(self) -> None:
         """Return once every part has been ready."""
@@ -116,7 +124,6 @@ class Supervisor:
             probing.cancel()
 
     async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
-        self._logs.mkdir(parents=True, exist_ok=True)
         with (self._logs / f"{part.name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(part.death_signal)), part.user),
@@ -146,7 +153,7 @@ class Supervisor:
 
     async def _stop_in_turn(self, part: Part, stopped: dict[str, asyncio.Event]) -> None:
         for other in self._parts.values():
-            if part.name in other.needs:
+            if part.name in other.needs | other.uses:
                 await stopped[other.name].wait()
         try:
             await self._stop(part)
@@ -160,12 +167,16 @@ class Supervisor:
             self._change(state, State.STOPPING)
             with suppress(ProcessLookupError):
                 process.send_signal(part.stop_signal)
-            with suppress(TimeoutError):
+            try:
                 await asyncio.wait_for(process.wait(), part.stop_seconds)
-            # The part's own children, should it have left any; and the part, should it not have listened.
+            except TimeoutError:
+                in_time = False
+            else:
+                in_time = True
+            # The part, should it not have listened; and its own children, should it have left any.
             kill_group(process.pid)
             await process.wait()
-            if part.after_stop is not None:
+            if in_time and part.after_stop is not None:
                 await asyncio.to_thread(part.after_stop)
         self._change(state, State.DOWN, process=None)
 
@@ -181,6 +192,10 @@ class Supervisor:
             f"{part.name} {reason}, {_CRASHES} times within {_CRASH_WINDOW:.0f} s; everything is stopped. "
             f"The last lines of {path}:\n{last_lines(path, _LAST_LINES)}"
         )
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 def last_lines(path: Path, count: int) -> str:

@@ -1,0 +1,139 @@
+"""What `saga up` shows: downloads as bars, each part as it becomes ready, and where everything is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from workers.cluster import artifacts
+from workers.cluster.camunda import LICENCE
+from workers.cluster.stack import Stack
+from workers.cluster.state import PartState, StackState, State
+
+_LARGE = 20_000_000
+"""Bytes from which on a download without a terminal says how far it is."""
+_TITLES = {
+    "zeebe": "Zeebe (gRPC)",
+    "operate": "Operate",
+    "tasklist": "Tasklist",
+    "rest": "REST API",
+    "management": "Health and metrics",
+    "opensearch": "OpenSearch",
+    "postgres": "PostgreSQL",
+}
+_LOGINS = {"operate": "demo / demo", "tasklist": "demo / demo", "postgres": "password in the file postgres-password"}
+
+
+def download(stack: Stack, console: Console) -> None:
+    """Fetch what the stack's cache lacks, and show it; says nothing when nothing is missing.
+
+    Raises:
+        ArtifactError: it cannot be fetched.
+    """
+    missing = stack.store.missing(stack.artifacts())
+    if not missing:
+        return
+    size = sum(artifact.size for artifact in missing)
+    console.print(f"Downloading {len(missing)} files, {size / 1e6:.0f} MB, once, into {stack.layout.cache}")
+    if any(artifact.name.startswith("camunda") for artifact in missing):
+        console.print(LICENCE, style="dim")
+    if not console.is_terminal:
+        stack.download(_lines(console))
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
+        stack.download(_bars(bars, size))
+
+
+def _bars(bars: Progress, size: int) -> artifacts.Progress:
+    everything = bars.add_task("All files", total=size)
+
+    @contextmanager
+    def show(name: str, total: int) -> Iterator[Callable[[int], None]]:
+        bar = bars.add_task(name, total=total)
+
+        def advance(count: int) -> None:
+            bars.advance(bar, count)
+            bars.advance(everything, count)
+
+        try:
+            yield advance
+        finally:
+            bars.remove_task(bar)
+
+    return show
+
+
+def _lines(console: Console) -> artifacts.Progress:
+    @contextmanager
+    def show(name: str, total: int) -> Iterator[Callable[[int], None]]:
+        arrived = 0
+        tenths = 0
+
+        def advance(count: int) -> None:
+            nonlocal arrived, tenths
+            arrived += count
+            if total >= _LARGE and arrived * 10 // total > tenths:
+                tenths = arrived * 10 // total
+                console.print(f"{name}: {arrived / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+        yield advance
+
+    return show
+
+
+class Readiness:
+    """Says each change of a part's state once, and on a terminal what is still awaited."""
+
+    def __init__(self, console: Console) -> None:
+        """Print to `console`; use as a context while the stack starts."""
+        self._console = console
+        self._status = console.status("Starting")
+        self._said: dict[str, tuple[State, int]] = {}
+
+    def __enter__(self) -> Self:
+        """Show that something is going on."""
+        self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop showing it."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Show no more that something is awaited; changes are still said."""
+        self._status.stop()
+
+    def __call__(self, now: StackState) -> None:
+        """Take a new state."""
+        for part in now.parts:
+            if self._said.get(part.name) != (part.state, part.restarts):
+                self._said[part.name] = (part.state, part.restarts)
+                self._say(part)
+        awaited = [part.name for part in now.parts if part.state is not State.READY]
+        self._status.update(f"Waiting for {', '.join(awaited)}" if awaited else "Ready")
+
+    def _say(self, part: PartState) -> None:
+        if part.state is State.READY and part.restarts:
+            self._console.print(f"[green]✓[/] {part.name} ready again (restart {part.restarts})")
+        elif part.state is State.READY:
+            self._console.print(f"[green]✓[/] {part.name} ready after {part.ready_seconds} s")
+        elif part.state is State.RESTARTING:
+            self._console.print(f"[yellow]↻[/] {part.name} crashed and is started again")
+        elif part.state is State.DOWN:
+            self._console.print(f"[dim]■ {part.name} stopped[/]")
+
+
+def addresses(stack: Stack, console: Console, *, stop: str) -> None:
+    """Show where everything is and how to log in; `stop` says how to end it."""
+    grid = Table.grid(padding=(0, 2))
+    for name, address in stack.addresses.items():
+        if address is not None:
+            grid.add_row(_TITLES.get(name, f"Service {name}"), address, f"[dim]{_LOGINS.get(name, '')}[/]")
+    grid.add_row("Logs", str(stack.layout.logs), "[dim]saga logs PART[/]")
+    grid.add_row("Stop", stop, "")
+    console.print(Panel(grid, title="Ready", title_align="left", expand=False) if console.is_terminal else grid)
