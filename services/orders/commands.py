@@ -79,7 +79,8 @@ async def accept(connection: AsyncConnection, order_id: str, order: NewOrder) ->
     """Price the order from the catalogue and keep it.
 
     Raises:
-        Refusal: ORDER_INVALID; names each item that is not in the catalogue.
+        Problem: ORDER_INVALID; names each item that is not in the catalogue. Nothing is kept, not even the claim: a
+            mended order may come back under its id.
     """
     query = select(products.c.sku, products.c.price).where(products.c.sku.in_([item.sku for item in order.items]))
     prices = {row.sku: row.price for row in await connection.execute(query)}
@@ -89,7 +90,7 @@ async def accept(connection: AsyncConnection, order_id: str, order: NewOrder) ->
         if item.sku not in prices
     ]
     if unknown:
-        raise Refusal(ORDER_INVALID, f"Order {order_id} names articles that do not exist.", unknown)
+        raise Problem(ORDER_INVALID, f"Order {order_id} names articles that do not exist.", unknown)
     total = sum(prices[item.sku] * item.quantity for item in order.items)
     kept = {"customer_id": order.customer_id, "total": total, "status": Status.ACCEPTED}
     await connection.execute(insert(orders).values(order_id=order_id, **kept))

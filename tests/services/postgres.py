@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from importlib.util import find_spec
@@ -15,11 +16,16 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 import asyncpg  # type: ignore[import-untyped] # it ships no types
+import psutil
+
+from workers.cluster import child
 
 Admin: TypeAlias = asyncpg.Connection
 """An administrator's connection, which sees every schema."""
 
 PASSWORD = "an administrator's pass:word/@1"  # noqa: S105 - of a server that lives as long as its test
+_USER = "nobody"
+"""Runs the server where we are root, whom PostgreSQL refuses."""
 _PATIENCE = 30
 """Seconds that a server gets to start or stop."""
 
@@ -30,7 +36,7 @@ class Postgres:
     def __init__(self) -> None:
         self._bin = _binaries()
         self._directory = Path(tempfile.mkdtemp(prefix="saga-test-postgres-"))
-        self._user = _unprivileged_user(self._directory)
+        _hand_over(self._directory)
         self.port = _free_port()
         self._data = self._directory / "data"
         password_file = self._directory / "password"
@@ -60,15 +66,13 @@ class Postgres:
     def _spawn(self) -> None:
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    str(self._bin / "postgres"),
-                    *("-D", str(self._data), "-k", str(self._directory), "-p", str(self.port)),
+                self._command(
+                    *("postgres", "-D", str(self._data), "-k", str(self._directory), "-p", str(self.port)),
                     *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
-                ],
+                ),
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
-                user=self._user,
             )
 
     def stop(self) -> None:
@@ -92,12 +96,15 @@ class Postgres:
 
     def _pids(self) -> list[int]:
         assert self._process
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-        return [self._process.pid, *map(int, children.split())]
+        return [self._process.pid, *(each.pid for each in psutil.Process(self._process.pid).children())]
 
     def _run(self, name: str, *arguments: str) -> None:
-        command = [str(self._bin / name), *arguments]
-        subprocess.run(command, check=True, capture_output=True, cwd=self._directory, user=self._user)
+        subprocess.run(self._command(name, *arguments), check=True, capture_output=True, cwd=self._directory)
+
+    def _command(self, name: str, *arguments: str) -> list[str]:
+        """Return the command line of a program that is no longer root, and ends when the tests' process ends."""
+        tied = [sys.executable, "-I", "-S", child.__file__, str(os.getpid()), str(int(signal.SIGQUIT)), _USER, "--"]
+        return [*tied, str(self._bin / name), *arguments]
 
 
 def _binaries() -> Path:
@@ -108,13 +115,10 @@ def _binaries() -> Path:
     return Path(wheel.origin).parent / "pginstall18" / "bin"
 
 
-def _unprivileged_user(directory: Path) -> str | None:
-    """Return whom the server runs as: PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return None
-    entry = pwd.getpwnam("nobody")
-    os.chown(directory, entry.pw_uid, entry.pw_gid)
-    return entry.pw_name
+def _hand_over(directory: Path) -> None:
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(_USER)
+        os.chown(directory, entry.pw_uid, entry.pw_gid)
 
 
 def _free_port() -> int:

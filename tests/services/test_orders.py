@@ -54,15 +54,22 @@ async def test_another_process_instance_of_the_order_is_a_duplicate_and_touches_
     assert len(rows) == 1
 
 
-async def test_a_duplicate_stays_one_after_the_order_was_refused_or_cancelled(
-    orders: Participant, new_id: Callable[[], str]
+async def test_a_duplicate_stays_one_after_the_order_was_cancelled(orders: Participant, order_id: str) -> None:
+    await orders.do(f"/orders/{order_id}", ORDER)
+    await orders.undo(f"/orders/{order_id}")
+    again = await orders.do(f"/orders/{order_id}", {**ORDER, "claimant": "other"})
+    assert code(again) == (409, "ORDER_DUPLICATE")
+
+
+async def test_an_invalid_order_holds_no_claim_so_that_a_mended_one_may_come_under_its_id(
+    orders: Participant, admin: Admin, order_id: str
 ) -> None:
-    refused, cancelled = f"/orders/{new_id()}", f"/orders/{new_id()}"
-    await orders.do(refused, {**ORDER, "items": [{"sku": "PERPETUUM", "quantity": 1}]})
-    await orders.do(cancelled, ORDER)
-    await orders.undo(cancelled)
-    for path in (refused, cancelled):
-        assert code(await orders.do(path, {**ORDER, "claimant": "other"})) == (409, "ORDER_DUPLICATE")
+    wrong = {**ORDER, "items": [{"sku": "PERPETUUM", "quantity": 1}]}
+    assert code(await orders.do(f"/orders/{order_id}", wrong)) == (422, "ORDER_INVALID")
+    assert await admin.fetchval("SELECT count(*) FROM orders.claims WHERE order_id = $1", order_id) == 0
+    mended = await orders.do(f"/orders/{order_id}", {**ORDER, "claimant": "other"})
+    assert mended.status_code == 200
+    assert code(await orders.do(f"/orders/{order_id}", wrong)) == (409, "ORDER_DUPLICATE")
 
 
 async def test_of_many_simultaneous_claimants_exactly_one_holds_the_order(
