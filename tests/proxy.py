@@ -79,8 +79,11 @@ class HoldingProxy:
             if not message.get("more_body"):
                 break
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
-        async with httpx.AsyncClient(base_url=self._target, timeout=30.0) as http:
-            reply = await http.request(scope["method"], scope["path"], content=body, headers=headers)
+        try:
+            async with httpx.AsyncClient(base_url=self._target, timeout=30.0) as http:
+                reply = await http.request(scope["method"], scope["path"], content=body, headers=headers)
+        except httpx.TransportError:
+            reply = httpx.Response(httpx.codes.BAD_GATEWAY)  # What a mesh says of a service that is away.
         await self._hold(scope["method"], scope["path"])
         kept = [(name.lower(), value) for name, value in reply.headers.raw if name.lower() not in _HOP_BY_HOP]
         kept.append((b"content-length", str(len(reply.content)).encode()))

@@ -45,11 +45,6 @@ def test_there_is_no_compensation_handler_without_a_step(diagram: Diagram) -> No
     assert sorted(task_definition(t)["type"] for t in handlers) == sorted(UNDO.values())
 
 
-def test_an_undo_is_tried_longer_than_a_do_before_it_becomes_an_incident(diagram: Diagram) -> None:
-    retries = {task_definition(t)["type"]: int(task_definition(t)["retries"]) for t in diagram.all("serviceTask")}
-    assert retries == {**dict.fromkeys(UNDO, 5), **dict.fromkeys(UNDO.values(), 25), "record-cancellation": 5}
-
-
 def test_the_undo_chain_is_the_happy_path_in_reverse(diagram: Diagram) -> None:
     chain = diagram.path("StartEvent_OrderRefused")
     thrown = [e.find(f"{BPMN}compensateEventDefinition") for e in chain if kind(e) == "intermediateThrowEvent"]

@@ -42,6 +42,7 @@ class InstancePage:
 
     async def open(self, address: str) -> None:
         await self._page.goto(address)
+        await self.expect_drawn("Task_AcceptOrder")
         await self._page.get_by_text("Show Execution Count").click()
 
     async def expect_drawn(self, element: str) -> None:

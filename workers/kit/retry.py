@@ -14,7 +14,7 @@ class Retry:
     do not come back together (AWS Architecture Blog, "Exponential Backoff And Jitter").
     """
 
-    retries: int = 5
+    retries: int = 10
     base: float = 0.5
     """Seconds before the second try."""
     factor: float = 2.0
@@ -30,7 +30,7 @@ class Retry:
 
 
 DO = Retry()
-"""A do gives up after about ten seconds: its order can still be undone."""
+"""A do goes on for about a minute and a half, longer than a restart of its participant takes; then a person looks."""
 
 UNDO = Retry(retries=25, base=1.0, cap=300.0)
 """An undo goes on for about an hour and a half: nothing else can put the world right."""
