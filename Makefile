@@ -12,14 +12,14 @@ help: ## Say what can be made
 demo: .venv/ready ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
 	$(BIN)/saga demo $(ARGS)
 
-test: .venv/ready .venv/browser ## Run all tests against the real stack
+test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run all tests against the real stack
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/ready ## Check the code, its types and the diagram
+lint: .venv/ready bpmn/node_modules/.installed ## Check the code, its types and the diagram
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/saga lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix bpmn run --silent lint
 
 docs: .venv/ready ## Write anew what the README and docs/ take from the diagram and the steps
 	$(BIN)/python -m workers.docs
@@ -32,6 +32,10 @@ lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes
 
 clean: ## Remove what was set up; the downloads stay in the user's cache
 	rm -rf .venv bpmn/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+bpmn/node_modules/.installed: bpmn/package-lock.json | .venv/ready
+	$(BIN)/python -c 'from workers.cluster.node import install_packages; install_packages()'
+	@touch $@
 
 # The tests look at Operate and at the diagram in a real browser: the machine's own, or else Playwright's.
 .venv/browser: .venv/ready

@@ -41,7 +41,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory, payment_proxy: HoldingProxy)
     started = stack.saga("up", "--detach")
     try:
         assert started.status == 0, started.output + started.errors
-        stack.saga("deploy")  # LAB
         yield stack
     finally:
         stopped = stack.saga("down", "--delete-data")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from workers.cluster.node import ensure_zbctl
 
 from tests.stack import ROOT, Result, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses
+from workers.cluster.node import ensure_zbctl
 
 NewOrder = Callable[..., dict[str, Any]]
 Zbctl = Callable[..., Result]

@@ -42,7 +42,8 @@ class InstancePage:
 
     async def open(self, address: str) -> None:
         await self._page.goto(address)
-        await self.expect_drawn("Task_AcceptOrder")
+        # The page draws itself anew when the counts arrive, and forgets a switch that was pressed before.
+        await expect(self._page.locator("[data-container-id]").first).to_be_visible(timeout=_PATIENCE_MS)
         await self._page.get_by_text("Show Execution Count").click()
 
     async def expect_drawn(self, element: str) -> None:

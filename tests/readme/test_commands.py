@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workers.cluster.node import ensure_zbctl
 
 from tests.stack import ROOT, Stack
 from workers.addresses import Addresses
+from workers.cluster.node import ensure_zbctl
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [

@@ -6,15 +6,21 @@ import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from workers.addresses import Addresses
+from workers.cli.addresses import PortOffset
 from workers.cli.operate import FlowNode, Operate
 from workers.cli.samples import SAMPLES, Sample
+from workers.cli.stack import bring_up, deploy_diagrams
+from workers.cluster.node import ensure_zbctl
+from workers.cluster.stack import Stack
 from workers.engine import Ended, create, engine
 
 app = typer.Typer()
@@ -41,10 +47,12 @@ class Run:
 async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
     """Start the sample orders one after the other and follow each to its end."""
     prefix = f"demo-{int(time.time()):x}"
+    first: dict[str, str] = {}
     started: list[tuple[Sample, str, int, Ended]] = []
     async with engine(addresses) as client:
         for sample in SAMPLES:
-            order_id = f"{prefix}-{Path(sample.file).stem}"
+            # The file of an order names it: the duplicate is the same order a second time.
+            order_id = first.setdefault(sample.file, f"{prefix}-{len(first) + 1}")
             with console.status(f"Order {order_id}"):
                 key, ended = await create(client, sample.variables(order_id), wait=True)
             assert ended is not None  # noqa: S101 - it was waited for
@@ -61,20 +69,22 @@ def _tasks(nodes: list[FlowNode]) -> tuple[FlowNode, ...]:
 
 
 def table(runs: list[Run], addresses: Addresses) -> Table:
-    """Draw the orders with their paths."""
-    drawn = Table(title="Sample orders", title_justify="left", pad_edge=False)
-    for column in ("Order", "Outcome", "Path", "Instance in Operate"):
-        drawn.add_column(column, overflow="fold")
+    """Draw the orders with their paths; narrow enough for a link to stay whole in 80 columns."""
+    drawn = Table(
+        "Order", "Path, and its page in Operate", title="Sample orders", title_justify="left", box=HORIZONTALS
+    )
     for run in runs:
         mark = "[green]✓[/]" if run.as_expected else "[bold red]✗[/]"
-        link = addresses.instance_page(run.instance) if addresses.operate else str(run.instance)
-        drawn.add_row(
-            f"{run.sample.title}\n[dim]{run.order_id}[/]",
-            f"{mark} {run.ended.outcome}",
-            _path(run),
-            f"[link={link}]{link}[/]",
-        )
+        order = f"[bold]{run.sample.title}[/]\n{run.order_id}\n{mark} {run.ended.outcome}"
+        drawn.add_row(order, f"{_path(run)}\n{_page(run, addresses)}", end_section=True)
     return drawn
+
+
+def _page(run: Run, addresses: Addresses) -> str:
+    if addresses.operate is None:
+        return f"instance {run.instance}"
+    link = addresses.instance_page(run.instance)
+    return f"[link={link}][cyan]{link}[/][/link]"
 
 
 def _path(run: Run) -> str:
@@ -91,7 +101,8 @@ def _path(run: Run) -> str:
 def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
     """Return whole zbctl commands that work as printed: an order, its message, a cancellation, the state."""
     order = SAMPLES[0]
-    at = f"{shlex.quote(str(zbctl))} --insecure --address {addresses.engine.address}"
+    near = zbctl.relative_to(Path.cwd()) if zbctl.is_relative_to(Path.cwd()) else zbctl
+    at = f"{shlex.quote(str(near))} --insecure --address {addresses.engine.address}"
     now = f"{int(time.time()):x}"
 
     def variables(name: str) -> str:
@@ -107,14 +118,15 @@ def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
     ]
 
 
-def report(runs: list[Run], addresses: Addresses, zbctl: Path | None, console: Console) -> int:
+def report(runs: list[Run], addresses: Addresses, zbctl: Path, console: Console) -> int:
     """Print what happened and what to do next; return the exit status, 0 if every order took its path."""
     console.print(table(runs, addresses))
-    if zbctl is not None:
-        console.print("\n[bold]To copy[/]")
-        for line in zbctl_lines(zbctl, addresses):
-            # Never wrapped: a line that breaks in the terminal's middle is no command any more.
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        "\n[bold]To copy[/]: an order and its result, an order by message, its cancellation, the engine's state"
+    )
+    for line in zbctl_lines(zbctl, addresses):
+        # Never wrapped: a line that breaks in the terminal's middle is no command any more.
+        console.print(line, markup=False, soft_wrap=True)
     wrong = [run for run in runs if not run.as_expected]
     for run in wrong:
         taken = " → ".join(node.name for node in run.nodes)
@@ -125,6 +137,23 @@ def report(runs: list[Run], addresses: Addresses, zbctl: Path | None, console: C
     return 1 if wrong else 0
 
 
-def demonstrate(addresses: Addresses, zbctl: Path | None, console: Console) -> int:
-    """Run and report; return the exit status."""
-    return report(asyncio.run(run_samples(addresses, console)), addresses, zbctl, console)
+@app.command("demo")
+def demo_command(
+    *,
+    exit_: Annotated[bool, typer.Option("--exit", help="End by itself; 0 only if each order took its path.")] = False,
+    port_offset: PortOffset = 0,
+) -> None:
+    """Start everything, run one order of each kind, and show the way that each took; it stays up until Ctrl-C."""
+    console = Console(highlight=False)
+    addresses = Addresses.of(port_offset)
+    status = 1
+
+    def run_orders() -> bool:
+        nonlocal status
+        deploy_diagrams(port_offset, console)
+        runs = asyncio.run(run_samples(addresses, console))
+        status = report(runs, addresses, ensure_zbctl(), console)
+        return not exit_
+
+    bring_up(Stack(port_offset), console, after_ready=run_orders)
+    raise typer.Exit(status)

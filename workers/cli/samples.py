@@ -19,8 +19,6 @@ class Sample:
     outcome: str
     path: tuple[str, ...]
     """The names of the tasks, in the order in which they begin; the refused one among them."""
-    again: bool = False
-    """Whether the order has been started before, under the same id."""
 
     def variables(self, order_id: str) -> dict[str, object]:
         """Return the order's variables under an id of this run's own, for an id is only ever accepted once."""
@@ -33,11 +31,11 @@ SAMPLES = (
     Sample("Out of stock", "out-of-stock.json", "cancelled", (*_DO[:2], "Cancel order")),
     Sample("Payment declined", "payment-declined.json", "cancelled", (*_DO[:3], "Release inventory", "Cancel order")),
     Sample(
-        "Address unserviceable",
+        "Unserviceable",
         "address-unserviceable.json",
         "cancelled",
         (*_DO, "Refund payment", "Release inventory", "Cancel order"),
     ),
     Sample("Invalid", "invalid.json", "rejected", _DO[:1]),
-    Sample("Duplicate", "fulfilled.json", "duplicate", _DO[:1], again=True),
+    Sample("Duplicate", "fulfilled.json", "duplicate", _DO[:1]),
 )

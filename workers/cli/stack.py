@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from workers.addresses import Addresses
 from workers.cli.addresses import PortOffset
 from workers.cluster import display
 from workers.cluster.doctor import examine
@@ -19,6 +20,7 @@ from workers.cluster.stack import PARTS, Stack
 from workers.cluster.state import State
 from workers.cluster.status import report
 from workers.cluster.stopping import stop_on_signals
+from workers.engine import deploy, diagrams
 from workers.failure import bad_input
 
 app = typer.Typer()
@@ -37,8 +39,16 @@ def up(
     ] = False,
     port_offset: PortOffset = 0,
 ) -> None:
-    """Start the stack, and show where everything is; it stays up until Ctrl-C."""
-    bring_up(Stack(port_offset, parts or PARTS), _console(), detach=detach)
+    """Start the stack, deploy the diagrams, and show where everything is; it stays up until Ctrl-C."""
+    stack = Stack(port_offset, parts or PARTS)
+    console = _console()
+
+    def deploy_all() -> bool:
+        if "workers" in stack.parts:
+            deploy_diagrams(port_offset, console)
+        return True
+
+    bring_up(stack, console, detach=detach, after_ready=deploy_all)
 
 
 @app.command()
@@ -156,6 +166,16 @@ def bring_up(
         _wait_detached(stack, console, start=True, after_ready=after_ready)
     else:
         asyncio.run(_stay_up(stack, console, after_ready))
+
+
+def deploy_diagrams(port_offset: int, console: Console) -> None:
+    """Deploy every diagram of the project; one that is deployed already stays the version that it is.
+
+    Raises:
+        Failure: the engine refuses a diagram.
+    """
+    for line in asyncio.run(deploy(Addresses.of(port_offset), diagrams())):
+        console.print(f"[green]✓[/] deployed {line}")
 
 
 def _wait_detached(stack: Stack, console: Console, *, start: bool, after_ready: Callable[[], bool]) -> None:
