@@ -158,6 +158,10 @@ def bring_up(
     Raises:
         StackError: the stack did not become ready, or did not stay up.
     """
+    if not stack.parts:
+        console.print("Nothing to start: the environment names a cluster or a database for everything asked for.")
+        after_ready()
+        return
     display.download(stack, console)
     if stack.running() is not None:
         console.print("A stack runs already at this port offset.")

@@ -3,9 +3,10 @@
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -96,13 +97,26 @@ class Store:
             return
         try:
             self._cache.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._cache / "downloads.lock"), ThreadPoolExecutor(_PARALLEL) as pool:
+            with FileLock(self._cache / "downloads.lock"):
                 # Whoever held the lock before us may have fetched them meanwhile.
-                list(pool.map(lambda artifact: self._fetch(artifact, progress), self.missing(wanted)))
+                self._fetch_all(self.missing(wanted), progress or _unseen)
         except OSError as error:
             raise self._explained(error, wanted) from error
 
-    def _fetch(self, artifact: Artifact, progress: Progress | None) -> None:
+    def _fetch_all(self, artifacts: list[Artifact], progress: Progress) -> None:
+        end = threading.Event()
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            try:
+                fetched = [pool.submit(self._fetch, artifact, _ended_by(end, progress)) for artifact in artifacts]
+                for each in wait(fetched, return_when=FIRST_EXCEPTION).done:
+                    each.result()
+            except BaseException:
+                # One that failed, or Ctrl-C: the others end at their next chunk, not after hundreds of megabytes.
+                end.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _fetch(self, artifact: Artifact, progress: Progress) -> None:
         path = self.path(artifact)
         if path.exists() and self._check(artifact):
             return
@@ -114,6 +128,9 @@ class Store:
             except (requests.RequestException, RuntimeError) as error:  # the latter: jgo got another status than 200
                 failure = error
                 continue
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
             if self._check(artifact):
                 return
             failure = None
@@ -164,6 +181,32 @@ class Store:
                 "Check the network (a proxy is read from HTTPS_PROXY) and start again; what has arrived is kept."
             )
         return ArtifactError(f"The cache {self._cache} cannot be written: {error}.")
+
+
+@contextmanager
+def _unseen(_name: str, _total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda _count: None
+
+
+def _ended_by(end: threading.Event, progress: Progress) -> Progress:
+    """Return `progress`, with a download's end at its next chunk once `end` is set."""
+
+    @contextmanager
+    def show(name: str, total: int) -> Iterator[Callable[[int], None]]:
+        with progress(name, total) as advance:
+
+            def advance_or_end(count: int) -> None:
+                if end.is_set():
+                    raise _EndedError
+                advance(count)
+
+            yield advance_or_end
+
+    return show
+
+
+class _EndedError(Exception):
+    """This download is not wanted any more; never leaves this module."""
 
 
 def _fingerprint(path: Path) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
+from rich.text import Text
 
 from workers.cluster import artifacts
 from workers.cluster.camunda import LICENCE
@@ -25,6 +26,7 @@ _TITLES = {
     "opensearch": "OpenSearch",
     "postgres": "PostgreSQL",
 }
+_PART_OF = dict.fromkeys(("zeebe", "operate", "tasklist", "rest", "management"), "camunda")
 _LOGINS = {"operate": "demo / demo", "tasklist": "demo / demo", "postgres": "password in the file postgres-password"}
 
 
@@ -130,10 +132,20 @@ class Readiness:
 
 def addresses(stack: Stack, console: Console, *, stop: str) -> None:
     """Show where everything is and how to log in; `stop` says how to end it."""
+    known = {name for name in stack.addresses if _PART_OF.get(name, name) in stack.parts}
+    if not stack.has_own_engine:
+        known.add("zeebe")
+    rows = [
+        (_TITLES.get(name, f"Service {name}"), address, _LOGINS.get(name, ""))
+        for name, address in stack.addresses.items()
+        if address is not None and name in known
+    ]
+    rows += [("Logs", str(stack.layout.logs), "saga logs PART"), ("Stop", stop, "")]
+    if not console.is_terminal:
+        for title, address, login in rows:
+            console.print(f"{title}: {address}{f' ({login})' if login else ''}", markup=False, soft_wrap=True)
+        return
     grid = Table.grid(padding=(0, 2))
-    for name, address in stack.addresses.items():
-        if address is not None:
-            grid.add_row(_TITLES.get(name, f"Service {name}"), address, f"[dim]{_LOGINS.get(name, '')}[/]")
-    grid.add_row("Logs", str(stack.layout.logs), "[dim]saga logs PART[/]")
-    grid.add_row("Stop", stop, "")
-    console.print(Panel(grid, title="Ready", title_align="left", expand=False) if console.is_terminal else grid)
+    for title, address, login in rows:
+        grid.add_row(title, Text(address, overflow="fold"), f"[dim]{login}[/]")
+    console.print(Panel(grid, title="Ready", title_align="left", expand=False))

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from workers.cluster.errors import StackError
+from workers.cluster.layout import Layout
 
 _BPMN = Path(__file__).resolve().parents[2] / "bpmn"
 _MODULES = _BPMN / "node_modules"
@@ -55,7 +56,9 @@ def install_packages() -> Path:
     """
     lock = hashlib.sha256((_BPMN / "package-lock.json").read_bytes()).hexdigest()
     marker = _MODULES / ".installed"
-    with FileLock(_BPMN / ".npm.lock"):
+    home = Layout.of(0).data.parent
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "npm.lock"):
         if not marker.exists() or marker.read_text(encoding="ascii") != lock:
             environment = node_environment()
             npm = shutil.which("npm", path=environment["PATH"]) or "npm"

@@ -30,6 +30,9 @@ rootLogger.level = warn
 rootLogger.appenderRef.console.ref = console
 logger.node.name = org.opensearch.node
 logger.node.level = info
+# It warns of each index that it places on the only node.
+logger.allocation.name = org.opensearch.cluster.routing.allocation.AllocationService
+logger.allocation.level = error
 """
 
 

@@ -1,0 +1,74 @@
+"""The state file: whole at every moment, and enough to clean up after a supervisor that died."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workers.cluster import state
+from workers.cluster.state import PartState, ProcessId, StackState, State
+
+
+@pytest.fixture
+def dead() -> ProcessId:
+    """A process that has ended."""
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", ""]) as process:
+        return ProcessId.of(process.pid)
+
+
+@pytest.fixture
+def mine() -> ProcessId:
+    return ProcessId.of(os.getpid())
+
+
+def test_what_is_written_is_read(tmp_path: Path, mine: ProcessId) -> None:
+    written = StackState(supervisor=mine, parts=[PartState(name="postgres", state=State.READY, ready_seconds=0.5)])
+    state.write(tmp_path / "state.json", written)
+    assert state.read(tmp_path / "state.json") == written
+
+
+def test_no_file_and_another_version_s_file_are_no_state(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    assert state.read(path) is None
+    path.write_text('{"written": "by an older version"}')
+    assert state.read(path) is None
+
+
+def test_a_process_that_ended_is_not_found(dead: ProcessId) -> None:
+    assert dead.find() is None
+
+
+def test_a_later_process_with_the_same_pid_is_not_taken_for_the_old_one(mine: ProcessId) -> None:
+    assert mine.find() is not None
+    assert ProcessId(pid=mine.pid, create_time=mine.create_time - 60).find() is None
+
+
+def test_leftovers_of_a_dead_supervisor_are_killed_with_their_children(tmp_path: Path, dead: ProcessId) -> None:
+    code = "import os, signal\nif os.fork(): open('up', 'w').close()\nsignal.pause()"
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", code], start_new_session=True, cwd=tmp_path) as leftover:
+        while not (tmp_path / "up").exists():
+            assert leftover.poll() is None
+        children = psutil.Process(leftover.pid).children()
+        part = PartState(name="postgres", state=State.READY, process=ProcessId.of(leftover.pid))
+        state.sweep(StackState(supervisor=dead, parts=[part]))
+        assert not psutil.pid_exists(leftover.pid)
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert children
+    assert not alive
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([State.READY, State.READY], State.READY),
+        ([State.READY, State.WAITING], State.STARTING),
+        ([State.READY, State.RESTARTING], State.DEGRADED),
+        ([State.READY, State.STOPPING], State.STOPPING),
+    ],
+)
+def test_the_stack_s_state_sums_up_its_parts(mine: ProcessId, states: list[State], expected: State) -> None:
+    parts = [PartState(name=str(number), state=each) for number, each in enumerate(states)]
+    assert StackState(supervisor=mine, parts=parts).state is expected

@@ -1,0 +1,195 @@
+"""The supervisor: order, restarts, giving up, and an end that leaves nothing behind."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from workers.cluster.errors import PartFailedError
+from workers.cluster.parts import Part, Probe
+from workers.cluster.state import PartState, StackState, State
+from workers.cluster.supervisor import Supervisor
+
+_HEAD = "import os, pathlib, signal, sys, time\nhere = pathlib.Path.cwd()\n"
+SERVE = "(here / sys.argv[1]).touch()\nsignal.pause()\n"
+_SECONDS = 20
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def exists(path: Path) -> Probe:
+    async def probe(_client: httpx.AsyncClient) -> bool:
+        return await asyncio.to_thread(path.exists)
+
+    return probe
+
+
+def part(home: Path, name: str, code: str = SERVE, **settings: object) -> Part:
+    """Return a part that runs Python `code` in `home`, and is ready when it made a file of its name there."""
+    command = [sys.executable, "-I", "-S", "-c", _HEAD + code, name]
+    return Part(name=name, command=command, ready=exists(home / name), directory=home, **settings)  # type: ignore[arg-type]
+
+
+class Run:
+    """A supervisor at work and every state that it published."""
+
+    def __init__(self, parts: Sequence[Part], home: Path) -> None:
+        self.states: list[StackState] = []
+        self.supervisor = Supervisor(parts, home / "logs", lambda now: self.states.append(now.model_copy(deep=True)))
+        self.stop = asyncio.Event()
+        self.task = asyncio.create_task(self.supervisor.run(self.stop))
+
+    async def until(self, name: str, state: State, restarts: int = 0) -> None:
+        """Wait for a part's state."""
+        async with asyncio.timeout(_SECONDS):
+            while not (self.of(name).state is state and self.of(name).restarts == restarts):
+                if self.task.done():
+                    self.task.result()
+                await asyncio.sleep(0.01)
+
+    def of(self, name: str) -> PartState:
+        return self.supervisor.state.part(name)
+
+    def process(self, name: str) -> psutil.Process:
+        identity = self.of(name).process
+        process = identity.find() if identity else None
+        assert process is not None
+        return process
+
+    def seen(self, name: str) -> list[State]:
+        """Return the states that a part went through, each once in a row."""
+        states = [now.part(name).state for now in self.states]
+        return [state for index, state in enumerate(states) if index == 0 or states[index - 1] is not state]
+
+
+@asynccontextmanager
+async def running(parts: Sequence[Part], home: Path) -> AsyncIterator[Run]:
+    run = Run(parts, home)
+    try:
+        yield run
+    finally:
+        run.stop.set()
+        await asyncio.wait([run.task])
+
+
+async def test_a_part_starts_after_what_it_needs_is_ready_and_stops_before_it(home: Path) -> None:
+    lines = "log = (here / 'order').open('a', buffering=1)\nlog.write(f'{sys.argv[1]} up\\n')\n"
+    lines += "signal.signal(signal.SIGTERM, lambda *_: (log.write(f'{sys.argv[1]} down\\n'), sys.exit()))\n" + SERVE
+    parts = [part(home, "upper", lines, needs=frozenset({"lower"})), part(home, "lower", lines)]
+    async with running(parts, home) as run:
+        await run.until("upper", State.READY)
+    assert (home / "order").read_text().split("\n")[:4] == ["lower up", "upper up", "upper down", "lower down"]
+
+
+async def test_a_part_that_waits_by_itself_starts_at_once_and_still_stops_first(home: Path) -> None:
+    slow = part(home, "slow", "while not (here / 'go').exists(): time.sleep(0.01)\n" + SERVE)
+    async with running([part(home, "user", uses=frozenset({"slow"})), slow], home) as run:
+        await run.until("user", State.READY)
+        assert run.of("slow").state is State.STARTING
+        (home / "go").touch()
+        await run.until("slow", State.READY)
+    ends = [name for now in run.states for name in ("user", "slow") if now.part(name).state is State.DOWN]
+    assert ends[0] == "user"
+
+
+async def test_a_part_that_crashes_is_started_again_and_counted(home: Path) -> None:
+    async with running([part(home, "worker")], home) as run:
+        await run.until("worker", State.READY)
+        run.process("worker").kill()
+        await run.until("worker", State.READY, restarts=1)
+    assert run.seen("worker") == [
+        State.WAITING,
+        State.STARTING,
+        State.READY,
+        State.RESTARTING,
+        State.READY,
+        State.STOPPING,
+        State.DOWN,
+    ]
+    assert run.task.exception() is None
+
+
+async def test_a_part_that_keeps_crashing_is_given_up_with_its_last_words_and_everything_is_stopped(
+    home: Path,
+) -> None:
+    crashing = part(home, "crashing", "sys.exit('the disk is on fire')")
+    async with running([crashing, part(home, "healthy")], home) as run:
+        await run.until("healthy", State.READY)
+        healthy = run.process("healthy")
+        with pytest.raises(PartFailedError, match=r"crashing ended with exit status 1.*\n.*the disk is on fire"):
+            await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
+    assert not healthy.is_running()
+    assert run.states[-1].failure is not None
+    assert all(each.state is State.DOWN for each in run.states[-1].parts)
+
+
+async def test_a_part_that_never_becomes_ready_counts_as_crashed(home: Path) -> None:
+    async with running([part(home, "mute", "signal.pause()", ready_seconds=0.2)], home) as run:
+        with pytest.raises(PartFailedError, match="mute was not ready after"):
+            await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
+
+
+async def test_a_part_that_cannot_be_started_is_the_run_s_failure(home: Path) -> None:
+    def broken() -> None:
+        message = "the archive is broken"
+        raise PartFailedError(message)
+
+    async with running([part(home, "part", prepare=broken)], home) as run:
+        with pytest.raises(PartFailedError, match="the archive is broken"):
+            await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
+
+
+async def test_a_part_that_does_not_listen_is_killed_and_its_afterwork_is_not_done(home: Path) -> None:
+    done: list[str] = []
+    deaf = part(
+        home,
+        "deaf",
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE + "while True: time.sleep(1)\n",
+        stop_seconds=0.3,
+        after_stop=lambda: done.append("deaf"),
+    )
+    polite = part(home, "polite", after_stop=lambda: done.append("polite"))
+    async with running([deaf, polite], home) as run:
+        await run.until("deaf", State.READY)
+        await run.until("polite", State.READY)
+        process = run.process("deaf")
+    assert not process.is_running()
+    assert done == ["polite"]
+
+
+async def test_what_a_part_itself_has_started_is_gone_with_it(home: Path) -> None:
+    forking = part(home, "forking", "os.fork()\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n" + SERVE)
+    async with running([forking], home) as run:
+        await run.until("forking", State.READY)
+        children = run.process("forking").children()
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+
+
+async def test_each_run_s_output_is_in_a_log_of_its_own_and_the_run_before_is_kept(home: Path) -> None:
+    for number in (1, 2):
+        (home / "part").unlink(missing_ok=True)
+        async with running([part(home, "part", f"print('run {number}', flush=True)\n" + SERVE)], home) as run:
+            await run.until("part", State.READY)
+    assert (home / "logs" / "part.log").read_text() == "run 2\n"
+    assert (home / "logs" / "part.log.1").read_text() == "run 1\n"
+
+
+async def test_the_time_to_ready_is_the_part_s_own(home: Path) -> None:
+    slow = part(home, "slow", "time.sleep(0.3)\n" + SERVE)
+    began = time.monotonic()
+    async with running([slow], home) as run:
+        await run.until("slow", State.READY)
+        seconds = run.of("slow").ready_seconds
+    assert seconds is not None
+    assert 0.3 <= seconds <= time.monotonic() - began
