@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 from fastapi import Depends, Request
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError

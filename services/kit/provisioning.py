@@ -10,7 +10,7 @@ import secrets
 from base64 import b64encode
 from dataclasses import dataclass
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine

@@ -6,7 +6,7 @@ Two histories meet in each schema: the kit's own (`kit_0001`, …) and the servi
 
 from importlib.resources import files
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 from sqlalchemy import Connection
 
 _KIT = "services.kit.migrations.versions"

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import uuid4
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 import httpx
 import pytest
 

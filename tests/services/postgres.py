@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 import psutil
 
 from workers.cluster import child

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 import pytest
 
 from tests.services.participant import HOLD, ITEMS, Participant, code

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-import asyncpg  # type: ignore[import-untyped] # it ships no types
+import asyncpg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
