@@ -75,6 +75,8 @@ class Intake:
         self._random = random
         self.reachable = False
         """Whether the broker answered the last poll for this type."""
+        self._said: grpc.StatusCode | None = None
+        """The failure that the log already tells of; an outage is one line per kind of failure, not one per try."""
 
     async def run(self) -> None:
         """Keep the stream and the poll going."""
@@ -88,7 +90,7 @@ class Intake:
             try:
                 await self._stream(backoff)
             except grpc.aio.AioRpcError as error:
-                self._unreachable("stream", error)
+                self._failed("stream", error)
             # An end that nobody asked for (a gateway's restart, a renewed stream) is no error, but no reason to spin.
             await backoff.pause()
 
@@ -112,23 +114,28 @@ class Intake:
         backoff = Backoff(self._random)
         backlog = True  # A worker begins with what piled up before it.
         while True:
-            await self._window.take()
-            asked = 1 + (await self._window.take_free(_BATCH - 1) if backlog else 0)
-            activated = 0
             try:
-                # An idle poll holds one slot and waits at the broker; a draining one takes all and asks at once.
-                async for job in self._poll(asked, wait=not backlog):
-                    activated += 1
-                    self._dispatch(self._handler, job)
+                backlog = await self._poll_once(wait=not backlog)
             except grpc.aio.AioRpcError as error:
-                self._unreachable("poll", error)
+                self._failed("poll", error)
                 await backoff.pause()
             else:
-                self.reachable = True
+                self._reached()
                 backoff.reset()
-                backlog = activated == asked
-            finally:
-                self._window.give_back(asked - activated)
+
+    async def _poll_once(self, *, wait: bool) -> bool:
+        """Dispatch what one poll brings; return whether there may be more."""
+        # An idle poll holds one slot and waits at the broker; a draining one takes what is free and asks at once.
+        await self._window.take()
+        asked = 1 if wait else 1 + await self._window.take_free(_BATCH - 1)
+        activated = 0
+        try:
+            async for job in self._poll(asked, wait=wait):
+                activated += 1
+                self._dispatch(self._handler, job)
+        finally:
+            self._window.give_back(asked - activated)
+        return activated == asked
 
     async def _poll(self, most: int, *, wait: bool) -> AsyncIterator[ActivatedJob]:
         request = ActivateJobsRequest(
@@ -144,9 +151,15 @@ class Intake:
             for job in response.jobs:
                 yield job
 
-    def _unreachable(self, way: str, error: grpc.aio.AioRpcError) -> None:
-        # RESOURCE_EXHAUSTED is backpressure: the broker is there and busy, which is no news at night.
-        busy = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        if self.reachable and not busy:
-            _log.warning("broker unreachable", task_type=self._handler.task_type, way=way, code=error.code().name)
-        self.reachable = self.reachable and busy
+    def _reached(self) -> None:
+        if self._said is not None:
+            _log.info("broker reachable again", task_type=self._handler.task_type)
+        self.reachable, self._said = True, None
+
+    def _failed(self, way: str, error: grpc.aio.AioRpcError) -> None:
+        code = error.code()
+        if self.reachable and code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return  # Backpressure: the broker is there and busy, which is no news at night.
+        if code is not self._said:
+            _log.warning("broker unreachable", task_type=self._handler.task_type, way=way, code=code.name)
+        self.reachable, self._said = False, code
