@@ -1,0 +1,111 @@
+"""A scripted gateway: real gRPC, our own stub behind it, for faults that the real broker does not give on demand."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto.gateway_pb2_grpc import GatewayServicer, add_GatewayServicer_to_server
+
+if TYPE_CHECKING:
+    # Generic for type checkers only.
+    Context = grpc.aio.ServicerContext[Any, Any]
+Verdict = Callable[[Any], grpc.StatusCode | None]
+
+
+def accept(_request: object) -> None:
+    """Answer a command with success."""
+
+
+class ScriptedGateway(GatewayServicer):
+    """Gives out the jobs that a test puts in, and answers commands as the test says."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        """Every command in the order of its arrival, refused ones included."""
+        self.verdict: Verdict = accept
+        """Says with which status a command is answered; None is success. It is called after `told` has the command."""
+        self.poll_verdict: Verdict = accept
+        self.polls = 0
+        self._keys = itertools.count(1)
+        self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
+        self._waiting: deque[pb.ActivatedJob] = deque()
+
+    def job(
+        self, *, lease: float = 30.0, retries: int = 3, key: int | None = None, **variables: object
+    ) -> pb.ActivatedJob:
+        """Make a job of type `work`."""
+        return pb.ActivatedJob(
+            key=key or next(self._keys),
+            type="work",
+            processInstanceKey=1,
+            elementId="Task_Work",
+            customHeaders="{}",
+            retries=retries,
+            deadline=round((time.time() + lease) * 1000),
+            variables=json.dumps({"name": "n", **variables}),
+        )
+
+    def push(self, *jobs: pb.ActivatedJob) -> None:
+        """Push jobs down the stream."""
+        for job in jobs:
+            self._streamed.put_nowait(job)
+
+    def leave(self, *jobs: pb.ActivatedJob) -> None:
+        """Leave jobs for a poll to find."""
+        self._waiting.extend(jobs)
+
+    async def StreamActivatedJobs(
+        self, request: pb.StreamActivatedJobsRequest, context: "Context"
+    ) -> AsyncIterator[pb.ActivatedJob]:
+        del request, context
+        while True:
+            yield await self._streamed.get()
+
+    async def ActivateJobs(
+        self, request: pb.ActivateJobsRequest, context: "Context"
+    ) -> AsyncIterator[pb.ActivateJobsResponse]:
+        self.polls += 1
+        if status := self.poll_verdict(request):
+            await context.abort(status, "scripted")
+        if not self._waiting and request.requestTimeout > 0:
+            await asyncio.sleep(request.requestTimeout / 1000)
+        jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), request.maxJobsToActivate))]
+        if jobs:
+            yield pb.ActivateJobsResponse(jobs=jobs)
+
+    async def CompleteJob(self, request: pb.CompleteJobRequest, context: "Context") -> pb.CompleteJobResponse:
+        await self._command(request, context)
+        return pb.CompleteJobResponse()
+
+    async def FailJob(self, request: pb.FailJobRequest, context: "Context") -> pb.FailJobResponse:
+        await self._command(request, context)
+        return pb.FailJobResponse()
+
+    async def ThrowError(self, request: pb.ThrowErrorRequest, context: "Context") -> pb.ThrowErrorResponse:
+        await self._command(request, context)
+        return pb.ThrowErrorResponse()
+
+    async def _command(self, request: object, context: "Context") -> None:
+        self.told.append(request)
+        if status := self.verdict(request):
+            await context.abort(status, "scripted")
+
+
+@asynccontextmanager
+async def serving(gateway: ScriptedGateway) -> AsyncIterator[str]:
+    """Serve the gateway on a free port; yield its address."""
+    server = grpc.aio.server()
+    add_GatewayServicer_to_server(gateway, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=None)
