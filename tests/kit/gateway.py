@@ -33,6 +33,7 @@ class ScriptedGateway(GatewayServicer):
         """Says with which status a command is answered; None is success. It is called after `told` has the command."""
         self.poll_verdict: Verdict = accept
         self.polls = 0
+        self.streams = 0
         self._keys = itertools.count(1)
         self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
         self._waiting: deque[pb.ActivatedJob] = deque()
@@ -65,8 +66,12 @@ class ScriptedGateway(GatewayServicer):
         self, request: pb.StreamActivatedJobsRequest, context: "Context"
     ) -> AsyncIterator[pb.ActivatedJob]:
         del request, context
-        while True:
-            yield await self._streamed.get()
+        self.streams += 1
+        try:
+            while True:
+                yield await self._streamed.get()
+        finally:
+            self.streams -= 1
 
     async def ActivateJobs(
         self, request: pb.ActivateJobsRequest, context: "Context"

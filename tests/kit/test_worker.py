@@ -130,10 +130,10 @@ async def test_an_answer_is_given_again_until_the_broker_has_it(
     gateway: ScriptedGateway, bench: Bench, status: grpc.StatusCode
 ) -> None:
     bench.go.set()
-    gateway.verdict = lambda _request: status if len(gateway.told) < 12 else None
+    gateway.verdict = lambda _request: status if len(gateway.told) < 8 else None
     gateway.push(gateway.job())
     async with working(gateway, bench):
-        await until(lambda: len(gateway.told) == 12)
+        await until(lambda: len(gateway.told) == 8)
     assert bench.runs == 1, "the step is not run again for the answer's sake"
 
 
@@ -203,7 +203,9 @@ async def test_a_stopping_worker_ends_its_jobs_and_takes_no_more(gateway: Script
         running = asyncio.create_task(worker.run())
         await until(lambda: bench.running == 1)
         worker.stop()
+        await until(lambda: gateway.streams == 0)
         gateway.push(gateway.job())
+        gateway.leave(gateway.job())
         bench.go.set()
         await asyncio.wait_for(running, 10)
     assert [type(request) for request in gateway.told] == [pb.CompleteJobRequest]
