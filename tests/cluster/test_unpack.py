@@ -1,6 +1,8 @@
 """What was downloaded is made runnable: once, whole, and again when it was damaged."""
 
+import errno
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -47,6 +49,16 @@ def test_a_damaged_folder_is_unpacked_again(archive: Path, tmp_path: Path, damag
 def test_an_interrupted_unpacking_leaves_no_folder_that_looks_whole(archive: Path, tmp_path: Path) -> None:
     archive.write_bytes(archive.read_bytes()[:80])
     with pytest.raises((EOFError, tarfile.TarError)):
+        unpacked(archive, tmp_path / "cache" / "thing")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["thing.lock"]
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tarfile.TarFile, "extractall", full)
+    with pytest.raises(ArtifactError, match="The disk is full"):
         unpacked(archive, tmp_path / "cache" / "thing")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["thing.lock"]
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict
@@ -48,11 +48,10 @@ class Operate:
             Failure: Operate is not there or refuses the login.
         """
         try:
-            (await self._http.post("/api/login", params=self._login)).raise_for_status()
-        except httpx.HTTPError as error:
+            await self._log_in()
+        except Failure:
             await self._http.aclose()
-            message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
-            raise Failure(message) from error
+            raise
         return self
 
     async def __aexit__(
@@ -84,16 +83,13 @@ class Operate:
     async def instances(self, variable: str, value: str) -> list[int]:
         """Return the keys of the process instances whose `variable` is the text `value`, oldest first."""
         query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": 500}
-        response = await self._http.post("/v1/variables/search", json=query)
-        found = {item["processInstanceKey"] for item in response.raise_for_status().json()["items"]}
-        return sorted(found)
+        answer = await self._search("/v1/variables/search", query)
+        return sorted({item["processInstanceKey"] for item in answer["items"]})
 
     async def _ended(self, instance: int) -> bool:
-        response = await self._http.get(f"/v1/process-instances/{instance}")
-        if response.status_code == httpx.codes.NOT_FOUND:
-            return False
-        state: str = response.raise_for_status().json()["state"]
-        return state != "ACTIVE"
+        query = {"filter": {"key": instance}}
+        found = (await self._search("/v1/process-instances/search", query))["items"]
+        return any(item["state"] != "ACTIVE" for item in found)
 
     async def _flow_nodes(self, instance: int) -> list[FlowNode]:
         query = {
@@ -101,8 +97,28 @@ class Operate:
             "size": 500,
             "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
         }
-        response = await self._http.post("/v1/flownode-instances/search", json=query)
-        return [FlowNode.model_validate(item) for item in response.raise_for_status().json()["items"]]
+        answer = await self._search("/v1/flownode-instances/search", query)
+        return [FlowNode.model_validate(item) for item in answer["items"]]
+
+    async def _log_in(self) -> None:
+        try:
+            (await self._http.post("/api/login", params=self._login)).raise_for_status()
+        except httpx.HTTPError as error:
+            message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
+            raise Failure(message) from error
+
+    async def _search(self, path: str, query: object) -> dict[str, Any]:
+        try:
+            response = await self._http.post(path, json=query)
+            if response.status_code == httpx.codes.UNAUTHORIZED:
+                # Operate keeps its sessions in memory: a restart ends them.
+                await self._log_in()
+                response = await self._http.post(path, json=query)
+            answer: dict[str, Any] = response.raise_for_status().json()
+        except httpx.HTTPError as error:
+            message = f"Operate at {self._http.base_url} does not answer: {type(error).__name__}."
+            raise Failure(message) from error
+        return answer
 
 
 def _is_whole(nodes: list[FlowNode]) -> bool:

