@@ -88,6 +88,9 @@ def _broker(home: Path, ports: Ports) -> dict[str, str]:
         "MANAGEMENT_SERVER_ADDRESS": HOST,
         "MANAGEMENT_SERVER_PORT": str(ports.management),
         "ZEEBE_BROKER_DATA_DIRECTORY": f"{home}/data",
+        # Below these the broker takes no more commands; `saga up` asks for more room than that before it starts.
+        "ZEEBE_BROKER_DATA_DISK_FREESPACE_PROCESSING": "500MB",
+        "ZEEBE_BROKER_DATA_DISK_FREESPACE_REPLICATION": "250MB",
         "ZEEBE_BROKER_NETWORK_HOST": HOST,
         "ZEEBE_BROKER_NETWORK_COMMANDAPI_PORT": str(ports.zeebe_command),
         "ZEEBE_BROKER_NETWORK_INTERNALAPI_PORT": str(ports.zeebe_internal),

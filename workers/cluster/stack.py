@@ -20,6 +20,7 @@ from workers.cluster.opensearch import opensearch
 from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports, require_free
 from workers.cluster.postgres import database_url, postgres
+from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor, last_lines
 from workers.kit.settings import EngineSettings
@@ -104,6 +105,7 @@ class Stack:
         before = state.read(self.layout.state)
         if before is not None:
             state.sweep(before)
+        require_room(self.layout.data)
         require_free(self.needed_ports())
 
         def publish(now: StackState) -> None:
