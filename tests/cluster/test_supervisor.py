@@ -138,6 +138,33 @@ async def test_a_part_that_never_becomes_ready_counts_as_crashed(home: Path) -> 
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
 
+async def test_a_part_that_is_never_ready_is_given_up_however_long_each_start_takes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.cluster.supervisor._CRASH_WINDOW", 0.0)
+    monkeypatch.setattr("workers.cluster.supervisor._BACKOFF", (0.01, 0.01))
+    mute = part(home, "mute", "print('no room', flush=True)\nsignal.pause()", ready_seconds=0.2)
+    async with running([mute], home) as run:
+        with pytest.raises(PartFailedError, match=r"(?s)mute was not ready.*5 times in a row.*no room"):
+            await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
+
+
+async def test_starts_without_success_count_only_since_the_part_was_last_ready(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.cluster.supervisor._CRASH_WINDOW", 0.0)
+    monkeypatch.setattr("workers.cluster.supervisor._BACKOFF", (0.01, 0.01))
+    # Every fourth start is ready, until it is killed.
+    code = "with (here / 'starts').open('a+') as starts: number = starts.write('.') and starts.tell()\n"
+    code += "if number % 4: sys.exit(1)\n" + SERVE
+    async with running([part(home, "moody", code)], home) as run:
+        for restarts in (3, 7):
+            await run.until("moody", State.READY, restarts)
+            (home / "moody").unlink()
+            run.process("moody").kill()
+        await run.until("moody", State.READY, restarts=11)
+
+
 async def test_a_part_that_cannot_be_started_is_the_run_s_failure(home: Path) -> None:
     def broken() -> None:
         message = "the archive is broken"

@@ -16,13 +16,14 @@ from workers.cluster.artifacts import Artifact, Progress, Store, locked
 from workers.cluster.camunda import camunda
 from workers.cluster.errors import AlreadyRunningError, StackError
 from workers.cluster.layout import Layout
+from workers.cluster.logs import tail
 from workers.cluster.opensearch import opensearch
 from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports, require_free
 from workers.cluster.postgres import database_url, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
-from workers.cluster.supervisor import Supervisor, last_lines
+from workers.cluster.supervisor import Supervisor
 from workers.kit.settings import EngineSettings
 
 PARTS = ("postgres", "opensearch", "camunda", *apps.SERVICES, "workers")
@@ -174,7 +175,7 @@ class Stack:
         if last is not None and last.failure and supervisor in {None, last.supervisor}:
             return last.failure
         log = self.layout.log("supervisor")
-        said = last_lines(log, 15).strip() if supervisor is not None else ""
+        said = "\n".join(tail(log, 15)).strip() if supervisor is not None else ""
         return said or f"The supervisor ended without a word: see {log}."
 
     def running(self) -> StackState | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from workers.cluster.errors import PartFailedError
+from workers.cluster.logs import tail
 from workers.cluster.parts import Part
 from workers.cluster.state import PartState, ProcessId, StackState, State, kill_group
 
@@ -23,7 +24,7 @@ _BACKOFF = 0.2, 5.0
 """Seconds before the first restart, and the most that doubling may lead to."""
 _CRASHES = 5
 _CRASH_WINDOW = 60.0
-"""A part that crashes so often within so many seconds is given up."""
+"""A part that crashes so often within so many seconds is given up, or so often in a row without having been ready."""
 _LAST_LINES = 15
 
 
@@ -83,17 +84,22 @@ class Supervisor:
         if part.prepare is not None:
             await asyncio.to_thread(part.prepare)
         await asyncio.gather(*(self._ready[name].wait() for name in part.needs if name in self._ready))
+        state = self.state.part(part.name)
         crashes: deque[float] = deque(maxlen=_CRASHES)
+        unready = 0
         backoff, longest = _BACKOFF
         while True:
             reason = await self._run_once(part, client)
             now = time.monotonic()
             crashes.append(now)
+            # Without regard to time: a single start that hangs may outlast the window.
+            unready = 0 if state.state is State.READY else unready + 1
+            if unready == _CRASHES:
+                raise PartFailedError(self._given_up(part, f"{reason}, {unready} times in a row before it was ready"))
             if len(crashes) == _CRASHES and now - crashes[0] < _CRASH_WINDOW:
-                raise PartFailedError(self._given_up(part, reason))
+                raise PartFailedError(self._given_up(part, f"{reason}, {_CRASHES} times within {_CRASH_WINDOW:.0f} s"))
             if len(crashes) > 1 and now - crashes[-2] > _CRASH_WINDOW:
                 backoff = _BACKOFF[0]
-            state = self.state.part(part.name)
             self._change(state, State.RESTARTING, process=None, restarts=state.restarts + 1)
             await asyncio.sleep(backoff * random.uniform(0.8, 1.2))  # noqa: S311 - jitter is no secret
             backoff = min(2 * backoff, longest)
@@ -186,26 +192,14 @@ class Supervisor:
             setattr(part, name, value)
         self._publish(self.state)
 
-    def _given_up(self, part: Part, reason: str) -> str:
+    def _given_up(self, part: Part, why: str) -> str:
         path = self._logs / f"{part.name}.log"
-        return (
-            f"{part.name} {reason}, {_CRASHES} times within {_CRASH_WINDOW:.0f} s; everything is stopped. "
-            f"The last lines of {path}:\n{last_lines(path, _LAST_LINES)}"
-        )
+        lines = "\n".join(tail(path, _LAST_LINES))
+        return f"{part.name} {why}; everything is stopped. The last lines of {path}:\n{lines}"
 
 
 async def _until(stop: asyncio.Event) -> None:
     await stop.wait()
-
-
-def last_lines(path: Path, count: int) -> str:
-    """Return the last `count` lines of the file, read from its end."""
-    window = count * 400
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - window))
-        text = file.read().decode("utf-8", "replace")
-    return "\n".join(text.splitlines()[-count:])
 
 
 def _how(code: int) -> str:
