@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import services
 from workers.cluster.ports import HOST, Ports
+from workers.environment import read
+from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
 
 
@@ -22,7 +24,7 @@ class Addresses:
     def of(cls, port_offset: int) -> "Addresses":
         """Read the environment; what it does not name is the embedded stack's at `port_offset`."""
         ports = Ports.of(port_offset)
-        engine = EngineSettings()
+        engine = read(EngineSettings)
         external = bool(engine.model_fields_set & {"address", "cluster_id"})
         if not external:
             engine = engine.model_copy(update={"address": f"{HOST}:{ports.zeebe}"})
@@ -30,11 +32,23 @@ class Addresses:
         return cls(
             engine=engine,
             services={
-                name: os.environ.get(f"{name.upper()}_URL", f"http://{HOST}:{port + port_offset}")
+                name: os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port + port_offset}"
                 for name, port in services.PORTS.items()
             },
             operate=web or (None if external else f"http://{HOST}:{ports.web}/operate"),
         )
+
+    def service(self, name: str) -> str:
+        """Return the base URL of a participant; one that is not among ours is named by the environment alone.
+
+        Raises:
+            Failure: Nothing says where it is.
+        """
+        url = self.services.get(name) or os.environ.get(f"{name.upper()}_URL")
+        if not url:
+            message = f"A step asks the participant {name}, and nothing says where it is. Set {name.upper()}_URL."
+            raise bad_input(message)
+        return url
 
     def instance_page(self, key: int) -> str:
         """Return the address of an instance's page in Operate."""

@@ -15,9 +15,12 @@ from pyzeebe.errors import (
     ProcessDefinitionNotFoundError,
     ProcessInvalidError,
     ProcessTimeoutError,
+    SettingsError,
+    UnknownGrpcStatusCodeError,
     ZeebeBackPressureError,
     ZeebeDeadlineExceeded,
     ZeebeGatewayUnavailableError,
+    ZeebeInternalError,
 )
 from pyzeebe.grpc_internals.types import DeployResourceResponse
 
@@ -44,12 +47,28 @@ class Ended(BaseModel, extra="ignore"):
     refusal: Refusal | None = None
 
 
+def channel(addresses: Addresses) -> grpc.aio.Channel:
+    """Open the channel to the engine.
+
+    Raises:
+        Failure: The environment names an address or a certificate that cannot be used.
+    """
+    try:
+        return open_channel(addresses.engine)
+    except OSError as error:
+        message = f"ZEEBE_CA_CERTIFICATE_PATH: {addresses.engine.ca_certificate} cannot be read ({error.strerror})."
+        raise bad_input(message) from error
+    except (ValueError, SettingsError) as error:
+        message = f"The environment does not say how to reach the engine (ZEEBE_ADDRESS is host:port): {error}"
+        raise bad_input(message) from error
+
+
 @asynccontextmanager
 async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
     """Open the engine's client API; what it cannot do becomes a `Failure` that says where it was looked for."""
-    channel = open_channel(addresses.engine)
+    opened = channel(addresses)
     try:
-        yield ZeebeClient(channel)
+        yield ZeebeClient(opened)
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded) as error:
         message = (
             f"The engine at {addresses.engine.address} does not answer. Start it with `saga up`, or set ZEEBE_ADDRESS."
@@ -58,8 +77,14 @@ async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
     except InvalidOAuthCredentialsError as error:
         message = f"The engine's OAuth server refused the credentials: {error}"
         raise Failure(message) from error
+    except (UnknownGrpcStatusCodeError, ZeebeInternalError) as error:
+        cause = error.__cause__
+        code = cause.code().name if isinstance(cause, grpc.aio.AioRpcError) else type(error).__name__
+        where = addresses.engine.address
+        message = f"The engine at {where} answers {code}. Is it this engine, and are the credentials right?"
+        raise Failure(message) from error
     finally:
-        await channel.close()
+        await opened.close()
 
 
 def diagrams() -> list[Path]:

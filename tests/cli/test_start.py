@@ -38,6 +38,8 @@ async def test_an_order_by_message_starts_once(stack: Stack, new_order: NewOrder
         ("", "standard input is no JSON: Expecting value at line 1, column 1"),
         ("[]", "(the document): "),
         ("{}", "orderId: Field required"),
+        ("[" * 200_000, "nested too deeply"),
+        ('{"orderId": ' + "1" * 5_000 + "}", "too many digits"),
         ('{"orderId": 4711}', "orderId: Input should be a valid string"),
     ],
 )
@@ -107,3 +109,29 @@ def test_a_diagram_that_the_engine_refuses_is_told_and_not_deployed(stack: Stack
     missing = stack.saga("deploy", str(tmp_path / "none.bpmn"))
     assert missing.status == 2
     assert "none.bpmn" in missing.errors
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"ZEEBE_INSECURE_CONNECTION": "perhaps"}, "ZEEBE_INSECURE_CONNECTION: Input should be a valid boolean"),
+        ({"ZEEBE_ADDRESS": "engine.example:port"}, "ZEEBE_ADDRESS is host:port"),
+        ({"ZEEBE_ADDRESS": "engine.example:443", "ZEEBE_CA_CERTIFICATE_PATH": "/nowhere"}, "ZEEBE_CA_CERTIFICATE_PATH"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named(
+    stack: Stack, new_order: NewOrder, environment: dict[str, str], said: str
+) -> None:
+    done = stack.saga("start", "-", stdin=json.dumps(new_order()), environment=environment)
+    assert done.status == 2
+    assert said in done.errors
+    assert "Traceback" not in done.errors
+    assert "perhaps" not in done.errors
+
+
+@pytest.mark.parametrize("variable", ["WORKER_LEASE", "WORKER_WINDOW"])
+def test_a_workers_setting_that_cannot_be_used_is_named(stack: Stack, variable: str) -> None:
+    done = stack.saga("workers", environment={variable: "1x" if variable == "WORKER_LEASE" else "1"})
+    assert done.status == 2
+    assert variable in done.errors
+    assert "Traceback" not in done.errors

@@ -34,6 +34,8 @@ class ScriptedGateway(GatewayServicer):
         self.poll_verdict: Verdict = accept
         self.polls = 0
         self.streams = 0
+        self.stream_status: grpc.StatusCode | None = None
+        """With which status every stream is refused; None serves it."""
         self._keys = itertools.count(1)
         self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
         self._waiting: deque[pb.ActivatedJob] = deque()
@@ -58,6 +60,10 @@ class ScriptedGateway(GatewayServicer):
         for job in jobs:
             self._streamed.put_nowait(job)
 
+    def all_pushed(self) -> bool:
+        """Tell whether the stream has taken everything that was pushed."""
+        return self._streamed.empty()
+
     def leave(self, *jobs: pb.ActivatedJob) -> None:
         """Leave jobs for a poll to find."""
         self._waiting.extend(jobs)
@@ -65,7 +71,9 @@ class ScriptedGateway(GatewayServicer):
     async def StreamActivatedJobs(
         self, request: pb.StreamActivatedJobsRequest, context: "Context"
     ) -> AsyncIterator[pb.ActivatedJob]:
-        del request, context
+        del request
+        if self.stream_status:
+            await context.abort(self.stream_status, "scripted")
         self.streams += 1
         try:
             while True:

@@ -110,3 +110,17 @@ async def test_a_lost_answer_is_unavailable_because_its_effect_is_unknown(
     respx_mock.delete(f"{URL}/payments/4711").mock(side_effect=error("lost"))
     with pytest.raises(Unavailable, match=error.__name__):
         await payment.delete("/payments/4711", Paid)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), ("86400", 300.0), ("9" * 400, 300.0), ("\u00b2", None), ("soon", None), ("-1", None)],
+)
+@respx.mock
+async def test_a_wish_to_be_asked_later_is_heard_up_to_a_bound(
+    respx_mock: respx.Router, payment: Service, value: str, seconds: float | None
+) -> None:
+    headers = [(b"Retry-After", value.encode())]
+    with pytest.raises(Unavailable) as caught:
+        await answered(respx_mock, payment, httpx.Response(503, headers=headers))
+    assert caught.value.retry_after == seconds

@@ -165,10 +165,11 @@ async def test_an_answer_that_nobody_may_have_taken_is_told_as_in_doubt(
 async def test_an_answer_is_in_doubt_once_the_lease_is_over(gateway: ScriptedGateway, bench: Bench) -> None:
     bench.go.set()
     gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
-    gateway.push(gateway.job(lease=0.5))
+    gateway.push(gateway.job())
     with capture_logs() as logs:
-        async with working(gateway, bench):
+        async with working(gateway, bench, lease=0.5):
             await until(lambda: any(line.get("doubt") == "lease-over" for line in logs))
+    assert not any(line["event"] == "job answered" for line in logs)
 
 
 async def test_a_polls_backpressure_costs_milliseconds(gateway: ScriptedGateway, bench: Bench) -> None:
@@ -223,6 +224,49 @@ async def test_what_does_not_end_in_time_is_handed_back_with_its_retries_and_no_
     (told,) = gateway.told
     assert isinstance(told, pb.FailJobRequest)
     assert (told.retries, told.retryBackOff) == (3, 0)
+
+
+async def test_what_arrived_and_found_no_slot_is_handed_back_too(gateway: ScriptedGateway, bench: Bench) -> None:
+    gateway.push(*(gateway.job(retries=3) for _ in range(6)))
+    async with working(gateway, bench, window=2, window_per_type=2, drain=0.2) as worker:
+        await until(lambda: bench.running > 0)
+        await until(gateway.all_pushed)
+        worker.stop()
+        await until(lambda: len(gateway.told) == 6)
+    assert {request.jobKey for request in gateway.told} == set(range(1, 7))
+    assert all((request.retries, request.retryBackOff) == (3, 0) for request in gateway.told)
+
+
+async def test_a_stop_is_bounded_while_the_broker_is_away(gateway: ScriptedGateway, bench: Bench) -> None:
+    gateway.push(gateway.job())
+    gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
+    loop = asyncio.get_running_loop()
+    async with working(gateway, bench, drain=0.2) as worker:
+        await until(lambda: bench.running == 1)
+        begin = loop.time()
+        worker.stop()
+    assert loop.time() - begin < 5.0, "its lease would go on for half a minute"
+
+
+async def test_a_broker_without_streams_is_served_by_polls(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.stream_status = grpc.StatusCode.UNIMPLEMENTED
+    gateway.leave(*(gateway.job() for _ in range(5)))
+    async with working(gateway, bench) as worker:
+        await until(lambda: len(gateway.told) == 5)
+        await until(lambda: worker.ready)
+
+
+async def test_what_the_broker_will_never_take_becomes_an_incident(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.verdict = lambda request: (
+        grpc.StatusCode.INVALID_ARGUMENT if isinstance(request, pb.CompleteJobRequest) else None
+    )
+    gateway.push(gateway.job())
+    async with working(gateway, bench):
+        await until(lambda: len(gateway.told) == 2)
+    assert isinstance(gateway.told[1], pb.FailJobRequest)
+    assert gateway.told[1].retries == 0
 
 
 async def test_a_bug_is_an_incident_and_its_text_reaches_neither_broker_nor_log(

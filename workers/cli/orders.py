@@ -83,12 +83,18 @@ def _read(file: str) -> Order:
     try:
         json.loads(text)
         return Order.model_validate_json(text)
+    except RecursionError:
+        message = f"{name} is no order: it is nested too deeply. Nothing was started."
+        raise bad_input(message) from None
     except json.JSONDecodeError as error:
         message = f"{name} is no JSON: {error.msg} at line {error.lineno}, column {error.colno}. Nothing was started."
         raise bad_input(message) from None
     except ValidationError as error:
         lines = "\n".join(f"  {each.field}: {each.message}" for each in field_errors(error))
         message = f"{name} is no order. Nothing was started; mend these fields:\n{lines}"
+        raise bad_input(message) from None
+    except ValueError:
+        message = f"{name} is no order: a number in it has too many digits. Nothing was started."
         raise bad_input(message) from None
 
 

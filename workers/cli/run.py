@@ -18,8 +18,10 @@ from services.kit.logs import configure_logging
 from services.kit.server import serve
 from workers.addresses import Addresses
 from workers.cli.addresses import PortOffset
+from workers.cluster.ports import Ports
+from workers.engine import channel as channel_to
+from workers.environment import read
 from workers.failure import bad_input
-from workers.kit.connection import open_channel
 from workers.kit.discovery import discover, handlers
 from workers.kit.health import HealthServer
 from workers.kit.settings import WorkerSettings
@@ -35,21 +37,27 @@ app = typer.Typer()
 def workers_command(port_offset: PortOffset = 0) -> None:
     """Run the workers of every step until SIGTERM or Ctrl-C; a second one ends them at once."""
     configure_logging("workers")
-    asyncio.run(_work(Addresses.of(port_offset), WorkerSettings()))
+    settings = read(WorkerSettings)
+    if "port" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"port": Ports.of(port_offset).workers})
+    asyncio.run(_work(Addresses.of(port_offset), settings))
 
 
 async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
     by_type = handlers(discover(workers.steps))
     async with AsyncExitStack() as stack:
-        channel = await stack.enter_async_context(open_channel(addresses.engine))
+        channel = await stack.enter_async_context(channel_to(addresses))
         limits = httpx.Limits(max_connections=settings.window, max_keepalive_connections=settings.window)
         clients = {
             name: await stack.enter_async_context(
-                httpx.AsyncClient(base_url=addresses.services[name], timeout=_CALL_TIMEOUT, limits=limits)
+                httpx.AsyncClient(base_url=addresses.service(name), timeout=_CALL_TIMEOUT, limits=limits)
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
-        worker = Worker(channel, by_type, clients, settings, SystemRandom())
+        try:
+            worker = Worker(channel, by_type, clients, settings, SystemRandom())
+        except ValueError as error:
+            raise bad_input(str(error)) from error
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
@@ -75,25 +83,27 @@ def services_command(
     if unknown:
         message = f"There is no service {', '.join(unknown)}; there are {', '.join(services.PORTS)}."
         raise bad_input(message)
-    if "DATABASE_URL" not in os.environ and find_spec("jgo"):
+    if not os.environ.get("DATABASE_URL") and find_spec("jgo"):
         from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
 
         os.environ["DATABASE_URL"] = Stack(port_offset).database_url
     if len(wanted) == 1:
         serve(wanted[0], services.PORTS[wanted[0]] + port_offset)
     else:
-        sys.exit(asyncio.run(_run_together(wanted)))
+        sys.exit(asyncio.run(_run_together(wanted, port_offset)))
 
 
-async def _run_together(names: list[str]) -> int:
+async def _run_together(names: list[str], port_offset: int) -> int:
     """Run each service in a process of its own; when one ends, all end. Return the first one's exit status."""
-    processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.cli", "services", name) for name in names
-    ]
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    offset = ("--port-offset", str(port_offset))
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.cli", "services", name, *offset)
+        for name in names
+    ]
     ends = [asyncio.create_task(process.wait()) for process in processes]
     stop = asyncio.create_task(stopping.wait())
     done, _ = await asyncio.wait([*ends, stop], return_when=asyncio.FIRST_COMPLETED)

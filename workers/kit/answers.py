@@ -59,26 +59,42 @@ class Answers:
         self._random = random
         self._on_doubt = on_doubt
 
-    async def deliver(self, job: ActivatedJob, answer: Answer) -> None:
-        """Send the answer until the broker replies or the job's lease ends; at least once in any case."""
-        call, request = self._request(job, answer)
+    async def deliver(self, job: ActivatedJob, answer: Answer, ends: float) -> Doubt | None:
+        """Send the answer until the broker replies or the job's lease ends; at least once in any case.
+
+        Args:
+            job: Which job is answered.
+            answer: How it ended.
+            ends: When its lease ends, on `time.monotonic`'s clock: the broker's clock may be another.
+
+        Returns:
+            None where the broker took the answer, else why nobody knows; `on_doubt` was called then.
+        """
         backoff = Backoff(self._random)
         unanswered = False
         while True:
-            try:
-                await call(request, timeout=_RPC_DEADLINE)
-            except grpc.aio.AioRpcError as error:
-                if error.code() in _HOPELESS:
-                    self._on_doubt(InDoubt(job, answer, _doubt(error.code(), unanswered=unanswered)))
-                    return
-                # RESOURCE_EXHAUSTED is said before the command is taken up; all else may have been carried out.
-                unanswered = unanswered or error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED
-            else:
-                return
-            if time.time() * 1000 >= job.deadline:
-                self._on_doubt(InDoubt(job, answer, Doubt.LEASE_OVER))
-                return
+            code = await self._try(job, answer)
+            if code is None:
+                return None
+            if code == grpc.StatusCode.INVALID_ARGUMENT and not isinstance(answer, Fail):
+                # The broker will never take it; a job without an answer would be run again for ever.
+                answer = Fail(0, 0.0, f"The broker refuses what {job.type} left behind. Mend the step, then retry.")
+                continue
+            # RESOURCE_EXHAUSTED is said before the command is taken up; all else may have been carried out.
+            unanswered = unanswered or code not in {*_HOPELESS, grpc.StatusCode.RESOURCE_EXHAUSTED}
+            doubt = _doubt(code, unanswered=unanswered, is_over=time.monotonic() >= ends)
+            if doubt is not None:
+                self._on_doubt(InDoubt(job, answer, doubt))
+                return doubt
             await backoff.pause()
+
+    async def _try(self, job: ActivatedJob, answer: Answer) -> grpc.StatusCode | None:
+        call, request = self._request(job, answer)
+        try:
+            await call(request, timeout=_RPC_DEADLINE)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return None
 
     def _request(self, job: ActivatedJob, answer: Answer) -> tuple[Any, Any]:
         match answer:
@@ -94,7 +110,9 @@ class Answers:
                 )
 
 
-def _doubt(code: grpc.StatusCode, *, unanswered: bool) -> Doubt:
+def _doubt(code: grpc.StatusCode, *, unanswered: bool, is_over: bool) -> Doubt | None:
     if code == grpc.StatusCode.NOT_FOUND:
         return Doubt.REPLY_LOST if unanswered else Doubt.JOB_GONE
-    return Doubt.NOT_ALLOWED
+    if code == grpc.StatusCode.FAILED_PRECONDITION:
+        return Doubt.NOT_ALLOWED
+    return Doubt.LEASE_OVER if is_over else None

@@ -6,8 +6,9 @@ be pushed, only a poll finds. So both run, over the same window, and each mends 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
@@ -23,6 +24,8 @@ _LONG_POLL = 30.0
 """Seconds that the broker holds an idle poll; after them the poll has shown that the type is reachable."""
 _POLL_GRACE = 10.0
 """Seconds beyond its own timeout after which an unanswered poll counts as lost."""
+_HELD_BACK = 0.1
+"""Seconds in which gRPC gives out the next job that it holds already."""
 _BATCH = 32
 """Jobs a draining poll asks for at most: more would only wait here while their leases run."""
 
@@ -60,23 +63,28 @@ class Intake:
         handler: Handler,
         window: Window,
         dispatch: Callable[[Handler, ActivatedJob], None],
+        hand_back: Callable[[ActivatedJob], None],
         *,
         worker: str,
         lease: float,
         random: Random,
     ) -> None:
-        """Hand each job to `dispatch`, which owns one slot of `window` from then on; `lease` is in seconds."""
+        """Hand each job to `dispatch`, which owns one slot of `window` from then on; `lease` is in seconds.
+
+        What arrived and found no slot before the worker stopped goes to `hand_back`.
+        """
         self._stub = stub
         self._handler = handler
         self._window = window
         self._dispatch = dispatch
+        self._hand_back = hand_back
         self._worker = worker
         self._lease_ms = round(lease * 1000)
         self._random = random
         self.reachable = False
         """Whether the broker answered the last poll for this type."""
-        self._said: grpc.StatusCode | None = None
-        """The failure that the log already tells of; an outage is one line per kind of failure, not one per try."""
+        self._said: dict[str, grpc.StatusCode] = {}
+        """The failure of each way that the log tells of already: one line per outage, not one per try."""
 
     async def run(self) -> None:
         """Keep the stream and the poll going."""
@@ -103,12 +111,25 @@ class Intake:
         )
         call = self._stub.StreamActivatedJobs(request)
         try:
-            async for job in call:
+            while isinstance(job := await call.read(), ActivatedJob):  # else it is grpc's mark for the end
                 backoff.reset()
-                await self._window.take()  # While the window is full, the stream is not read and gRPC holds the rest.
+                self._log_again("stream")
+                await self._take_slot(job, call)
                 self._dispatch(self._handler, job)
         finally:
             call.cancel()
+
+    async def _take_slot(self, job: ActivatedJob, stream: "grpc.aio.UnaryStreamCall[Any, ActivatedJob]") -> None:
+        """Wait for a slot; while the window is full, the stream is not read and gRPC holds the rest."""
+        try:
+            await self._window.take()
+        except asyncio.CancelledError:
+            # The worker stops: this job, and those that gRPC holds behind it, are ours and would wait out their leases.
+            self._hand_back(job)
+            with suppress(TimeoutError, grpc.aio.AioRpcError):
+                while isinstance(held := await asyncio.wait_for(stream.read(), _HELD_BACK), ActivatedJob):
+                    self._hand_back(held)
+            raise
 
     async def _keep_polling(self) -> None:
         backoff = Backoff(self._random)
@@ -152,14 +173,19 @@ class Intake:
                 yield job
 
     def _reached(self) -> None:
-        if self._said is not None:
-            _log.info("broker reachable again", task_type=self._handler.task_type)
-        self.reachable, self._said = True, None
+        self.reachable = True
+        self._log_again("poll")
 
     def _failed(self, way: str, error: grpc.aio.AioRpcError) -> None:
         code = error.code()
-        if self.reachable and code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and self.reachable:
             return  # Backpressure: the broker is there and busy, which is no news at night.
-        if code is not self._said:
+        if way == "poll":  # Polls alone say whether the type is served: a broker may offer no streams.
+            self.reachable = False
+        if self._said.get(way) is not code:
             _log.warning("broker unreachable", task_type=self._handler.task_type, way=way, code=code.name)
-        self.reachable, self._said = False, code
+        self._said[way] = code
+
+    def _log_again(self, way: str) -> None:
+        if self._said.pop(way, None) is not None:
+            _log.info("broker reachable again", task_type=self._handler.task_type, way=way)

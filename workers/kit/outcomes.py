@@ -102,10 +102,12 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
         case Declined() if error.code in attempt.refusals:
             return Throw(error.code, _clip(error.message), _refusal(error, attempt.task_type))
         case Declined() if attempt.is_undo:
-            return _again(attempt, random, f"{attempt.task_type} was refused, but an undo must succeed: {error}")
+            return _again(
+                attempt, random, f"{attempt.task_type} was refused with {error.code}, but an undo must succeed."
+            )
         case Declined():
             return _incident(
-                f"{attempt.task_type} was refused with {error.code}, which its step does not declare: {error.message} "
+                f"{attempt.task_type} was refused with {error.code}, which its step does not declare. "
                 "Declare the code in the step and catch it in the diagram, or mend the participant, then retry."
             )
         case Unavailable():
@@ -120,7 +122,7 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
 
 
 def _refusal(error: Declined, task_type: str) -> str:
-    refusal: dict[str, object] = {"code": error.code, "message": error.message, "taskType": task_type}
+    refusal: dict[str, object] = {"code": error.code, "message": _clip(error.message), "taskType": task_type}
     if error.errors:
         refusal["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
     return json.dumps({"refusal": refusal})

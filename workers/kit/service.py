@@ -29,6 +29,11 @@ _NOT_BUSINESS = frozenset({"IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "REQUEST_
 """Refusals of the barrier and of the HTTP layer: 409 and 422 as well, but never a reason to compensate."""
 
 
+_RETRY_AFTER_MOST = 300
+"""Seconds: whoever says more is asked again after these."""
+_RETRY_AFTER_DIGITS = 9
+
+
 class Problem(BaseModel):
     """What we read of an RFC 9457 problem document; everything else in it is the participant's own."""
 
@@ -93,7 +98,8 @@ class Service:
             return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", _retry_after(response))
         if problem and status in _REFUSAL and code not in _NOT_BUSINESS:
             return Declined(problem.code, problem.detail or problem.title, tuple(problem.errors))
-        said = f" {code}: {problem.detail}" if problem else ""
+        # Its code, and not its free text, which may quote the request.
+        said = f" {code}" if problem else ""
         return Broken(f"{self._name} answered {status}{said}, which this step does not expect. Mend it, then retry.")
 
 
@@ -107,6 +113,8 @@ def _problem(response: httpx.Response) -> Problem | None:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Read Retry-After in its form of seconds (RFC 9110, 10.2.3); our participants send no dates."""
+    """Read Retry-After in its form of seconds (RFC 9110, 10.2.3), up to a bound; our participants send no dates."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    if not (value.isascii() and value.isdecimal()):
+        return None
+    return float(min(int(value[:_RETRY_AFTER_DIGITS]), _RETRY_AFTER_MOST))

@@ -1,7 +1,5 @@
 """What a worker process reads from its environment, under the names that Camunda's own clients use."""
 
-from typing import Literal
-
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -38,11 +36,10 @@ class WorkerSettings(BaseSettings):
     """How long a job is ours before the broker gives it to another worker (the job timeout)."""
     window: int = Field(256, ge=1)
     """Jobs in hand at most, over all task types."""
-    window_per_type: int = Field(64, ge=1)
-    """Jobs in hand at most, per task type."""
+    window_per_type: int = Field(64, ge=2)
+    """Jobs in hand at most, per task type; an idle poll holds one of them."""
     drain: float = Field(20.0, ge=0.0)
     """How long a stopping worker lets its jobs end before it hands them back."""
     host: str = "127.0.0.1"
     port: int = 8100
     """Where `/live` and `/ready` answer."""
-    log: Literal["debug", "info", "warning"] = "info"

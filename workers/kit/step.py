@@ -26,6 +26,9 @@ from workers.kit.outcomes import Broken, Declined, FieldError
 from workers.kit.retry import DO, UNDO, Retry
 from workers.kit.service import Service
 
+_DOCUMENT = "(the document)"
+_ERRORS = 20
+"""Fields that a refusal names at most: it has to fit into the broker's record, whatever was sent."""
 _F = TypeVar("_F", bound=Callable[..., Awaitable[BaseModel]])
 
 
@@ -200,10 +203,18 @@ class Step:
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     """Say each field that is wrong as a person writes it (`items[0].sku`), and never its value."""
-    return tuple(
-        FieldError(_path(each["loc"]) or "(the document)", each["msg"].removeprefix("Value error, "))
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
-    )
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    named = tuple(_field_error(each["type"], each["loc"], each["msg"]) for each in errors[:_ERRORS])
+    if len(errors) <= _ERRORS:
+        return named
+    return (*named, FieldError(_DOCUMENT, f"and {len(errors) - _ERRORS} more"))
+
+
+def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
+    if kind == "extra_forbidden":
+        # The name of a field that nobody knows is the sender's own text: it may hold anything.
+        return FieldError(_path(location[:-1]) or _DOCUMENT, "has a field that is not known here")
+    return FieldError(_path(location) or _DOCUMENT, message.removeprefix("Value error, "))
 
 
 def _path(location: Iterable[int | str]) -> str:

@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 
 import grpc
@@ -26,7 +27,16 @@ _HANDLER_SHARE = 0.8
 _RECEIPT_LIMIT = 1_000_000
 """Bytes of a receipt; the broker's records hold all of an instance's variables and end at 4 MiB."""
 
+_HAND_BACK = 2.0
+"""Seconds in which a stopping worker gives back what it has left; the leases see to the rest."""
+
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _InHand:
+    job: ActivatedJob
+    task: asyncio.Task[None]
 
 
 class Worker:
@@ -60,7 +70,8 @@ class Worker:
         self._settings = settings
         self._random = random
         self._answers = Answers(gateway, random, self._in_doubt)
-        self._in_hand: dict[int, tuple[ActivatedJob, asyncio.Task[None]]] = {}
+        self._in_hand: dict[int, _InHand] = {}
+        self._unstarted: list[ActivatedJob] = []
         self._windows: dict[str, Window] = {}
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
@@ -74,6 +85,7 @@ class Worker:
                     handler,
                     window,
                     self._dispatch,
+                    self._unstarted.append,
                     worker=settings.name,
                     lease=settings.lease,
                     random=random,
@@ -112,31 +124,38 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain):
                 while self._in_hand and not self._aborting.is_set():
-                    running = [task for _, task in self._in_hand.values()]
+                    running = [in_hand.task for in_hand in self._in_hand.values()]
                     await asyncio.wait([*running, aborting], return_when=asyncio.FIRST_COMPLETED)
         aborting.cancel()
-        left = list(self._in_hand.values())
-        for _, task in left:
-            task.cancel()
+        left = [in_hand.job for in_hand in self._in_hand.values()]
+        for in_hand in self._in_hand.values():
+            in_hand.task.cancel()
+        await self._hand_back([*self._unstarted, *left])
+
+    async def _hand_back(self, jobs: list[ActivatedJob]) -> None:
         # Unchanged retries and no backoff: another worker has the job at once, not when our lease ends.
-        handed_back = "handed back by a worker that stops"
-        await asyncio.gather(*(self._answers.deliver(job, Fail(job.retries, 0.0, handed_back)) for job, _ in left))
+        ends = time.monotonic() + _HAND_BACK
+        why = "handed back by a worker that stops"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HAND_BACK):
+                answers = (self._answers.deliver(job, Fail(job.retries, 0.0, why), ends) for job in jobs)
+                await asyncio.gather(*answers)
 
     def _dispatch(self, handler: Handler, job: ActivatedJob) -> None:
         if job.key in self._in_hand:
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody.
             self._windows[handler.task_type].give_back()
             return
-        task = asyncio.create_task(self._work(handler, job))
-        self._in_hand[job.key] = (job, task)
+        ends = time.monotonic() + self._settings.lease
+        self._in_hand[job.key] = _InHand(job, asyncio.create_task(self._work(handler, job, ends)))
 
-    async def _work(self, handler: Handler, job: ActivatedJob) -> None:
+    async def _work(self, handler: Handler, job: ActivatedJob, ends: float) -> None:
         started = time.monotonic()
         log = _log.bind(task_type=job.type, job=job.key, instance=job.processInstanceKey, element=job.elementId)
         try:
             answer = await self._answer(handler, job, log)
-            await self._answers.deliver(job, answer)
-            log.info("job answered", **_summary(answer), seconds=round(time.monotonic() - started, 3))
+            if await self._answers.deliver(job, answer, ends) is None:
+                log.info("job answered", **_summary(answer), seconds=round(time.monotonic() - started, 3))
         finally:
             del self._in_hand[job.key]
             self._windows[handler.task_type].give_back()
