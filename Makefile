@@ -21,7 +21,8 @@ lint: .venv/ready bpmn/node_modules/.installed ## Check the code, its types and 
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix bpmn run --silent lint
 
-docs: .venv/ready ## Write anew what the README and docs/ take from the diagram and the steps
+docs: .venv/ready .venv/browser bpmn/node_modules/.installed ## Write anew what README and docs/ take from diagram and steps
+	$(BIN)/python bpmn/render.py
 	$(BIN)/python -m workers.docs
 
 lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
+from playwright.sync_api import sync_playwright
 
 BPMN = Path(__file__).resolve().parent
 DIAGRAM = BPMN / "order-fulfillment.bpmn"
@@ -24,8 +25,13 @@ _CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chr
 
 
 def chromium() -> str | None:
-    """The path of the machine's Chromium or Chrome, None when it has none."""
-    return next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    """The path of the machine's Chromium or Chrome, else of the one that Playwright downloaded; None without either."""
+    own = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if own is not None:
+        return own
+    with sync_playwright() as playwright:
+        downloaded = playwright.chromium.executable_path
+    return downloaded if Path(downloaded).exists() else None
 
 
 @asynccontextmanager
@@ -35,8 +41,10 @@ async def headless() -> AsyncIterator[Browser]:
     Raises:
         FileNotFoundError: the machine has no Chromium.
     """
-    if (path := chromium()) is None:
-        message = f"no Chromium on the PATH (looked for {', '.join(_CHROMIUM)})"
+    if (path := await asyncio.to_thread(chromium)) is None:
+        message = (
+            f"no Chromium on the PATH (looked for {', '.join(_CHROMIUM)}); `playwright install chromium` brings one"
+        )
         raise FileNotFoundError(message)
     # Chromium refuses to run its sandbox as root, as in a container.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -1,5 +1,6 @@
 """One real stack for the whole suite, started as a user starts it, and what a test needs to look into it."""
 
+import asyncio
 import itertools
 import json
 import os
@@ -100,14 +101,15 @@ def new_order() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A real Chromium."""
-    if render.chromium() is None:
-        missing("no Chromium on the PATH")
+    if await asyncio.to_thread(render.chromium) is None:
+        missing("no Chromium: `playwright install chromium` brings one")
     async with render.headless() as browser:
         yield browser
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_cluster_from_outside() -> None:
-    """The suite brings its own stack; an address in the environment would send its orders elsewhere."""
-    for name in ("ZEEBE_ADDRESS", "DATABASE_URL", "CAMUNDA_CLUSTER_ID"):
-        os.environ.pop(name, None)
+    """The suite brings its own stack; what the environment names would send its orders elsewhere."""
+    foreign = ("ZEEBE_", "CAMUNDA_", "WORKER_", "DATABASE_URL", "HOST", "PORT")
+    for name in [name for name in os.environ if name.startswith(foreign) or name.endswith(("_URL", "_DATABASE_URL"))]:
+        del os.environ[name]

@@ -5,7 +5,7 @@ No signal and no firewall rule gives that moment on demand; everything behind th
 
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import anyio
@@ -22,9 +22,10 @@ _BOUND = 120.0
 class HeldReply:
     """A reply that the participant has given and the caller has not got."""
 
-    def __init__(self, method: str, path: str) -> None:
+    def __init__(self, method: str, path: str, *, lost: bool = False) -> None:
         self.method = method
         self.path = path
+        self.lost = lost
         self.applied = threading.Event()
         self.released = threading.Event()
 
@@ -42,6 +43,7 @@ class HoldingProxy:
         self.url = f"http://127.0.0.1:{port}"
         self._target = ""
         self._held: list[HeldReply] = []
+        self._seen: list[tuple[str, str]] = []
         config = uvicorn.Config(
             self._serve, "127.0.0.1", port, interface="asgi3", lifespan="off", log_config=None, access_log=False
         )
@@ -57,10 +59,20 @@ class HoldingProxy:
         self._server.force_exit = True
         self._thread.join(10)
 
-    @contextmanager
-    def hold_reply(self, method: str, path: str) -> Iterator[HeldReply]:
+    def keys(self, path: str) -> list[str]:
+        """Return the idempotency keys of the requests to `path`, in the order of their arrival."""
+        return [key for seen, key in self._seen if seen == path]
+
+    def lose_reply(self, method: str, path: str) -> "AbstractContextManager[HeldReply]":
+        """Answer 502 in place of the next reply to this request."""
+        return self._catch(HeldReply(method, path, lost=True))
+
+    def hold_reply(self, method: str, path: str) -> "AbstractContextManager[HeldReply]":
         """Hold the next reply to this request; whatever happens, it is released in the end."""
-        held = HeldReply(method, path)
+        return self._catch(HeldReply(method, path))
+
+    @contextmanager
+    def _catch(self, held: HeldReply) -> Iterator[HeldReply]:
         self._held.append(held)
         try:
             yield held
@@ -79,19 +91,25 @@ class HoldingProxy:
             if not message.get("more_body"):
                 break
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
+        self._seen.append((scope["path"], dict(scope["headers"]).get(b"idempotency-key", b"").decode()))
         try:
             async with httpx.AsyncClient(base_url=self._target, timeout=30.0) as http:
                 reply = await http.request(scope["method"], scope["path"], content=body, headers=headers)
         except httpx.TransportError:
             reply = httpx.Response(httpx.codes.BAD_GATEWAY)  # What a mesh says of a service that is away.
-        await self._hold(scope["method"], scope["path"])
+        if await self._hold(scope["method"], scope["path"]):
+            reply = httpx.Response(httpx.codes.BAD_GATEWAY)
         kept = [(name.lower(), value) for name, value in reply.headers.raw if name.lower() not in _HOP_BY_HOP]
         kept.append((b"content-length", str(len(reply.content)).encode()))
         await send({"type": "http.response.start", "status": reply.status_code, "headers": kept})
         await send({"type": "http.response.body", "body": reply.content})
 
-    async def _hold(self, method: str, path: str) -> None:
-        for held in [held for held in self._held if (held.method, held.path) == (method, path)]:
+    async def _hold(self, method: str, path: str) -> bool:
+        """Hold the reply if a test asked for it; return whether it is lost."""
+        caught = [held for held in self._held if (held.method, held.path) == (method, path)]
+        for held in caught:
             self._held.remove(held)
             held.applied.set()
-            await anyio.to_thread.run_sync(held.released.wait, _BOUND)
+            if not held.lost:
+                await anyio.to_thread.run_sync(held.released.wait, _BOUND)
+        return any(held.lost for held in caught)

@@ -1,11 +1,13 @@
 """The real zbctl: deploy, create an instance with its result, publish messages."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Result, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses
@@ -41,19 +43,17 @@ def test_an_instance_is_created_with_its_result(zbctl: Zbctl, new_order: NewOrde
 
 
 async def test_a_message_starts_an_order_and_another_one_cancels_it(
-    zbctl: Zbctl, world: World, new_order: NewOrder
+    zbctl: Zbctl, world: World, payment_proxy: HoldingProxy, new_order: NewOrder
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
-    # Published first and kept: the cancellation waits for the order, whichever of the two is quicker.
-    assert zbctl("publish", "message", "CancelOrder", "--correlationKey", order_id, "--ttl", "1m").status == 0
     keys = ("--correlationKey", order_id, "--messageId", order_id)
-    placed = zbctl("publish", "message", "OrderPlaced", *keys, "--variables", json.dumps(order), "--ttl", "1m")
-    assert placed.status == 0, placed.errors
-    effects = await eventually(
-        lambda: world.effects(order_id), lambda effects: bool(effects.shipped) or effects.status == "cancelled"
-    )
-    # Whichever came first counts, and the world agrees with it.
-    assert effects.decision == ("dispatch" if effects.shipped else "cancellation")
-    assert effects.shipped == effects.reserved - effects.released
-    assert effects.captured - effects.refunded == (effects.total if effects.shipped else 0)
+    with payment_proxy.hold_reply("PUT", f"/payments/{order_id}") as held:
+        placed = zbctl("publish", "message", "OrderPlaced", *keys, "--variables", json.dumps(order), "--ttl", "1m")
+        assert placed.status == 0, placed.errors
+        await asyncio.to_thread(held.wait_until_applied)
+        assert zbctl("publish", "message", "CancelOrder", "--correlationKey", order_id).status == 0
+        await eventually(lambda: world.effects(order_id), lambda effects: effects.decision == "cancellation")
+    effects = await eventually(lambda: world.effects(order_id), lambda effects: effects.status == "cancelled")
+    assert (effects.shipped, effects.reserved - effects.released, effects.captured - effects.refunded) == (0, 0, 0)
+    assert effects.captured == effects.total

@@ -88,7 +88,7 @@ async def _is_away(addresses: Addresses) -> bool:
 
 
 @pytest.mark.parametrize("service", ["orders", "inventory", "payment", "shipping"])
-async def test_a_killed_service_is_asked_again_with_the_same_key(
+async def test_an_order_outlives_the_death_of_a_service(
     engine: ZeebeClient, world: World, stack: Stack, new_order: NewOrder, service: str
 ) -> None:
     order = new_order()
@@ -97,6 +97,23 @@ async def test_a_killed_service_is_asked_again_with_the_same_key(
     await engine.run_process("order-fulfillment", order)
     await fulfilled_once(world, order["orderId"])
     await back_again(stack, service, dead)
+
+
+async def test_a_service_killed_after_its_commit_is_asked_again_with_the_same_key(
+    engine: ZeebeClient, world: World, stack: Stack, payment_proxy: HoldingProxy, new_order: NewOrder
+) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    dead = stack.pid("payment")
+    with payment_proxy.lose_reply("PUT", f"/payments/{order_id}") as lost:
+        await engine.run_process("order-fulfillment", order)
+        await asyncio.to_thread(lost.wait_until_applied)
+        os.kill(dead, signal.SIGKILL)
+    await fulfilled_once(world, order_id)
+    keys = payment_proxy.keys(f"/payments/{order_id}")
+    assert len(keys) >= 2
+    assert set(keys) == {f'"{order_id}/process-payment"'}
+    await back_again(stack, "payment", dead)
 
 
 async def test_a_killed_database_loses_nothing(

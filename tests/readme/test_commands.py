@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack import ROOT, Stack
+from tests.world import World, eventually
 from workers.addresses import Addresses
 from workers.cluster.node import ensure_zbctl
 
@@ -21,6 +22,7 @@ COMMANDS = [
 ELSEWHERE = {
     "make demo": "the same target with ARGS=--exit is run below",
     "make test": "is what runs this",
+    "make docs": "is run by a test of its own, which puts back what it writes",
     "make lint": "is run by .ci/run before this",
     "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
 }
@@ -33,11 +35,38 @@ def test_what_is_run_elsewhere_is_still_shown() -> None:
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in ELSEWHERE])
 def test_a_command_of_the_readme_works_as_written(stack: Stack, addresses: Addresses, command: str) -> None:
-    environment = {"ZEEBE_ADDRESS": addresses.engine.address} if command.startswith("zbctl ") else {}
+    environment = {}
     if command.startswith("zbctl "):
+        environment["ZEEBE_ADDRESS"] = addresses.engine.address
         command = f"{shlex.quote(str(ensure_zbctl()))} {command.removeprefix('zbctl ')}"
     done = stack.run("bash", "-euc", command, environment=environment)
     assert done.status == 0, done.output + done.errors
+
+
+async def test_the_order_that_the_readme_publishes_is_carried_out(
+    stack: Stack, addresses: Addresses, world: World
+) -> None:
+    (command,) = [command for command in COMMANDS if "publish message OrderPlaced" in command]
+    program = f"{shlex.quote(str(ensure_zbctl()))} {command.removeprefix('zbctl ')}"
+    # Published already by the test above, or by this one: its messageId lets it in once.
+    stack.run("bash", "-euc", program, environment={"ZEEBE_ADDRESS": addresses.engine.address})
+    effects = await eventually(
+        lambda: world.effects("4711"), lambda effects: bool(effects.shipped) or effects.status == "cancelled"
+    )
+    assert effects.claims == 1
+
+
+def test_what_make_docs_writes_is_what_is_committed(stack: Stack) -> None:
+    written = (ROOT / "README.md", ROOT / "docs" / "order-fulfillment.svg")
+    before = [file.read_bytes() for file in written]
+    try:
+        done = stack.run("make", "docs")
+        after = [file.read_bytes() for file in written]
+    finally:
+        for file, content in zip(written, before, strict=True):
+            file.write_bytes(content)
+    assert done.status == 0, done.output + done.errors
+    assert after[0] == before[0], "run `make docs`"
 
 
 def test_make_demo_ends_by_itself_and_shows_each_path(stack: Stack) -> None:
@@ -70,10 +99,13 @@ def test_the_step_that_the_readme_shows_is_one(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "workers" / "steps", package)
     (package / f"{name}.py").write_text(source)
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import shown; "
-        "from workers.kit.discovery import discover, handlers; print(*handlers(discover(shown)))"
+        "import sys; sys.path.insert(0, sys.argv[1]); import shown; from workers.addresses import Addresses; "
+        "from workers.kit.discovery import discover, handlers; found = handlers(discover(shown)); print(*found); "
+        "[Addresses.of(0).service(name) for handler in found.values() for name in handler.services]"
     )
-    done = Stack(tmp_path, {}).run("python", "-c", program, str(tmp_path))
+    unnamed = Stack(tmp_path, {}).run("python", "-c", program, str(tmp_path))
+    assert "Set GIFTS_URL" in unnamed.errors
+    done = Stack(tmp_path, {"GIFTS_URL": "http://127.0.0.1:9"}).run("python", "-c", program, str(tmp_path))
     assert done.status == 0, done.errors
     assert {"wrap-gift", "unwrap-gift", "accept-order"} <= set(done.output.split())
 

@@ -22,6 +22,8 @@ from workers.cli.stack import bring_up, deploy_diagrams
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
 from workers.engine import Ended, create, engine
+from workers.kit.connection import plain_text
+from workers.kit.settings import EngineSettings
 
 app = typer.Typer()
 
@@ -34,14 +36,18 @@ class Run:
     order_id: str
     instance: int
     ended: Ended
-    nodes: tuple[FlowNode, ...]
-    """The tasks that it went through, as Operate shows them; empty where no Operate is known."""
+    nodes: tuple[FlowNode, ...] | None
+    """The tasks that it went through, as Operate shows them; None where no Operate is known."""
 
     @property
     def as_expected(self) -> bool:
         """Whether the order ended as it must and took the path that it must."""
-        tasks = tuple(node.name for node in self.nodes)
-        return self.ended.outcome == self.sample.outcome and (not self.nodes or tasks == self.sample.path)
+        return self.ended.outcome == self.sample.outcome and self.taken == self.sample.path
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """The names of its tasks; none where no Operate is known, so that no path passes unseen."""
+        return tuple(node.name for node in self.nodes or ())
 
 
 async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
@@ -58,7 +64,7 @@ async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
             assert ended is not None  # noqa: S101 - it was waited for
             started.append((sample, order_id, key, ended))
     if addresses.operate is None:
-        return [Run(*each, nodes=()) for each in started]
+        return [Run(*each, nodes=None) for each in started]
     with console.status("Reading the paths from Operate"):
         async with Operate(addresses.operate) as operate:
             return [Run(*each, nodes=_tasks(await operate.path(each[2]))) for each in started]
@@ -90,19 +96,19 @@ def _page(run: Run, addresses: Addresses) -> str:
 def _path(run: Run) -> str:
     refusal = run.ended.refusal
     steps = []
-    for node in run.nodes:
+    for node in run.nodes or ():
         refused = node.state == "TERMINATED" and refusal is not None
         steps.append(
             f"[red]{escape(node.name)} ✗ {escape(refusal.code)}[/]" if refused and refusal else escape(node.name)
         )
-    return " → ".join(steps) or "(set CAMUNDA_OPERATE_BASE_URL to see it)"
+    return " → ".join(steps) or "unknown: set CAMUNDA_OPERATE_BASE_URL to see it"
 
 
 def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
     """Return whole zbctl commands that work as printed: an order, its message, a cancellation, the state."""
     order = SAMPLES[0]
     near = zbctl.relative_to(Path.cwd()) if zbctl.is_relative_to(Path.cwd()) else zbctl
-    at = f"{shlex.quote(str(near))} --insecure --address {addresses.engine.address}"
+    at = f"{shlex.quote(str(near))}{_zbctl_flags(addresses.engine)}"
     now = f"{int(time.time()):x}"
 
     def variables(name: str) -> str:
@@ -118,6 +124,14 @@ def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
     ]
 
 
+def _zbctl_flags(settings: EngineSettings) -> str:
+    """Say how zbctl reaches the engine; credentials it reads from the same environment as we do."""
+    if settings.cluster_id:
+        return f" --address {settings.cluster_id}.{settings.cluster_region}.zeebe.camunda.io:443"
+    insecure, target = plain_text(settings)
+    return f"{' --insecure' if insecure else ''} --address {target}"
+
+
 def report(runs: list[Run], addresses: Addresses, zbctl: Path, console: Console) -> int:
     """Print what happened and what to do next; return the exit status, 0 if every order took its path."""
     console.print(table(runs, addresses))
@@ -129,7 +143,7 @@ def report(runs: list[Run], addresses: Addresses, zbctl: Path, console: Console)
         console.print(line, markup=False, soft_wrap=True)
     wrong = [run for run in runs if not run.as_expected]
     for run in wrong:
-        taken = " → ".join(node.name for node in run.nodes)
+        taken = " → ".join(run.taken) or "unknown, set CAMUNDA_OPERATE_BASE_URL"
         expected = " → ".join(run.sample.path)
         console.print(
             f"[red]{run.sample.title} took another way.[/] Expected {run.sample.outcome}: {expected}. Took: {taken}"

@@ -38,7 +38,7 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
     Plain text is chosen where `ZEEBE_INSECURE_CONNECTION` says so, the address has the scheme grpc or http, or
     nothing is said and the host is this machine. Nothing is sent yet: a wrong address shows at the first call.
     """
-    scheme, target, host = _parts(settings.address)
+    insecure, target = plain_text(settings)
     if settings.client_id and settings.client_secret:
         secret = settings.client_secret.get_secret_value()
         if settings.cluster_id:
@@ -56,12 +56,17 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
             channel_credentials=_tls(settings),
             channel_options=_OPTIONS,
         )
-    insecure = settings.insecure
-    if insecure is None:
-        insecure = scheme in {"grpc", "http"} or (not scheme and host in _LOOPBACK)
     if insecure:
         return create_insecure_channel(target, _OPTIONS)
     return create_secure_channel(target, _OPTIONS, _tls(settings))
+
+
+def plain_text(settings: EngineSettings) -> tuple[bool, str]:
+    """Return whether the engine is spoken to without TLS, and its `host:port` without a scheme."""
+    scheme, target, host = _parts(settings.address)
+    if settings.insecure is not None:
+        return settings.insecure, target
+    return scheme in {"grpc", "http"} or (not scheme and host in _LOOPBACK), target
 
 
 def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
