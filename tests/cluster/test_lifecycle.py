@@ -178,7 +178,11 @@ def test_a_taken_port_is_named_with_its_owner_and_nothing_is_started(stack: Stac
 
 def test_a_crashed_part_is_back_by_itself_with_its_data(stack: Stack) -> None:
     up(stack)
-    psutil.Process(stack.pid("postgres")).kill()
+    postmaster = psutil.Process(stack.pid("postgres"))
+    # It answers to nobody, as one does in a long computation, and holds the shared memory.
+    busy = next(each for each in postmaster.children() if "checkpointer" in " ".join(each.cmdline()))
+    busy.suspend()
+    postmaster.kill()
 
     def back() -> bool:
         (part,) = stack.status()["parts"]

@@ -13,7 +13,7 @@ import pytest
 
 from workers.cluster.errors import PartFailedError
 from workers.cluster.parts import Part, Probe
-from workers.cluster.state import PartState, StackState, State
+from workers.cluster.state import PartState, ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
 
 _HEAD = "import os, pathlib, signal, sys, time\nhere = pathlib.Path.cwd()\n"
@@ -201,6 +201,31 @@ async def test_what_a_part_itself_has_started_is_gone_with_it(home: Path) -> Non
     assert children
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
+
+
+async def test_what_a_crashed_part_leaves_behind_is_killed_before_its_next_start(home: Path) -> None:
+    # The second process holds what only one can hold.
+    code = "import fcntl\nlock = (here / 'lock').open('w')\n"
+    code += "try: fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)\nexcept OSError: sys.exit('still held')\n"
+    code += "os.fork() or signal.pause()\n" + SERVE
+    rest: list[str] = []
+    async with running([part(home, "holding", code, kill_rest=lambda: rest.append("killed"))], home) as run:
+        await run.until("holding", State.READY)
+        run.process("holding").kill()
+        await run.until("holding", State.READY, restarts=1)
+        assert rest == ["killed"]
+
+
+async def test_a_part_that_dies_before_it_can_be_looked_at_has_crashed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(pid: int) -> None:
+        raise psutil.NoSuchProcess(pid)
+
+    async with running([part(home, "brief", "sys.exit('too brief')")], home) as run:
+        monkeypatch.setattr(ProcessId, "of", gone)
+        with pytest.raises(PartFailedError, match=r"(?s)brief ended with exit status 1.*too brief"):
+            await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
 
 async def test_each_run_s_output_is_in_a_log_of_its_own_and_the_run_before_is_kept(home: Path) -> None:

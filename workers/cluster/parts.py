@@ -30,6 +30,8 @@ class Part:
     """Makes files ready; called once, off the event loop, before the first start."""
     after_stop: Callable[[], None] | None = None
     """Called once, off the event loop, after the part ended in time because the stack was stopped."""
+    kill_rest: Callable[[], None] | None = None
+    """Kills what outlives the part in process groups of its own; called, off the event loop, once the part ended."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 30.0
     """How long the part may take to stop before it is killed."""

@@ -8,10 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
+import psutil
 
 from workers.cluster.errors import StackError
 from workers.cluster.layout import Layout
@@ -50,6 +52,7 @@ def postgres(layout: Layout, ports: Ports) -> Part:
         ],
         ready=ready,
         prepare=lambda: _initialize(layout),
+        kill_rest=lambda: _kill_backends(home),
         # Fast shutdown: end the sessions, write a checkpoint; SIGTERM would wait for the sessions to end themselves.
         stop_signal=signal.SIGINT,
         user=_UNPRIVILEGED,
@@ -93,6 +96,18 @@ def _initialize(layout: Layout) -> None:
         message = f"PostgreSQL's data directory {home} cannot be made:\n{made.stderr.strip() or made.stdout.strip()}"
         raise StackError(message)
     draft.rename(home)
+
+
+def _kill_backends(home: Path) -> None:
+    """Kill the server processes that work in `home`.
+
+    Each one leads a session of its own, and a busy one outlives a killed postmaster: as long as it holds the shared
+    memory, PostgreSQL does not start again.
+    """
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.name() == "postgres" and Path(process.cwd()) == home.resolve():
+                process.kill()
 
 
 def _home(layout: Layout) -> Path:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from workers.cluster.errors import PartFailedError
 from workers.cluster.logs import tail
@@ -111,23 +112,30 @@ class Supervisor:
             self._change(state, State.STARTING)
         started = time.monotonic()
         process = await self._spawn(part)
-        self._change(state, state.state, process=ProcessId.of(process.pid))
+        with suppress(psutil.NoSuchProcess):  # it died at once, and is waited for below
+            self._change(state, state.state, process=ProcessId.of(process.pid))
         ended = asyncio.create_task(process.wait())
         probing = asyncio.create_task(self._probe(part, client))
         try:
             await asyncio.wait([ended, probing], return_when=asyncio.FIRST_COMPLETED, timeout=part.ready_seconds)
             if not ended.done() and not probing.done():
                 kill_group(process.pid)
-                await ended
+                await self._gone(part, ended)
                 return f"was not ready after {part.ready_seconds:.0f} s"
             if probing.done() and not ended.done():
                 probing.result()
                 self._change(state, State.READY, ready_seconds=round(time.monotonic() - started, 1))
                 self._ready[part.name].set()
-            return _how(await ended)
+            return _how(await self._gone(part, ended))
         finally:
             ended.cancel()
             probing.cancel()
+
+    async def _gone(self, part: Part, ended: asyncio.Task[int]) -> int:
+        """Wait for the part's end and kill what it leaves behind, which may hold what its next start needs."""
+        code = await ended
+        await _kill_rest(part, self._processes.pop(part.name))
+        return code
 
     async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
         with (self._logs / f"{part.name}.log").open("ab") as log:
@@ -180,7 +188,7 @@ class Supervisor:
             else:
                 in_time = True
             # The part, should it not have listened; and its own children, should it have left any.
-            kill_group(process.pid)
+            await _kill_rest(part, process)
             await process.wait()
             if in_time and part.after_stop is not None:
                 await asyncio.to_thread(part.after_stop)
@@ -196,6 +204,12 @@ class Supervisor:
         path = self._logs / f"{part.name}.log"
         lines = "\n".join(tail(path, _LAST_LINES))
         return f"{part.name} {why}; everything is stopped. The last lines of {path}:\n{lines}"
+
+
+async def _kill_rest(part: Part, process: asyncio.subprocess.Process) -> None:
+    kill_group(process.pid)
+    if part.kill_rest is not None:
+        await asyncio.to_thread(part.kill_rest)
 
 
 async def _until(stop: asyncio.Event) -> None:
