@@ -222,7 +222,7 @@ def test_the_logs_of_a_part_are_shown_after_it_stopped(stack: Stack) -> None:
 def test_an_unknown_part_is_the_user_s_mistake(stack: Stack) -> None:
     for arguments in (("logs", "postgers"), ("up", "postgers")):
         done = stack.saga(*arguments)
-        assert done.status != 0
+        assert done.status == 2
         assert "postgers" in done.errors
         assert "postgres" in done.errors
 

@@ -1,6 +1,8 @@
 """The supervisor: order, restarts, giving up, and an end that leaves nothing behind."""
 
 import asyncio
+import errno
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -44,9 +46,15 @@ class Run:
 
     def __init__(self, parts: Sequence[Part], home: Path) -> None:
         self.states: list[StackState] = []
-        self.supervisor = Supervisor(parts, home / "logs", lambda now: self.states.append(now.model_copy(deep=True)))
+        self.disk_is_full = False
+        self.supervisor = Supervisor(parts, home / "logs", self.publish)
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(self.supervisor.run(self.stop))
+
+    def publish(self, now: StackState) -> None:
+        if self.disk_is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.states.append(now.model_copy(deep=True))
 
     async def until(self, name: str, state: State, restarts: int = 0) -> None:
         """Wait for a part's state."""
@@ -191,6 +199,19 @@ async def test_a_part_that_does_not_listen_is_killed_and_its_afterwork_is_not_do
         process = run.process("deaf")
     assert not process.is_running()
     assert done == ["polite"]
+
+
+async def test_a_full_disk_keeps_nothing_from_being_stopped(home: Path) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    lower = part(home, "lower", after_stop=full)
+    async with running([part(home, "upper", needs=frozenset({"lower"})), lower], home) as run:
+        await run.until("upper", State.READY)
+        processes = [run.process(name) for name in ("upper", "lower")]
+        run.disk_is_full = True
+    assert not any(process.is_running() for process in processes)
+    assert run.task.exception() is None
 
 
 async def test_what_a_part_itself_has_started_is_gone_with_it(home: Path) -> None:

@@ -15,7 +15,7 @@ def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
     return Part(
         name=name,
         command=[sys.executable, "-m", "workers.cli", "services", name],
-        environment={**environment, "PORT": str(port)},
+        environment={**environment, "HOST": HOST, "PORT": str(port)},
         needs=frozenset({"postgres"}),
         ready=http_probe(f"http://{HOST}:{port}/ready"),
     )
@@ -26,7 +26,7 @@ def workers(ports: Ports, environment: Mapping[str, str]) -> Part:
     return Part(
         name="workers",
         command=[sys.executable, "-m", "workers.cli", "workers"],
-        environment={**environment, "WORKER_PORT": str(ports.workers)},
+        environment={**environment, "WORKER_HOST": HOST, "WORKER_PORT": str(ports.workers)},
         needs=frozenset({"camunda", *SERVICES}),
         ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
     )

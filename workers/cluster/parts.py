@@ -29,7 +29,10 @@ class Part:
     prepare: Callable[[], None] | None = None
     """Makes files ready; called once, off the event loop, before the first start."""
     after_stop: Callable[[], None] | None = None
-    """Called once, off the event loop, after the part ended in time because the stack was stopped."""
+    """Called once, off the event loop, after the part ended in time because the stack was stopped.
+
+    It only saves time at the next start: an operating system error, a full disk for one, is passed over.
+    """
     kill_rest: Callable[[], None] | None = None
     """Kills what outlives the part in process groups of its own; called, off the event loop, once the part ended."""
     stop_signal: signal.Signals = signal.SIGTERM

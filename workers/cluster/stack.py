@@ -24,6 +24,7 @@ from workers.cluster.postgres import database_url, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
+from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
 
 PARTS = ("postgres", "opensearch", "camunda", *apps.SERVICES, "workers")
@@ -54,7 +55,7 @@ class Stack:
         self.ports = Ports.of(port_offset)
         self.store = Store(self.layout.cache)
         self.has_own_engine = not EngineSettings().model_fields_set & {"address", "cluster_id"}
-        self.has_own_database = "DATABASE_URL" not in os.environ
+        self.has_own_database = not os.environ.get("DATABASE_URL")
         self.parts = self._closed(parts)
 
     # Before it runs
@@ -235,7 +236,7 @@ class Stack:
         unknown = sorted(set(parts) - set(PARTS))
         if unknown:
             message = f"There is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}."
-            raise StackError(message)
+            raise bad_input(message)
         wanted: set[str] = set()
         queue = list(parts)
         while queue:
@@ -256,11 +257,12 @@ class Stack:
             case "camunda":
                 return camunda(self.layout, self.ports, self.store)
             case "workers":
-                return apps.workers(self.ports, self._application_environment())
+                return apps.workers(self.ports, self.application_environment())
             case _:
-                return apps.service(name, self.ports, self._application_environment())
+                return apps.service(name, self.ports, self.application_environment())
 
-    def _application_environment(self) -> dict[str, str]:
+    def application_environment(self) -> dict[str, str]:
+        """Return what the services and the workers find everything by."""
         # An address that the user set wins: a mesh, or another machine's service, stands there.
         services = {
             f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{getattr(self.ports, name)}"

@@ -178,9 +178,9 @@ class Supervisor:
         state = self.state.part(part.name)
         process = self._processes.get(part.name)
         if process is not None:
-            self._change(state, State.STOPPING)
             with suppress(ProcessLookupError):
                 process.send_signal(part.stop_signal)
+            self._change_if_possible(state, State.STOPPING)
             try:
                 await asyncio.wait_for(process.wait(), part.stop_seconds)
             except TimeoutError:
@@ -191,8 +191,14 @@ class Supervisor:
             await _kill_rest(part, process)
             await process.wait()
             if in_time and part.after_stop is not None:
-                await asyncio.to_thread(part.after_stop)
-        self._change(state, State.DOWN, process=None)
+                with suppress(OSError):
+                    await asyncio.to_thread(part.after_stop)
+        self._change_if_possible(state, State.DOWN, process=None)
+
+    def _change_if_possible(self, part: PartState, state: State, **changes: object) -> None:
+        # On a full disk, or with nobody left to show it to, the parts have to be stopped all the same.
+        with suppress(OSError):
+            self._change(part, state, **changes)
 
     def _change(self, part: PartState, state: State, **changes: object) -> None:
         part.state = state
