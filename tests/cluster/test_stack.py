@@ -1,12 +1,19 @@
 """The embedded stack as one thing: what the environment changes of it, and its ends that are out of the ordinary."""
 
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
-from workers.cluster import apps
+from workers.cluster import apps, ending, state
+from workers.cluster.errors import StackError
 from workers.cluster.ports import HOST, Ports
 from workers.cluster.stack import PARTS, Stack
+from workers.cluster.state import PartState, ProcessId, StackState
 
 OFFSET = 19_999
 
@@ -33,3 +40,73 @@ def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert stack.parts == PARTS
     assert f"@{HOST}:" in stack.database_url
     assert stack.application_environment()["PAYMENT_URL"] == stack.addresses["payment"]
+
+
+@pytest.fixture
+def supervisor(home: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A supervisor that holds its lock and has not written its state yet."""
+    lock = home / f"stack-{OFFSET}" / "supervisor.lock"
+    lock.parent.mkdir()
+    code = "import fcntl, signal, sys\nlock = open(sys.argv[1], 'w')\nfcntl.flock(lock, fcntl.LOCK_EX)\n"
+    code += "print('held', flush=True)\nsignal.pause()\n"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code, str(lock)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def write_state(supervisor: "subprocess.Popen[str]", *parts: PartState) -> None:
+    now = StackState(supervisor=ProcessId.of(supervisor.pid), parts=list(parts))
+    state.write(Stack(OFFSET).layout.state, now)
+
+
+def test_down_during_a_start_waits_for_the_supervisor_to_tell_who_it_is_and_stops_it(
+    supervisor: "subprocess.Popen[str]", home: Path
+) -> None:
+    telling = Timer(0.5, write_state, [supervisor])
+    telling.start()
+    assert Stack(OFFSET).down(delete_data=True)
+    telling.join()
+    assert supervisor.poll() is not None
+    assert list(home.iterdir()) == []
+
+
+def test_down_deletes_nothing_from_under_a_supervisor_that_it_cannot_stop(
+    supervisor: "subprocess.Popen[str]", home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "_STATE_SECONDS", 0.2)
+    with pytest.raises(StackError, match=r"supervisor\.lock"):
+        Stack(OFFSET).down(delete_data=True)
+    assert supervisor.poll() is None
+    assert (home / f"stack-{OFFSET}" / "supervisor.lock").exists()
+
+
+def test_down_says_what_could_not_be_deleted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(13, "Permission denied", str(path / "kept"))
+
+    (home / f"stack-{OFFSET}").mkdir()
+    monkeypatch.setattr(shutil, "rmtree", denied)
+    with pytest.raises(StackError, match=r"could not be deleted: .*Permission denied.*kept"):
+        Stack(OFFSET).down(delete_data=True)
+
+
+def test_down_leaves_no_trace_where_nothing_ever_was(home: Path) -> None:
+    assert not Stack(OFFSET).down(delete_data=True)
+    assert list(home.iterdir()) == []
+
+
+def test_a_start_in_the_background_that_is_never_ready_is_stopped_again_and_tells_the_last_lines(
+    supervisor: "subprocess.Popen[str]",
+) -> None:
+    stack = Stack(OFFSET)
+    write_state(supervisor, PartState(name="postgres"))
+    stack.layout.logs.mkdir()
+    stack.layout.log("postgres").write_text("no room\n")
+    with pytest.raises(StackError, match=r"(?s)\(postgres\).*no room"):
+        stack.wait_ready(lambda _: None, ProcessId.of(supervisor.pid), timeout=0.3)
+    assert supervisor.poll() is not None

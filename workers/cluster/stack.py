@@ -2,18 +2,16 @@
 
 import asyncio
 import os
-import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable, Collection
 
-import psutil
 from filelock import FileLock, Timeout
 
 from workers.cluster import apps, state
 from workers.cluster.artifacts import Artifact, Progress, Store, locked
 from workers.cluster.camunda import camunda
+from workers.cluster.ending import end, terminate
 from workers.cluster.errors import AlreadyRunningError, StackError
 from workers.cluster.layout import Layout
 from workers.cluster.logs import tail
@@ -34,8 +32,6 @@ _NEEDS = {
     "workers": ("camunda", *apps.SERVICES),
 }
 _POLL = 0.1
-_DOWN_SECONDS = 180.0
-"""How long an orderly stop may take, the first one's archives of classes included."""
 
 Watch = Callable[[StackState], None]
 """Called with the state at every change of it."""
@@ -154,7 +150,8 @@ class Stack:
             timeout: in seconds.
 
         Raises:
-            StackError: the supervisor gave up, ended, or took longer than `timeout`.
+            StackError: the supervisor gave up, ended, or took longer than `timeout`; then the one that was just started
+                is stopped again.
         """
         deadline = time.monotonic() + timeout
         seen: StackState | None = None
@@ -168,7 +165,15 @@ class Stack:
             if now is not None and now.state is State.READY:
                 return
             time.sleep(_POLL)
-        message = f"The stack was not ready after {timeout:.0f} s: see `saga status` and `saga logs`."
+        awaited = [part.name for part in seen.parts if part.state is not State.READY] if seen is not None else []
+        last = [line for name in (*awaited, "supervisor") for line in tail(self.layout.log(name), 15)]
+        process = supervisor.find() if supervisor is not None else None
+        if process is not None:
+            terminate(process)
+        which = f" ({', '.join(awaited)})" if awaited else ""
+        message = "\n".join(
+            (f"The stack was not ready after {timeout:.0f} s{which}. The last lines of its logs:", *last)
+        )
         raise StackError(message)
 
     def _why_it_ended(self, supervisor: ProcessId | None) -> str:
@@ -189,23 +194,11 @@ class Stack:
 
         Returns:
             Whether anything ran.
+
+        Raises:
+            StackError: it cannot be stopped from here, or data could not be deleted.
         """
-        now = state.read(self.layout.state)
-        ran = False
-        if now is not None:
-            supervisor = now.supervisor.find()
-            if supervisor is not None:
-                ran = True
-                supervisor.send_signal(signal.SIGTERM)
-                _, alive = psutil.wait_procs([supervisor], timeout=_DOWN_SECONDS)
-                for process in alive:
-                    process.kill()
-                psutil.wait_procs(alive, timeout=10)
-            ran = ran or any(now.leftovers())
-            state.sweep(now)
-        if delete_data:
-            shutil.rmtree(self.layout.data, ignore_errors=True)
-        return ran
+        return end(self.layout, delete_data=delete_data)
 
     # How to reach it
 
