@@ -1,21 +1,25 @@
 """The embedded stack as one thing: what the environment changes of it, and its ends that are out of the ordinary."""
 
+import asyncio
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
+from threading import Event, Timer
 
+import httpx
 import pytest
 
 from workers.cluster import apps, ending, state
 from workers.cluster.errors import StackError
+from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports
 from workers.cluster.stack import PARTS, Stack
-from workers.cluster.state import PartState, ProcessId, StackState
+from workers.cluster.state import PartState, ProcessId, StackState, State
 
 OFFSET = 19_999
+NO_ANSWER = "The engine does not answer"
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +44,45 @@ def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert stack.parts == PARTS
     assert f"@{HOST}:" in stack.database_url
     assert stack.application_environment()["PAYMENT_URL"] == stack.addresses["payment"]
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """A stack whose one part only waits."""
+
+    async def ready(_client: httpx.AsyncClient) -> bool:
+        return True
+
+    command = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
+    monkeypatch.setattr("workers.cluster.stack.postgres", lambda *_: Part("postgres", command, ready))
+    return Stack(OFFSET, ["postgres"])
+
+
+async def test_what_fails_because_the_user_stopped_the_stack_is_no_failure(tiny: Stack) -> None:
+    loop, stop, go_on = asyncio.get_running_loop(), asyncio.Event(), Event()
+
+    def watch(now: StackState) -> None:
+        if now.parts[0].state is State.DOWN:
+            go_on.set()
+
+    def on_ready() -> bool:
+        loop.call_soon_threadsafe(stop.set)
+        assert go_on.wait(20)
+        raise StackError(NO_ANSWER)
+
+    await tiny.run(stop, watch, on_ready)
+    assert go_on.is_set()
+
+
+async def test_what_fails_by_itself_ends_the_stack_and_is_told(tiny: Stack) -> None:
+    states: list[State] = []
+
+    def on_ready() -> bool:
+        raise StackError(NO_ANSWER)
+
+    with pytest.raises(StackError, match=NO_ANSWER):
+        await tiny.run(asyncio.Event(), lambda now: states.append(now.parts[0].state), on_ready)
+    assert states[-1] is State.DOWN
 
 
 @pytest.fixture
@@ -91,7 +134,7 @@ def test_down_says_what_could_not_be_deleted(home: Path, monkeypatch: pytest.Mon
 
     (home / f"stack-{OFFSET}").mkdir()
     monkeypatch.setattr(shutil, "rmtree", denied)
-    with pytest.raises(StackError, match=r"could not be deleted: .*Permission denied.*kept"):
+    with pytest.raises(StackError, match=r"Not everything .* could be deleted: .*Permission denied.*kept"):
         Stack(OFFSET).down(delete_data=True)
 
 

@@ -116,7 +116,7 @@ class Stack:
         ready = asyncio.create_task(supervisor.until_ready())
         try:
             await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
-            if ready.done() and not await asyncio.to_thread(on_ready):
+            if ready.done() and not stop.is_set() and not await _stay(on_ready, stop, running):
                 stop.set()
             await running
         finally:
@@ -268,3 +268,16 @@ class Stack:
             **services,
             **engine,
         }
+
+
+async def _stay(on_ready: Callable[[], bool], stop: asyncio.Event, running: asyncio.Task[None]) -> bool:
+    """Call `on_ready` on a thread; what fails there because the stack is being stopped is no failure."""
+    try:
+        return await asyncio.to_thread(on_ready)
+    except Exception:
+        if stop.is_set():
+            return False
+        stop.set()
+        # Why the stack itself ended, should it have, says more than what that led to.
+        await running
+        raise
