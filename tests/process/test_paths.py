@@ -162,6 +162,17 @@ async def test_a_bad_order_ends_as_rejected_and_says_why(
     assert await world.effects(str(order["orderId"])) == NOTHING
 
 
+async def test_a_flood_of_unknown_fields_ends_as_rejected_and_never_in_a_loop(
+    engine: ZeebeClient, world: World, new_order: NewOrder
+) -> None:
+    order = new_order()
+    flood = {f"field number {number}": 1 for number in range(50_000)}
+    result = await ended(engine, {**order, "shipTo": {**order["shipTo"], **flood}})
+    assert (result["outcome"], result["refusal"]["code"]) == ("rejected", "ORDER_INVALID")
+    assert {error["field"] for error in result["refusal"]["errors"]} == {"shipTo", "(the document)"}
+    assert await world.effects(order["orderId"]) == NOTHING
+
+
 async def test_a_bad_order_by_message_ends_as_rejected(
     engine: ZeebeClient, operate: Operate, new_order: NewOrder
 ) -> None:
