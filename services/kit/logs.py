@@ -17,6 +17,8 @@ from typing import Any
 import structlog
 from structlog.typing import ExcInfo, Processor
 
+from services.kit import luhn
+
 REDACTED = "[redacted]"
 _PERSONAL = frozenset(
     {
@@ -101,11 +103,9 @@ def _scrub(text: str) -> str:
 
 
 def _is_card(text: str) -> bool:
-    """Tell a card number from any other long number by length and check digit (ISO/IEC 7812-1)."""
-    digits = [int(each) for each in reversed(text) if each.isdigit()]
-    if not 12 <= len(digits) <= 19:  # noqa: PLR2004 - the lengths of a card number
-        return False
-    return not (sum(digits[::2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])) % 10
+    """Tell a card number from any other long number by length and check digit."""
+    digits = "".join(each for each in text if each.isdigit())
+    return len(digits) in luhn.LENGTHS and luhn.fits(digits)
 
 
 def _failure(exc_info: ExcInfo | BaseException | bool | None) -> list[str] | None:  # noqa: FBT001 - structlog's own

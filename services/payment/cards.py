@@ -4,18 +4,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PlainSerializer, SecretStr
 
-_SHORTEST, _LONGEST = 12, 19
-"""Digits of a card number (ISO/IEC 7812-1)."""
+from services.kit import luhn
 
 
 def _check(card: SecretStr) -> SecretStr:
     number = card.get_secret_value()
-    if not (number.isascii() and number.isdigit() and _SHORTEST <= len(number) <= _LONGEST):
-        message = f"must be {_SHORTEST} to {_LONGEST} digits"
+    if not (number.isascii() and number.isdigit() and len(number) in luhn.LENGTHS):
+        message = f"must be {luhn.LENGTHS[0]} to {luhn.LENGTHS[-1]} digits"
         raise ValueError(message)
-    digits = [int(digit) for digit in reversed(number)]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
-    if (sum(digits[::2]) + sum(doubled)) % 10:
+    if not luhn.fits(number):
         message = "is not a card number: its check digit does not fit"
         raise ValueError(message)
     return card
