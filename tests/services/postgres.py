@@ -5,11 +5,9 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +16,7 @@ from urllib.parse import quote
 import asyncpg
 import psutil
 
+from tests.stack import free_port
 from workers.cluster import child
 
 Admin: TypeAlias = asyncpg.Connection
@@ -37,7 +36,7 @@ class Postgres:
         self._bin = _binaries()
         self._directory = Path(tempfile.mkdtemp(prefix="saga-test-postgres-"))
         _hand_over(self._directory)
-        self.port = _free_port()
+        self.port = free_port()
         self._data = self._directory / "data"
         password_file = self._directory / "password"
         password_file.write_text(PASSWORD)
@@ -119,8 +118,3 @@ def _hand_over(directory: Path) -> None:
     if os.geteuid() == 0:
         entry = pwd.getpwnam(_USER)
         os.chown(directory, entry.pw_uid, entry.pw_gid)
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ import pytest
 import services
 from tests.services.participant import HOLD, ITEMS, key
 from tests.services.postgres import PASSWORD, Postgres
+from tests.stack import free_port
 
 ROOT = Path(services.__file__).parents[1]
 PATIENCE = 60
@@ -40,11 +41,6 @@ def started(name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
         for stream in (process.stdout, process.stderr):
             assert stream
             stream.close()
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])
 
 
 def until_ready(port: int) -> None:
