@@ -45,7 +45,9 @@ class Customer(BaseModel):
         ({"error": ValueError("Ada Lovelace")}, "Lovelace"),
         ({"text": f"paid with {PAYS}."}, PAYS),
         ({"text": "paid with 4242 4242 4242 4242."}, "4242 4242"),
-        ({"number": int(PAYS)}, PAYS),
+        ({"number": PAYS}, PAYS),
+        ({"job": f"paid with {PAYS}"}, PAYS),
+        ({"card": int(PAYS)}, PAYS),
         ({"url": "postgresql://me:hunter2@host/db"}, "hunter2"),
         ({"password": "hunter2", "Authorization": "Bearer hunter2"}, "hunter2"),
     ],
@@ -70,6 +72,17 @@ def test_harmless_values_are_kept(logged: Logged) -> None:
         "workers.test",
     )
     assert str(line["timestamp"]).endswith("Z")
+
+
+def test_the_engines_keys_are_kept_though_some_have_a_cards_check_digit(logged: Logged) -> None:
+    keys = range(2251799813685249, 2251799813685249 + 20)
+    log = structlog.get_logger("workers.test")
+    for key in keys:
+        log.info("job answered", job=key, instance=str(key), order={"claimant": str(key)}, pids=[key], text=str(key))
+    assert [(line["job"], line["instance"], line["order"], line["pids"]) for line in logged()] == [
+        (key, str(key), {"claimant": str(key)}, [key]) for key in keys
+    ]
+    assert REDACTED in {line["text"] for line in logged()}
 
 
 @pytest.mark.parametrize("name", ["services.test", "a.library"])
