@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from workers.addresses import Addresses
-from workers.cli.addresses import PortOffset
 from workers.cli.operate import FlowNode, Operate
+from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
 from workers.cli.stack import bring_up, deploy_diagrams
 from workers.cluster.node import ensure_zbctl
@@ -59,15 +59,15 @@ async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
         for sample in SAMPLES:
             # The file of an order names it: the duplicate is the same order a second time.
             order_id = first.setdefault(sample.file, f"{prefix}-{len(first) + 1}")
-            with console.status(f"Order {order_id}"):
-                key, ended = await create(client, sample.variables(order_id), wait=True)
+            key, ended = await create(client, sample.variables(order_id), wait=True)
             assert ended is not None  # noqa: S101 - it was waited for
+            console.print(f"[green]✓[/] order {order_id} has ended: {ended.outcome}")
             started.append((sample, order_id, key, ended))
     if addresses.operate is None:
         return [Run(*each, nodes=None) for each in started]
-    with console.status("Reading the paths from Operate"):
-        async with Operate(addresses.operate) as operate:
-            return [Run(*each, nodes=_tasks(await operate.path(each[2]))) for each in started]
+    console.print("Reading the paths from Operate, which learns of them a moment later")
+    async with Operate(addresses.operate) as operate:
+        return [Run(*each, nodes=_tasks(await operate.path(each[2]))) for each in started]
 
 
 def _tasks(nodes: list[FlowNode]) -> tuple[FlowNode, ...]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from workers.addresses import Addresses
-from workers.cli.addresses import PortOffset
+from workers.cli.options import PortOffset
 from workers.engine import create, deploy, diagrams, engine, place
 from workers.failure import Failure, bad_input
 from workers.kit.step import field_errors

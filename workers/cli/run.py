@@ -17,7 +17,7 @@ import workers.steps
 from services.kit.logs import configure_logging
 from services.kit.server import serve
 from workers.addresses import Addresses
-from workers.cli.addresses import PortOffset
+from workers.cli.options import PortOffset
 from workers.cluster.ports import Ports
 from workers.engine import channel as channel_to
 from workers.environment import read

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from workers.addresses import Addresses
-from workers.cli.addresses import PortOffset
+from workers.cli.options import PortOffset
 from workers.cluster import display
 from workers.cluster.doctor import examine
 from workers.cluster.logs import follow as follow_lines
