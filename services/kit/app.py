@@ -15,6 +15,7 @@ from services.kit.problems import (
     DATABASE_UNAVAILABLE,
     INTERNAL,
     KEY_MISSING,
+    LISTED,
     REQUEST_INVALID,
     FieldError,
     Problem,
@@ -69,11 +70,11 @@ async def _problem(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
-    errors = [FieldError(field=_field(each["loc"]), message=each["msg"]) for each in error.errors()]
+    errors = list(dict.fromkeys(_field_error(each["type"], each["loc"], each["msg"]) for each in error.errors()))
     if any(each["type"] == "missing" and each["loc"][0] == "header" for each in error.errors()):
         detail = 'Send Idempotency-Key: "<order id>/<task type>", in quotes.'
         return Problem(KEY_MISSING, detail, errors).response()
-    fields = ", ".join(dict.fromkeys(each.field for each in errors))
+    fields = ", ".join(dict.fromkeys(each.field for each in errors[:LISTED]))
     return Problem(REQUEST_INVALID, f"The request does not validate: {fields}.", errors).response()
 
 
@@ -95,6 +96,13 @@ async def _bug(request: Request, error: Exception) -> Response:
 def _route(request: Request) -> str:
     """Return the path's template, which holds no caller's data."""
     return str(getattr(request.scope.get("route"), "path", "unknown"))
+
+
+def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
+    if kind == "extra_forbidden":
+        # Its name is the caller's own text, which may hold anything.
+        return FieldError(field=_field(location[:-1]), message="has an unknown field")
+    return FieldError(field=_field(location), message=message)
 
 
 def _field(location: tuple[int | str, ...]) -> str:

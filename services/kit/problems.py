@@ -34,10 +34,14 @@ IN_PROGRESS = ProblemType("COMMAND_IN_PROGRESS", 409, "The same command is runni
 FENCED = ProblemType("COMMAND_FENCED", 409, "The command comes after its undo")
 DATABASE_UNAVAILABLE = ProblemType("DATABASE_UNAVAILABLE", 503, "The database is away", retry_after=1)
 INTERNAL = ProblemType("INTERNAL_ERROR", 500, "The service has a bug")
+LISTED = 20
+"""Errors that a problem lists at most: whatever was sent, the answer stays short."""
 
 
 class FieldError(BaseModel):
     """One field that is not as it must be; never its value."""
+
+    model_config = ConfigDict(frozen=True)
 
     field: str
     message: str
@@ -72,11 +76,15 @@ class Problem(Exception):
     """The request ends with this problem document, and nothing of it is kept."""
 
     def __init__(self, kind: ProblemType, detail: str, errors: list[FieldError] | None = None) -> None:
-        """`detail` is for people: what happened to this request, without any personal data."""
-        super().__init__(f"{kind.code}: {detail}")
+        """`detail` is for people: what happened to this request, without any personal data.
+
+        The first `LISTED` of the `errors` are kept, and the detail says how many more there are.
+        """
+        more = max(len(errors or ()) - LISTED, 0)
         self.kind = kind
-        self.detail = detail
-        self.errors = errors
+        self.detail = f"{detail} And {more} more errors." if more else detail
+        self.errors = errors and errors[:LISTED]
+        super().__init__(f"{kind.code}: {self.detail}")
 
     def body(self) -> bytes:
         """Return the document as it is sent."""

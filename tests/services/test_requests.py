@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 import services
-from tests.services.participant import ADDRESS, CHARGE, HOLD, ORDER, PARCEL, Participants, code, key
+from tests.services.participant import ADDRESS, CHARGE, HOLD, ORDER, PARCEL, PAYS, Participants, code, key
 
 NAMES = sorted(services.PORTS)
 TWICE = [{"sku": "MOUSE", "quantity": 1}, {"sku": "MOUSE", "quantity": 2}]
@@ -16,15 +16,15 @@ TWICE = [{"sku": "MOUSE", "quantity": 1}, {"sku": "MOUSE", "quantity": 2}]
     ("service", "path", "body", "fields"),
     [
         ("orders", "/orders/{}", {}, ["claimant", "customerId", "items"]),
-        ("orders", "/orders/{}", {**ORDER, "discount": 1}, ["discount"]),
+        ("orders", "/orders/{}", {**ORDER, "discount": 1}, ["body"]),
         ("orders", "/orders/{}", {**ORDER, "customerId": ""}, ["customerId"]),
         ("orders", "/orders/{}", {**ORDER, "customerId": "a\0b"}, ["customerId"]),
         ("orders", "/orders/{}", {**ORDER, "customerId": "\ud800"}, ["customerId"]),
-        ("orders", "/orders/{}", {**ORDER, "customer_id": "c"}, ["customer_id"]),
+        ("orders", "/orders/{}", {**ORDER, "customer_id": "c"}, ["body"]),
         ("orders", "/orders/{}", {**ORDER, "items": []}, ["items"]),
         ("orders", "/orders/{}", {**ORDER, "items": {}}, ["items"]),
         ("orders", "/orders/{}", {**ORDER, "items": TWICE}, ["items"]),
-        ("orders", "/orders/{}/dispatch", {"now": True}, ["now"]),
+        ("orders", "/orders/{}/dispatch", {"now": True}, ["body"]),
         ("orders", "/orders/{}/cancellation", [], ["body"]),
         ("inventory", "/reservations/{}", {"items": [{"sku": 7, "quantity": 1}]}, ["items[0].sku"]),
         ("inventory", "/reservations/{}", {"items": [{"sku": "A" * 65, "quantity": 1}]}, ["items[0].sku"]),
@@ -53,6 +53,38 @@ async def test_a_body_that_does_not_validate_is_refused_by_its_fields(
     assert code(answer) == (422, "REQUEST_INVALID")
     assert [error["field"] for error in answer.json()["errors"]] == fields
     assert all(error["message"] for error in answer.json()["errors"])
+
+
+async def test_an_unknown_field_is_refused_by_the_place_where_it_stands_for_its_name_may_say_anything(
+    participants: Participants, order_id: str
+) -> None:
+    said = f"Ada Lovelace {PAYS}"
+    body = {"items": [{"sku": "MOUSE", "quantity": 1, said: 1}], "shipTo": {**ADDRESS, said: 1, said * 2: 2}}
+    answer = await participants["shipping"].do(f"/shipments/{order_id}", body)
+    assert code(answer) == (422, "REQUEST_INVALID")
+    unknown = "has an unknown field"
+    assert answer.json()["errors"] == [
+        {"field": "items[0]", "message": unknown},
+        {"field": "shipTo", "message": unknown},
+    ]
+    assert answer.json()["detail"] == "The request does not validate: items[0], shipTo."
+    assert "Lovelace" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("item", "status_and_code"),
+    [({"sku": 7, "quantity": 1}, (422, "REQUEST_INVALID")), ({"quantity": 1}, (422, "ORDER_INVALID"))],
+)
+async def test_a_problem_lists_twenty_errors_and_says_how_many_more_there_are(
+    participants: Participants, order_id: str, item: dict[str, object], status_and_code: tuple[int, str]
+) -> None:
+    items = [{"sku": f"PERPETUUM-{number}", **item} for number in range(50)]
+    answer = await participants["orders"].do(f"/orders/{order_id}", {**ORDER, "items": items})
+    assert code(answer) == status_and_code
+    problem = answer.json()
+    assert [error["field"] for error in problem["errors"]] == [f"items[{index}].sku" for index in range(20)]
+    assert problem["detail"].endswith(" And 30 more errors.")
+    assert "items[20]" not in answer.text
 
 
 @pytest.mark.parametrize(
