@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kit.database import Database, Reading
 from services.kit.problems import (
@@ -58,7 +59,7 @@ def create_app(title: str, router: APIRouter, database: Database) -> FastAPI:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _bug)
+    app.add_middleware(_Bugs)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
 
@@ -88,9 +89,32 @@ async def _http(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _bug(request: Request, error: Exception) -> Response:
-    _log.error("request failed", method=request.method, route=_route(request), exc_info=error)
-    return Problem(INTERNAL, "The service failed; its log says where. Nothing was changed.").response()
+class _Bugs:
+    """Answers a bug with a problem document and logs it once.
+
+    The framework's handler for any exception raises it again, and the server would log it a second time.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if begun:
+                raise  # Half an answer is sent: the server logs the bug and cuts the connection.
+            request = Request(scope)
+            _log.exception("request failed", method=request.method, route=_route(request))
+            answer = Problem(INTERNAL, "The service failed; its log says where. Nothing was changed.").response()
+            await answer(scope, receive, send)
 
 
 def _route(request: Request) -> str:

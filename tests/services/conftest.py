@@ -1,19 +1,28 @@
 import asyncio
+import io
+import json
+import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeAlias
 from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
+import structlog
 
 import services
 from services.kit.database import Database
+from services.kit.logs import configure_logging
 from services.kit.provisioning import provision
 from services.kit.server import make_server
 from tests.services.participant import Participant, Participants
 from tests.services.postgres import Admin, Postgres
+
+Logged: TypeAlias = Callable[[], list[dict[str, object]]]
+"""Returns the lines that were logged."""
 
 
 @asynccontextmanager
@@ -88,3 +97,17 @@ def order_id() -> str:
 @pytest.fixture
 def new_id() -> Callable[[], str]:
     return lambda: f"order-{uuid4()}"
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
+    """Configure logging into memory, and put everything back as it was."""
+    root = logging.getLogger()
+    before, level = root.handlers, root.level
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    configure_logging("payment")
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    root.handlers = before
+    root.setLevel(level)
+    structlog.reset_defaults()

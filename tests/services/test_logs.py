@@ -1,33 +1,16 @@
 """Logs: JSON for machines, and no card, name, address or secret whichever way it comes."""
 
-import io
 import json
 import logging
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from pydantic import BaseModel
 
-from services.kit.logs import REDACTED, configure_logging
+from services.kit.logs import REDACTED
+from tests.services.conftest import Logged
 from tests.services.participant import ADDRESS, PAYS
-
-Logged = Callable[[], list[dict[str, object]]]
-
-
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
-    """Configure logging into memory, and put everything back as it was."""
-    root = logging.getLogger()
-    before, level = root.handlers, root.level
-    stream = io.StringIO()
-    monkeypatch.setattr("sys.stderr", stream)
-    configure_logging("payment")
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 class Customer(BaseModel):

@@ -1,11 +1,17 @@
 """What is no valid request is refused by name of the field, never with a bare error and never with its value."""
 
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
 
 import services
+from services.kit.app import create_app
+from services.kit.database import Database
+from tests.services.conftest import Logged
 from tests.services.participant import ADDRESS, CHARGE, HOLD, ORDER, PARCEL, PAYS, Participants, code, key
 
 NAMES = sorted(services.PORTS)
@@ -114,8 +120,8 @@ async def test_an_unknown_path_or_method_is_a_problem_document_too(participants:
     assert answer.headers["Allow"] == "GET"
 
 
-async def test_a_bug_is_a_problem_document_that_says_nothing_of_its_cause(
-    participants: Participants, order_id: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_bug_is_a_problem_document_that_says_nothing_of_its_cause_and_is_logged_once(
+    participants: Participants, order_id: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
 ) -> None:
     def bug(*_: object) -> None:
         message = "Ada Lovelace"
@@ -125,8 +131,25 @@ async def test_a_bug_is_a_problem_document_that_says_nothing_of_its_cause(
     answer = await participants["shipping"].do(f"/shipments/{order_id}", PARCEL)
     assert code(answer) == (500, "INTERNAL_ERROR")
     assert "Ada" not in answer.text
+    [line] = logged()
+    assert (line["event"], line["method"], line["route"]) == ("request failed", "PUT", "/shipments/{order_id}")
+    assert "LookupError" in json.dumps(line["exception"])
+    assert "Ada" not in json.dumps(line)
     monkeypatch.undo()
     assert (await participants["shipping"].do(f"/shipments/{order_id}", PARCEL)).status_code == 200
+
+
+async def test_a_bug_after_the_answer_began_reaches_the_server_which_cuts_it_off() -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise LookupError
+
+    router = APIRouter()
+    router.add_api_route("/half", lambda: StreamingResponse(half()))
+    app = create_app("test", router, Database("postgresql://127.0.0.1/none", "none"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        with pytest.raises(LookupError):
+            await http.get("/half")
 
 
 @pytest.mark.parametrize("name", NAMES)
