@@ -1,8 +1,10 @@
 """Orders: priced from the catalogue, held by one process instance, with one end each."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
+
+import httpx
+import pytest
 
 from tests.services.participant import ORDER, TOTAL, Participant, code
 from tests.services.postgres import Admin
@@ -119,22 +121,54 @@ async def test_a_cancellation_before_dispatch_counts_even_for_an_order_not_yet_k
 async def test_of_a_simultaneous_dispatch_and_cancellation_exactly_one_wins(
     orders: Participant, admin: Admin, new_id: Callable[[], str]
 ) -> None:
-    async def race(order_id: str) -> str:
+    for order_id in [new_id() for _ in range(25)]:
         await orders.do(f"/orders/{order_id}", ORDER)
         dispatch, cancellation = await asyncio.gather(
             orders.do(f"/orders/{order_id}/dispatch", {}), orders.do(f"/orders/{order_id}/cancellation", {})
         )
-        dispatched, cancelled = dispatch.status_code == 200, cancellation.json()["accepted"]
-        assert dispatched is not cancelled
-        assert (await state_of(order_id) == "shipping") is dispatched
-        return "dispatch" if dispatched else "cancellation"
+        await assert_winner(admin, order_id, await decided(admin, order_id), dispatch, cancellation)
 
-    async def state_of(order_id: str) -> str:
-        return str((await orders.http.get(f"/orders/{order_id}")).json()["status"])
 
-    winners = Counter([await race(new_id()) for _ in range(25)])
-    assert winners.total() == 25
-    assert await admin.fetchval("SELECT count(*) FROM orders.decisions") >= 25
+@pytest.mark.parametrize("first", ["dispatch", "cancellation"])
+async def test_of_a_dispatch_and_a_cancellation_the_second_waits_for_the_first_which_wins(
+    orders: Participant, admin: Admin, order_id: str, first: str
+) -> None:
+    await orders.do(f"/orders/{order_id}", ORDER)
+    [second] = {"dispatch", "cancellation"} - {first}
+    answers = {}
+    async with admin.transaction():
+        # The outbox is what a command writes last: the first has decided by then, but nobody can read it yet.
+        await admin.execute("LOCK TABLE orders.outbox")
+        for waiting, name in enumerate((first, second), start=1):
+            answers[name] = asyncio.create_task(orders.do(f"/orders/{order_id}/{name}", {}))
+            await until_waiting(admin, waiting)
+    await assert_winner(admin, order_id, first, await answers["dispatch"], await answers["cancellation"])
+
+
+async def assert_winner(
+    admin: Admin, order_id: str, winner: str, dispatch: httpx.Response, cancellation: httpx.Response
+) -> None:
+    """Check that both answers, the stored decision and the order's state tell of one and the same winner."""
+    if winner == "dispatch":
+        assert (dispatch.status_code, dispatch.json()) == (200, {"orderId": order_id, "status": "shipping"})
+    else:
+        assert code(dispatch) == (409, "ORDER_CANCELLED")
+    accepted = winner == "cancellation"
+    assert (cancellation.status_code, cancellation.json()) == (200, {"orderId": order_id, "accepted": accepted})
+    assert await decided(admin, order_id) == winner
+    assert await state(admin, order_id) == ("accepted" if accepted else "shipping")
+
+
+async def decided(admin: Admin, order_id: str) -> str:
+    return str(await admin.fetchval("SELECT decision FROM orders.decisions WHERE order_id = $1", order_id))
+
+
+async def until_waiting(admin: Admin, commands: int) -> None:
+    """Return once so many of the service's commands wait for a lock."""
+    query = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+    async with asyncio.timeout(5):
+        while await admin.fetchval(query) < commands:  # noqa: ASYNC110 - PostgreSQL tells nobody who waits
+            await asyncio.sleep(0.01)
 
 
 async def test_a_late_dispatch_does_not_open_a_cancelled_order_again(
