@@ -1,4 +1,8 @@
-"""The words that requests and answers are made of; a body that says more or less than them is refused."""
+"""The words that requests and answers are made of; a body that says more or less than them is refused.
+
+`Request`, `Answer` and `Nothing` are any participant's; order, item and money are the words that the participants of
+this suite share, and all that the kit knows of their business.
+"""
 
 from typing import Annotated, Literal
 
