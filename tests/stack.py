@@ -2,14 +2,17 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
+
+from workers.cluster.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[1]
 SAGA = Path(sys.executable).with_name("saga")
@@ -29,7 +32,7 @@ class Stack:
     """A stack of its own: ports at an offset that is free, data in a folder of the test run."""
 
     def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
-        self.offset = _free_offset()
+        self.offset = free_offset()
         self.environment = {
             **os.environ,
             **environment,
@@ -75,15 +78,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _free_offset() -> int:
-    ports = (26500, 26501, 26502, 8080, 9600, 19201, 15432, 8100, 8101, 8102, 8103, 8104)
-    for offset in range(1000, 20_000, 500):
+def free_offset() -> int:
+    """Return a port offset at which every port of a stack is free."""
+    # In any order, so that two suites that start together rarely meet.
+    for offset in random.sample(range(1000, 20_000, 100), 190):
         with ExitStack() as probes:
             try:
-                for port in ports:
+                for port in astuple(Ports.of(offset)):
                     probe = probes.enter_context(socket.socket())
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", port + offset))
+                    probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return offset

@@ -54,7 +54,7 @@ class World:
     """The participants' tables, through an administrator's connection."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     async def __aenter__(self) -> Self:
         await self.reconnect()
@@ -65,7 +65,7 @@ class World:
 
     async def reconnect(self) -> None:
         """Connect, or connect again after the database went away."""
-        self._connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url)
+        self._connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self.url)
 
     async def effects(self, order_id: str) -> Effects:
         """Return what the participants hold of an order; fails at once where that breaks an invariant."""
