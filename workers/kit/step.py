@@ -213,7 +213,7 @@ def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
 def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
     if kind == "extra_forbidden":
         # The name of a field that nobody knows is the sender's own text: it may hold anything.
-        return FieldError(_path(location[:-1]) or _DOCUMENT, "has a field that is not known here")
+        return FieldError(_path(location[:-1]) or _DOCUMENT, "has an unknown field")
     return FieldError(_path(location) or _DOCUMENT, message.removeprefix("Value error, "))
 
 
