@@ -25,7 +25,7 @@ class Addresses:
         """Read the environment; what it does not name is the embedded stack's at `port_offset`."""
         ports = Ports.of(port_offset)
         engine = read(EngineSettings)
-        external = bool(engine.model_fields_set & {"address", "cluster_id"})
+        external = engine.names_a_cluster
         if not external:
             engine = engine.model_copy(update={"address": f"{HOST}:{ports.zeebe}"})
         web = os.environ.get("CAMUNDA_OPERATE_BASE_URL")

@@ -36,7 +36,7 @@ class _Listener(Service):
         self._asked = name
         self._heard = heard
 
-    async def put(self, path: str, answer: type[_Answer], body: BaseModel) -> _Answer:  # noqa: ARG002 - a Service's form
+    async def put(self, path: str, answer: type[_Answer], body: BaseModel | None = None) -> _Answer:  # noqa: ARG002 - a Service's form
         return self._hear("PUT", path, answer)
 
     async def delete(self, path: str, answer: type[_Answer]) -> _Answer:

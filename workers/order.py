@@ -8,23 +8,21 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from services.kit import luhn
 from workers.kit import Variables
 
 OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """The order's name everywhere: process variable, message correlation key, saga id, part of every URL."""
 
 
-def _luhn(number: str) -> str:
-    """Check the last digit of a card number (ISO/IEC 7812-1, annex B): it catches a mistyped one."""
-    digits = [int(digit) for digit in reversed(number)]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[1::2])
-    if (sum(digits[::2]) + sum(doubled)) % 10:
+def _check_digit(number: str) -> str:
+    if not luhn.fits(number):
         message = "is not a card number: its check digit does not fit"
         raise ValueError(message)
     return number
 
 
-CardNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12,19}$"), AfterValidator(_luhn)]
+CardNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12,19}$"), AfterValidator(_check_digit)]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2."""
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"

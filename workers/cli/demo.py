@@ -97,10 +97,10 @@ def _path(run: Run) -> str:
     refusal = run.ended.refusal
     steps = []
     for node in run.nodes or ():
-        refused = node.state == "TERMINATED" and refusal is not None
-        steps.append(
-            f"[red]{escape(node.name)} ✗ {escape(refusal.code)}[/]" if refused and refusal else escape(node.name)
-        )
+        if refusal and node.state == "TERMINATED":
+            steps.append(f"[red]{escape(node.name)} ✗ {escape(refusal.code)}[/]")
+        else:
+            steps.append(escape(node.name))
     return " → ".join(steps) or "unknown: set CAMUNDA_OPERATE_BASE_URL to see it"
 
 

@@ -15,7 +15,6 @@ import typer
 import services
 import workers.steps
 from services.kit.logs import configure_logging
-from services.kit.server import serve
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cluster.ports import Ports
@@ -88,6 +87,8 @@ def services_command(
 
         os.environ["DATABASE_URL"] = Stack(port_offset).database_url
     if len(wanted) == 1:
+        from services.kit.server import serve  # noqa: PLC0415 - no other command needs the web framework and the ORM
+
         serve(wanted[0], services.PORTS[wanted[0]] + port_offset)
     else:
         sys.exit(asyncio.run(_run_together(wanted, port_offset)))

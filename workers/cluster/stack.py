@@ -22,6 +22,7 @@ from workers.cluster.postgres import database_url, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
+from workers.environment import read
 from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
 
@@ -50,7 +51,7 @@ class Stack:
         self.layout = Layout.of(port_offset)
         self.ports = Ports.of(port_offset)
         self.store = Store(self.layout.cache)
-        self.has_own_engine = not EngineSettings().model_fields_set & {"address", "cluster_id"}
+        self.has_own_engine = not read(EngineSettings).names_a_cluster
         self.has_own_database = not os.environ.get("DATABASE_URL")
         self.parts = self._closed(parts)
 
@@ -207,7 +208,7 @@ class Stack:
         """Return every address by name; None for what the environment replaces and does not name."""
         ports = self.ports
         web = f"http://{HOST}:{ports.web}" if self.has_own_engine else None
-        engine = EngineSettings()
+        engine = read(EngineSettings)
         return {
             "zeebe": f"{HOST}:{ports.zeebe}" if self.has_own_engine else engine.address,
             "operate": web and f"{web}/operate",

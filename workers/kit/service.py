@@ -52,15 +52,15 @@ class Service:
         self._http = http
         self._key = idempotency_key
 
-    async def put(self, path: str, answer: type[_Answer], body: BaseModel) -> _Answer:
-        """Do: PUT `body` to `path` and read the answer.
+    async def put(self, path: str, answer: type[_Answer], body: BaseModel | None = None) -> _Answer:
+        """Do: PUT `body` to `path` and read the answer; without a body, the URL says it all.
 
         Raises:
             Declined: The participant refused for a business reason.
             Unavailable: It could not be asked, or its answer did not arrive.
             Broken: It answered something that nobody expected.
         """
-        content = body.model_dump_json(by_alias=True, exclude_none=True)
+        content = body.model_dump_json(by_alias=True, exclude_none=True) if body else "{}"
         return await self._command("PUT", path, answer, content)
 
     async def delete(self, path: str, answer: type[_Answer]) -> _Answer:

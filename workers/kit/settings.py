@@ -25,6 +25,11 @@ class EngineSettings(BaseSettings):
     cluster_id: str | None = Field(None, validation_alias="CAMUNDA_CLUSTER_ID")
     cluster_region: str = Field("bru-2", validation_alias="CAMUNDA_CLUSTER_REGION")
 
+    @property
+    def names_a_cluster(self) -> bool:
+        """Whether the environment says where an engine is; where it does, none is embedded."""
+        return bool(self.model_fields_set & {"address", "cluster_id"})
+
 
 class WorkerSettings(BaseSettings):
     """How a worker process works; every duration is in seconds."""

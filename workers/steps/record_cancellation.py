@@ -1,7 +1,5 @@
 """Record cancellation: the customer does not want the order any more; it counts if it comes before dispatch."""
 
-from pydantic import BaseModel
-
 from workers.kit import Receipt, Service, Step
 from workers.order import OrderVariables
 
@@ -15,11 +13,7 @@ class Cancellation(Receipt):
     accepted: bool
 
 
-class Wish(BaseModel):
-    """What the orders service is told: the URL says it all."""
-
-
 @step.do
 async def record(order: OrderVariables, orders: Service) -> Cancellation:
     """Write the wish down where the shipping step asks for it; a job in flight is never interrupted."""
-    return await orders.put(f"/orders/{order.order_id}/cancellation", Cancellation, Wish())
+    return await orders.put(f"/orders/{order.order_id}/cancellation", Cancellation)

@@ -35,10 +35,6 @@ class ShipmentCancellation(Receipt):
     shipment_id: str | None = None
 
 
-class Nothing(BaseModel):
-    """A command that says all in its URL."""
-
-
 class Handover(BaseModel, alias_generator=to_camel, populate_by_name=True):
     """What the shipping service is told."""
 
@@ -49,7 +45,7 @@ class Handover(BaseModel, alias_generator=to_camel, populate_by_name=True):
 @step.do
 async def ship(parcel: Parcel, orders: Service, shipping: Service) -> Shipment:
     """Ask whether the customer cancelled, and ship if not."""
-    await orders.put(f"/orders/{parcel.order_id}/dispatch", Dispatch, Nothing())
+    await orders.put(f"/orders/{parcel.order_id}/dispatch", Dispatch)
     handover = Handover(items=parcel.items, ship_to=parcel.ship_to)
     return await shipping.put(f"/shipments/{parcel.order_id}", Shipment, handover)
 
