@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from workers.failure import bad_input
-from workers.kit.step import field_errors
+from workers.kit.variables import field_errors
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 

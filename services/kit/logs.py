@@ -11,10 +11,12 @@ import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
 from enum import Enum
+from functools import lru_cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, ClassVar, TextIO
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import ExcInfo, Processor
 
 from services.kit import luhn
@@ -31,6 +33,10 @@ _PERSONAL = frozenset(
 """Keys, without case, `_` and `-`, whose values nobody logs."""
 _ENGINE_KEYS = frozenset({"job", "instance", "claimant"})
 """Keys whose values are the engine's numbers, as text too: one in ten of them has the check digit of a card."""
+_META = frozenset({"_record", "_from_structlog"})
+_PLAIN = frozenset({type(None), bool, int, float})
+_DIGITS = re.compile(r"\d[\d -]{10,}\d")
+"""What is looked at more closely: most text has nothing like it."""
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
@@ -38,7 +44,9 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 def configure_logging(service: str) -> None:
     """Log to standard error from now on, with `service` in each line; structlog and the standard library alike.
 
-    Libraries are heard from WARNING on: what they say below that is about their insides, and may quote anything.
+    What structlog is told goes straight to standard error: a line per job is too many for the standard library's
+    records. Libraries are heard from WARNING on: what they say below that is about their insides, and may quote
+    anything.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -52,11 +60,12 @@ def configure_logging(service: str) -> None:
         renderer = structlog.dev.ConsoleRenderer()
     else:
         shared.append(_named(service))
-        renderer = structlog.processors.JSONRenderer()
+        renderer = _json
+    _Lines.stream = sys.stderr
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, renderer],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
@@ -69,41 +78,67 @@ def configure_logging(service: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    for ours in ("services", "workers"):
-        logging.getLogger(ours).setLevel(logging.INFO)
+
+
+class _Lines:
+    """Writes the lines of one logger to what was standard error when logging was configured."""
+
+    stream: ClassVar[TextIO] = sys.stderr
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        self.stream.write(f"{line}\n")
+
+    debug = info = warning = error = critical = msg
+
+
+def _json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401
+    return to_json(event).decode()
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
     """Take everything personal or secret out of a structlog event."""
     failure = _failure(event.pop("exc_info", None))
-    # A library's record under structlog's own formatter; its text is in the event already.
-    meta = {key: event[key] for key in ("_record", "_from_structlog") if key in event}
-    cleaned = {key: _clean(key, value) for key, value in event.items() if key not in meta}
-    event.clear()
-    event.update(cleaned, **meta)
+    for key, value in event.items():
+        # A library's record under structlog's own formatter; its text is in the event already.
+        if key not in _META:
+            event[key] = _clean(key, value)
     if failure:
         event["exception"] = failure
     return event
 
 
-def _clean(key: str, value: object) -> object:
-    if key.lower().replace("_", "").replace("-", "") in _PERSONAL:
+def _clean(key: str, value: object) -> object:  # noqa: PLR0911 - a line for each kind of value
+    if _is_personal(key):
         return REDACTED
-    if isinstance(value, Mapping):
-        return {str(inner): _clean(str(inner), each) for inner, each in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_clean("", each) for each in value]
-    plain = value.value if isinstance(value, Enum) else value
-    if plain is None or isinstance(plain, (bool, int, float)):
-        return plain  # An int is never a card: our models hold those as text.
-    if key in _ENGINE_KEYS and isinstance(plain, str) and plain.isdecimal():
-        return plain
-    return _scrub(str(plain)) if isinstance(plain, (str, PurePath)) else f"<{type(value).__name__}>"
+    if value.__class__ in _PLAIN:
+        return value  # An int is never a card: our models hold those as text.
+    match value:
+        case str():
+            return value if key in _ENGINE_KEYS and value.isdecimal() else _scrub(value)
+        case Enum():
+            return _clean(key, value.value)
+        case PurePath():
+            return _scrub(str(value))
+        case Mapping():
+            return {str(inner): _clean(str(inner), each) for inner, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_clean("", each) for each in value]
+        case _:
+            return f"<{type(value).__name__}>"
+
+
+@lru_cache(maxsize=1024)  # keys are words of our code, but for those of what a mapping holds
+def _is_personal(key: str) -> bool:
+    return key.lower().replace("_", "").replace("-", "") in _PERSONAL
 
 
 def _scrub(text: str) -> str:
-    masked = _CARD.sub(lambda found: REDACTED if _is_card(found[0]) else found[0], text)
-    return _CREDENTIALS.sub(REDACTED, masked)
+    if _DIGITS.search(text):
+        text = _CARD.sub(lambda found: REDACTED if _is_card(found[0]) else found[0], text)
+    return _CREDENTIALS.sub(REDACTED, text) if "://" in text else text
 
 
 def _is_card(text: str) -> bool:

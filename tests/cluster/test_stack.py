@@ -13,6 +13,7 @@ import pytest
 
 from workers.cluster import apps, ending, state
 from workers.cluster.errors import StackError
+from workers.cluster.layout import Layout
 from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports
 from workers.cluster.stack import PARTS, Stack
@@ -34,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_host_in_the_user_s_shell_moves_no_part_away_from_this_machine() -> None:
     assert apps.service("payment", Ports(), {"HOST": "0.0.0.0"}).environment["HOST"] == HOST  # noqa: S104
     assert apps.service("payment", Ports(), {}).environment["HOST"] == HOST
-    assert apps.workers(Ports(), {}).environment["WORKER_HOST"] == HOST
+    assert apps.workers(Layout.of(0), Ports(), {}).environment["WORKER_HOST"] == HOST
 
 
 def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

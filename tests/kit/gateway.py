@@ -34,24 +34,40 @@ class ScriptedGateway(GatewayServicer):
         self.poll_verdict: Verdict = accept
         self.polls = 0
         self.streams = 0
+        self.streams_begun = 0
+        self.streams_refused = 0
+        self.knows_no_partition = False
+        """Whether polls are answered at once without a job, as while the broker behind the gateway is away."""
         self.stream_status: grpc.StatusCode | None = None
         """With which status every stream is refused; None serves it."""
+        self.stream_ends_after: int | None = None
+        """After how many jobs every stream ends unasked; None never."""
+        self.extensions: list[int] = []
+        """The keys of the jobs whose lease a worker asked to extend, refused ones included."""
+        self.extension_verdict: Verdict = accept
         self._keys = itertools.count(1)
         self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
         self._waiting: deque[pb.ActivatedJob] = deque()
 
     def job(
-        self, *, lease: float = 30.0, retries: int = 3, key: int | None = None, **variables: object
+        self,
+        *,
+        lease: float = 30.0,
+        waited: float = 0.0,
+        retries: int = 3,
+        key: int | None = None,
+        headers: str = "{}",
+        **variables: object,
     ) -> pb.ActivatedJob:
-        """Make a job of type `work`."""
+        """Make a job of type `work`, whose lease in seconds began `waited` seconds ago."""
         return pb.ActivatedJob(
             key=key or next(self._keys),
             type="work",
             processInstanceKey=1,
             elementId="Task_Work",
-            customHeaders="{}",
+            customHeaders=headers,
             retries=retries,
-            deadline=round((time.time() + lease) * 1000),
+            deadline=round((time.time() + lease - waited) * 1000),
             variables=json.dumps({"name": "n", **variables}),
         )
 
@@ -64,6 +80,10 @@ class ScriptedGateway(GatewayServicer):
         """Tell whether the stream has taken everything that was pushed."""
         return self._streamed.empty()
 
+    def forget_pushed(self) -> None:
+        """Take back what no stream has taken."""
+        self._streamed = asyncio.Queue()
+
     def leave(self, *jobs: pb.ActivatedJob) -> None:
         """Leave jobs for a poll to find."""
         self._waiting.extend(jobs)
@@ -73,11 +93,15 @@ class ScriptedGateway(GatewayServicer):
     ) -> AsyncIterator[pb.ActivatedJob]:
         del request
         if self.stream_status:
+            self.streams_refused += 1
             await context.abort(self.stream_status, "scripted")
         self.streams += 1
+        self.streams_begun += 1
+        sent = 0
         try:
-            while True:
+            while sent != self.stream_ends_after:
                 yield await self._streamed.get()
+                sent += 1
         finally:
             self.streams -= 1
 
@@ -87,8 +111,12 @@ class ScriptedGateway(GatewayServicer):
         self.polls += 1
         if status := self.poll_verdict(request):
             await context.abort(status, "scripted")
-        if not self._waiting and request.requestTimeout > 0:
-            await asyncio.sleep(request.requestTimeout / 1000)
+        if self.knows_no_partition:
+            return
+        wait = request.requestTimeout / 1000
+        while not self._waiting and wait > 0:
+            await asyncio.sleep(0.02)
+            wait -= 0.02
         jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), request.maxJobsToActivate))]
         if jobs:
             yield pb.ActivateJobsResponse(jobs=jobs)
@@ -105,6 +133,14 @@ class ScriptedGateway(GatewayServicer):
         await self._command(request, context)
         return pb.ThrowErrorResponse()
 
+    async def UpdateJobTimeout(
+        self, request: pb.UpdateJobTimeoutRequest, context: "Context"
+    ) -> pb.UpdateJobTimeoutResponse:
+        self.extensions.append(request.jobKey)
+        if status := self.extension_verdict(request):
+            await context.abort(status, "scripted")
+        return pb.UpdateJobTimeoutResponse()
+
     async def _command(self, request: object, context: "Context") -> None:
         self.told.append(request)
         if status := self.verdict(request):
@@ -112,11 +148,11 @@ class ScriptedGateway(GatewayServicer):
 
 
 @asynccontextmanager
-async def serving(gateway: ScriptedGateway) -> AsyncIterator[str]:
-    """Serve the gateway on a free port; yield its address."""
+async def serving(gateway: ScriptedGateway, port: int = 0) -> AsyncIterator[str]:
+    """Serve the gateway on `port`, or on a free one; yield its address."""
     server = grpc.aio.server()
     add_GatewayServicer_to_server(gateway, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:
         yield f"127.0.0.1:{port}"

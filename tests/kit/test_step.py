@@ -1,14 +1,15 @@
 """The shape of a step: what can be written, and what is refused with a mend."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field
 
-from workers.kit import Broken, Declined, Job, Receipt, Service, Step, Variables
+from workers.kit import BlockingService, Broken, Declined, Job, Receipt, Service, Step, Variables
 from workers.kit.discovery import discover, handlers
 from workers.kit.step import StepDefinitionError
 
@@ -114,7 +115,10 @@ def test_an_undo_that_was_not_declared_is_refused() -> None:
 def test_a_function_the_runtime_cannot_run_is_refused_by_name() -> None:
     step = Step("cook", undo=None)
 
-    def blocking(meal: Meal) -> WarmSoup:
+    def blocking(meal: Meal, kitchen: Service) -> WarmSoup:  # noqa: ARG001
+        return WarmSoup(litres=meal.spoons)
+
+    async def waiting(meal: Meal, kitchen: BlockingService) -> WarmSoup:  # noqa: ARG001
         return WarmSoup(litres=meal.spoons)
 
     async def silent(meal: Meal):  # type: ignore[no-untyped-def]  # noqa: ANN202, ARG001
@@ -123,9 +127,26 @@ def test_a_function_the_runtime_cannot_run_is_refused_by_name() -> None:
     async def untyped(meal: BaseModel) -> WarmSoup:  # noqa: ARG001
         return WarmSoup(litres=1)
 
-    for function, mend in ((blocking, "async"), (silent, "Receipt"), (untyped, "Variables")):
+    mends: list[tuple[Callable[..., Any], str]] = [
+        (blocking, "kitchen must be of type BlockingService"),
+        (waiting, "kitchen must be of type Service"),
+        (silent, "Receipt"),
+        (untyped, "Variables"),
+    ]
+    for function, mend in mends:
         with pytest.raises(StepDefinitionError, match=f"{function.__name__}.*{mend}"):
-            step.do(function)  # type: ignore[type-var]
+            step.do(function)
+
+
+def test_a_step_without_async_is_one_that_blocks() -> None:
+    step = Step("cook", undo=None, limit=5.0, extend_lease=False)
+
+    @step.do
+    def cook(meal: Meal, kitchen: BlockingService) -> WarmSoup:  # noqa: ARG001
+        return WarmSoup(litres=meal.spoons)
+
+    (do,) = step.handlers()
+    assert (do.is_blocking, do.services, do.limit, do.extends_lease) == (True, ("kitchen",), 5.0, False)
 
 
 def test_a_task_type_has_one_owner() -> None:

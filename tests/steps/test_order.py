@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workers.docs import DIAGRAM
-from workers.kit.step import field_errors
+from workers.kit.variables import field_errors
 from workers.order import Order
 
 GOOD: dict[str, Any] = json.loads((DIAGRAM.parent / "examples" / "fulfilled.json").read_text())

@@ -8,7 +8,7 @@ import pytest
 import workers.steps
 from workers import docs
 from workers.kit.discovery import discover, handlers
-from workers.kit.step import Handler
+from workers.kit.handler import Handler
 
 HANDLERS = handlers(discover(workers.steps))
 DEFINITIONS = {

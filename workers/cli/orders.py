@@ -15,7 +15,7 @@ from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.engine import create, deploy, diagrams, engine, place
 from workers.failure import Failure, bad_input
-from workers.kit.step import field_errors
+from workers.kit.variables import field_errors
 from workers.order import Order
 
 app = typer.Typer()

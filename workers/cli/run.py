@@ -2,27 +2,35 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from random import SystemRandom
 from typing import Annotated
 
 import httpx
+import structlog
 import typer
+import uvicorn
 
 import services
 import workers.steps
 from services.kit.logs import configure_logging
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
+from workers.cli.processes import run_processes
 from workers.cluster.ports import Ports
 from workers.engine import channel as channel_to
 from workers.environment import read
 from workers.failure import bad_input
+from workers.kit.activations import Activations, Journal
 from workers.kit.discovery import discover, handlers
-from workers.kit.health import HealthServer
+from workers.kit.health import Health, HealthServer
+from workers.kit.log import Log
+from workers.kit.metrics import Metrics
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
 
@@ -30,16 +38,25 @@ _CALL_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 """Seconds: a participant that takes longer is asked again by the engine, with the same key."""
 
 app = typer.Typer()
+_log = structlog.get_logger(__name__)
 
 
 @app.command("workers")
-def workers_command(port_offset: PortOffset = 0) -> None:
+def workers_command(
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="So many processes, to use more than one core; each has its own windows.")
+    ] = 1,
+    port_offset: PortOffset = 0,
+) -> None:
     """Run the workers of every step until SIGTERM or Ctrl-C; a second one ends them at once."""
     configure_logging("workers")
     settings = read(WorkerSettings)
     if "port" not in settings.model_fields_set:
         settings = settings.model_copy(update={"port": Ports.of(port_offset).workers})
-    asyncio.run(_work(Addresses.of(port_offset), settings))
+    if processes > 1:
+        sys.exit(run_processes(processes, port_offset, settings))
+    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
+        runner.run(_work(Addresses.of(port_offset), settings))
 
 
 async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
@@ -53,20 +70,49 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
-        try:
-            worker = Worker(channel, by_type, clients, settings, SystemRandom())
-        except ValueError as error:
-            raise bad_input(str(error)) from error
+        metrics = Metrics()
+        journal = _journal(settings.state, addresses.engine.address)
+        if journal is not None:
+            stack.callback(journal.close)
+        worker = Worker(
+            channel,
+            by_type,
+            clients,
+            settings,
+            SystemRandom(),
+            middleware=[Log(), metrics],
+            activations=Activations(settings.activations, journal),
+        )
+        metrics.watch(worker)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        health = HealthServer(settings.host, settings.port, lambda: worker.ready)
-        serving = asyncio.create_task(health.serve())
+
+        async def health() -> Health:
+            return Health(worker.ready, worker.unreachable)
+
+        async def text() -> bytes:
+            return metrics.text()
+
+        server = HealthServer(settings.host, settings.port, health, text)
+        serving = asyncio.create_task(server.serve())
         try:
             await worker.run()
         finally:
-            health.should_exit = True
+            server.should_exit = True
             await serving
+
+
+def _journal(state: Path, engine: str) -> Journal | None:
+    """Open the journal for jobs of this engine; without one, what kills its worker is not told from what does not."""
+    folder = state.expanduser() / re.sub(r"[^A-Za-z0-9.-]", "_", engine)
+    try:
+        return Journal.open(folder)
+    except (OSError, RuntimeError) as error:
+        _log.warning(
+            "no journal", folder=folder, why=str(error), mend="set WORKER_STATE to a folder that can be written"
+        )
+        return None
 
 
 @app.command("services")

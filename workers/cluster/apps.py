@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 
+from workers.cluster.layout import Layout
 from workers.cluster.parts import Part, http_probe
 from workers.cluster.ports import HOST, Ports
 
@@ -21,12 +22,13 @@ def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
     )
 
 
-def workers(ports: Ports, environment: Mapping[str, str]) -> Part:
+def workers(layout: Layout, ports: Ports, environment: Mapping[str, str]) -> Part:
     """Return the part that runs every step."""
+    own = {"WORKER_HOST": HOST, "WORKER_PORT": str(ports.workers), "WORKER_STATE": str(layout.data / "workers")}
     return Part(
         name="workers",
         command=[sys.executable, "-m", "workers.cli", "workers"],
-        environment={**environment, "WORKER_HOST": HOST, "WORKER_PORT": str(ports.workers)},
+        environment={**environment, **own},
         needs=frozenset({"camunda", *SERVICES}),
         ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
     )

@@ -251,7 +251,7 @@ class Stack:
             case "camunda":
                 return camunda(self.layout, self.ports, self.store)
             case "workers":
-                return apps.workers(self.ports, self.application_environment())
+                return apps.workers(self.layout, self.ports, self.application_environment())
             case _:
                 return apps.service(name, self.ports, self.application_environment())
 

@@ -1,21 +1,21 @@
 """Tell the broker how a job ended, until it has heard or the lease is over.
 
 A worker's answer can get lost on the way there, on the way back, or come too late. What cannot be known then is
-handed on as `InDoubt`, an outcome of its own: the participant's effect stands, and somebody has to compare it
-with what became of the element.
+a `Doubt`, an outcome of its own: the participant's effect stands, and somebody has to compare it with what became
+of the element.
 """
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from pyzeebe.proto.gateway_pb2 import ActivatedJob, CompleteJobRequest, FailJobRequest, ThrowErrorRequest
+from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, FailJobRequest, ThrowErrorRequest
 
-from workers.kit.intake import Backoff
+from workers.kit.backoff import Backoff
+from workers.kit.doubt import Doubt
+from workers.kit.job import Job
+from workers.kit.lease import Lease
+from workers.kit.link import Link
 from workers.kit.outcomes import Answer, Complete, Fail, Throw
 
 if TYPE_CHECKING:
@@ -23,72 +23,60 @@ if TYPE_CHECKING:
 
 _RPC_DEADLINE = 5.0
 """Seconds for one try to deliver an answer: far above a busy broker's, far below a lease."""
-_HOPELESS = frozenset(
-    {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT}
+_NOT_CARRIED_OUT = frozenset(
+    {
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
 )
-
-
-class Doubt(StrEnum):
-    """Why nobody knows whether the broker took the answer."""
-
-    REPLY_LOST = "reply-lost"
-    """An earlier try got no reply and the job is gone since: most likely that try was taken."""
-    JOB_GONE = "job-gone"
-    """The broker does not know the job: another worker answered it after our lease, or its element is gone."""
-    NOT_ALLOWED = "not-allowed"
-    """The broker knows the job but takes no answer now, as while it has an incident."""
-    LEASE_OVER = "lease-over"
-    """No try got a reply before the lease ended: the job will be given out again."""
-
-
-@dataclass(frozen=True, slots=True)
-class InDoubt:
-    """An answer of which nobody knows whether the broker took it."""
-
-    job: ActivatedJob
-    answer: Answer
-    doubt: Doubt
+"""Replies of which we know that this try changed nothing; after any other, it may have been carried out."""
 
 
 class Answers:
     """Deliver answers over one stub; safe to use for many jobs at once."""
 
-    def __init__(self, stub: "GatewayAsyncStub", random: Random, on_doubt: Callable[[InDoubt], None]) -> None:
-        """`on_doubt` is called, in the event loop, for each answer that stays in doubt."""
+    def __init__(self, stub: "GatewayAsyncStub", link: Link, random: Random) -> None:
+        """Send over `stub`."""
         self._stub = stub
+        self._link = link
         self._random = random
-        self._on_doubt = on_doubt
 
-    async def deliver(self, job: ActivatedJob, answer: Answer, ends: float) -> Doubt | None:
+    async def deliver(self, job: Job, answer: Answer, lease: Lease) -> Doubt | None:
         """Send the answer until the broker replies or the job's lease ends; at least once in any case.
 
-        Args:
-            job: Which job is answered.
-            answer: How it ended.
-            ends: When its lease ends, on `time.monotonic`'s clock: the broker's clock may be another.
-
         Returns:
-            None where the broker took the answer, else why nobody knows; `on_doubt` was called then.
+            None where the broker took the answer, else why nobody knows.
         """
-        backoff = Backoff(self._random)
+        code = await self._try(job, answer)
+        if code is None:
+            return None
+        return await self._insist(job, answer, lease, code)
+
+    async def _insist(self, job: Job, answer: Answer, lease: Lease, code: grpc.StatusCode) -> Doubt | None:
+        backoff = Backoff(self._random, self._link)
         unanswered = False
         while True:
-            code = await self._try(job, answer)
-            if code is None:
-                return None
+            unanswered = unanswered or code not in _NOT_CARRIED_OUT
             if code == grpc.StatusCode.INVALID_ARGUMENT and not isinstance(answer, Fail):
                 # The broker will never take it; a job without an answer would be run again for ever.
-                answer = Fail(0, 0.0, f"The broker refuses what {job.type} left behind. Mend the step, then retry.")
-                continue
-            # RESOURCE_EXHAUSTED is said before the command is taken up; all else may have been carried out.
-            unanswered = unanswered or code not in {*_HOPELESS, grpc.StatusCode.RESOURCE_EXHAUSTED}
-            doubt = _doubt(code, unanswered=unanswered, is_over=time.monotonic() >= ends)
-            if doubt is not None:
-                self._on_doubt(InDoubt(job, answer, doubt))
-                return doubt
-            await backoff.pause()
+                answer = Fail(
+                    0, 0.0, f"The broker refuses what {job.task_type} left behind. Mend the step, then retry."
+                )
+            else:
+                doubt = doubt_of(code, unanswered=unanswered, is_over=lease.is_over)
+                if doubt is not None:
+                    return doubt
+                await backoff.pause()
+            again = await self._try(job, answer)
+            if again is None:
+                return None
+            code = again
 
-    async def _try(self, job: ActivatedJob, answer: Answer) -> grpc.StatusCode | None:
+    async def _try(self, job: Job, answer: Answer) -> grpc.StatusCode | None:
         call, request = self._request(job, answer)
         try:
             await call(request, timeout=_RPC_DEADLINE)
@@ -96,7 +84,7 @@ class Answers:
             return error.code()
         return None
 
-    def _request(self, job: ActivatedJob, answer: Answer) -> tuple[Any, Any]:
+    def _request(self, job: Job, answer: Answer) -> tuple[Any, Any]:
         match answer:
             case Complete(variables):
                 return self._stub.CompleteJob, CompleteJobRequest(jobKey=job.key, variables=variables)
@@ -110,9 +98,18 @@ class Answers:
                 )
 
 
-def _doubt(code: grpc.StatusCode, *, unanswered: bool, is_over: bool) -> Doubt | None:
+def doubt_of(code: grpc.StatusCode, *, unanswered: bool, is_over: bool) -> Doubt | None:
+    """Say what the reply `code` leaves open; None where it is worth another try.
+
+    Args:
+        code: The last reply.
+        unanswered: Whether an earlier try got no reply from which its fate can be told.
+        is_over: Whether the job's lease is.
+    """
+    if code in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION} and unanswered:
+        return Doubt.ANSWERED_BEFORE
     if code == grpc.StatusCode.NOT_FOUND:
-        return Doubt.REPLY_LOST if unanswered else Doubt.JOB_GONE
+        return Doubt.LEASE_LOST if is_over else Doubt.ELEMENT_GONE
     if code == grpc.StatusCode.FAILED_PRECONDITION:
         return Doubt.NOT_ALLOWED
-    return Doubt.LEASE_OVER if is_over else None
+    return Doubt.UNANSWERED if is_over else None

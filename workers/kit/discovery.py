@@ -4,7 +4,8 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from workers.kit.step import Handler, Step, StepDefinitionError
+from workers.kit.handler import Handler
+from workers.kit.step import Step, StepDefinitionError
 
 
 def discover(package: ModuleType) -> list[Step]:

@@ -2,190 +2,244 @@
 
 The broker pushes a job that becomes available while the stream is open. What was there before, or failed to
 be pushed, only a poll finds. So both run, over the same window, and each mends itself after any failure.
+
+A push is cheap and quick, but nothing bounds it: the broker fills every buffer on the way (hundreds of jobs) while the
+stream is not read. A poll asks for as many jobs as there are slots. So where steps are too slow for what is pushed,
+the stream gives way to the poll.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob, ActivateJobsRequest, StreamActivatedJobsRequest
 
-from workers.kit.step import Handler
+from workers.kit.backoff import Backoff
+from workers.kit.lease import Arrival
+from workers.kit.link import Link
+from workers.kit.reach import Reach
 from workers.kit.window import Window
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_LONG_POLL = 30.0
+    Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
+
+LONG_POLL = 30.0
 """Seconds that the broker holds an idle poll; after them the poll has shown that the type is reachable."""
 _POLL_GRACE = 10.0
 """Seconds beyond its own timeout after which an unanswered poll counts as lost."""
-_HELD_BACK = 0.1
-"""Seconds in which gRPC gives out the next job that it holds already."""
+_LANDING = 0.5
+"""Seconds that a stopping worker leaves to what is on its way: polls, and what a stream has brought already."""
+_QUIET = 0.05
+"""Seconds without a job after which a stream counts as read empty."""
+_SATURATED = 0.25
+"""The share of its lease that a pushed job may wait for a slot before pushing is given up for a while."""
 _BATCH = 32
 """Jobs a draining poll asks for at most: more would only wait here while their leases run."""
+
 
 _log = structlog.get_logger(__name__)
 
 
-class Backoff:
-    """Pauses between tries to reach the broker: jittered, doubling from milliseconds to a cap of seconds."""
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What the broker is asked for."""
 
-    def __init__(self, random: Random, base: float = 0.02, cap: float = 2.0) -> None:
-        """Begin at `base` seconds and never pass `cap`."""
-        self._random = random
-        self._base = base
-        self._cap = cap
-        self._failures = 0
+    task_type: str
+    worker: str
+    lease: float
+    """Seconds."""
+    fetch: list[str]
+    """Names of the variables that come with a job."""
 
-    def reset(self) -> None:
-        """Forget the failures: the broker answered."""
-        self._failures = 0
 
-    async def pause(self) -> None:
-        """Sleep after one more failure."""
-        delay = min(self._cap, self._base * 2**self._failures)
-        # Past the cap the count means nothing more; stopping it keeps the power small through long outages.
-        self._failures = min(self._failures + 1, 16)
-        await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))
+class _SaturatedError(Exception):
+    """A pushed job waited long for a slot: this worker is pushed more than it can do."""
+
+
+class _NoPartitionError(Exception):
+    """A long poll was answered at once without a job: the gateway is there, and knows no partition yet."""
 
 
 class Intake:
-    """The subscription to one task type. It runs until it is cancelled; no failure ends it."""
+    """The subscription to one task type. It runs until it is stopped; no failure ends it."""
 
     def __init__(  # noqa: PLR0913 - wired once, by the worker, by name
         self,
         stub: "GatewayAsyncStub",
-        handler: Handler,
+        subscription: Subscription,
         window: Window,
-        dispatch: Callable[[Handler, ActivatedJob], None],
-        hand_back: Callable[[ActivatedJob], None],
         *,
-        worker: str,
-        lease: float,
+        receive: Callable[[ActivatedJob, float], None],
+        hand_back: Callable[[ActivatedJob], None],
+        link: Link,
         random: Random,
     ) -> None:
-        """Hand each job to `dispatch`, which owns one slot of `window` from then on; `lease` is in seconds.
+        """Hand each job, with the end of its lease, to `receive`, which owns one slot of `window` from then on.
 
-        What arrived and found no slot before the worker stopped goes to `hand_back`.
+        What arrives and finds no slot before the worker stops goes to `hand_back`.
         """
         self._stub = stub
-        self._handler = handler
+        self._subscription = subscription
         self._window = window
-        self._dispatch = dispatch
+        self._receive = receive
         self._hand_back = hand_back
-        self._worker = worker
-        self._lease_ms = round(lease * 1000)
+        self._link = link
         self._random = random
-        self.reachable = False
-        """Whether the broker answered the last poll for this type."""
-        self._said: dict[str, grpc.StatusCode] = {}
-        """The failure of each way that the log tells of already: one line per outage, not one per try."""
+        self._arrival = Arrival()
+        self._stopping = False
+        self._last_read = 0.0
+        self.reach = Reach(subscription.task_type)
 
     async def run(self) -> None:
-        """Keep the stream and the poll going."""
+        """Keep the stream and the poll going until `stop`."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_streaming())
-            tasks.create_task(self._keep_polling())
+            self._streaming = tasks.create_task(self._keep_streaming())
+            self._polling = tasks.create_task(self._keep_polling())
+
+    async def stop(self) -> None:
+        """Take nothing more and hand back what comes all the same; the window is closed by now.
+
+        The protocol knows no way to end a stream but to cancel it, and what the gateway has sent by then is lost until
+        its lease ends. So it is read on until nothing has come for a moment, and cancelled then.
+        """
+        self._stopping = True
+        deadline = time.monotonic() + _LANDING
+        await asyncio.wait([self._polling], timeout=_LANDING)
+        self._polling.cancel()
+        while time.monotonic() < min(deadline, self._last_read + _QUIET):  # noqa: ASYNC110 - silence sets no event
+            await asyncio.sleep(_QUIET)
+        self._streaming.cancel()
 
     async def _keep_streaming(self) -> None:
-        backoff = Backoff(self._random)
-        while True:
+        backoff = Backoff(self._random, self._link)
+        while not self._stopping:
             try:
                 await self._stream(backoff)
-            except grpc.aio.AioRpcError as error:
+            except _SaturatedError:
+                # Polls ask for no more than there are slots. Pushing is tried again when a lease is over.
+                await asyncio.sleep(self._subscription.lease)
+            except Exception as error:  # noqa: BLE001 - whatever ended it, it has to begin again
                 self._failed("stream", error)
             # An end that nobody asked for (a gateway's restart, a renewed stream) is no error, but no reason to spin.
             await backoff.pause()
 
     async def _stream(self, backoff: Backoff) -> None:
-        request = StreamActivatedJobsRequest(
-            type=self._handler.task_type,
-            worker=self._worker,
-            timeout=self._lease_ms,
-            fetchVariable=self._handler.fetch,
+        wanted = self._subscription
+        call: Stream = self._stub.StreamActivatedJobs(
+            StreamActivatedJobsRequest(
+                type=wanted.task_type,
+                worker=wanted.worker,
+                timeout=round(wanted.lease * 1000),
+                fetchVariable=wanted.fetch,
+            )
         )
-        call = self._stub.StreamActivatedJobs(request)
+        take_free, take = self._window.take_free, self._window.take
+        unplaced: list[ActivatedJob] = []
         try:
             while isinstance(job := await call.read(), ActivatedJob):  # else it is grpc's mark for the end
+                self._last_read = now = time.monotonic()
                 backoff.reset()
-                self._log_again("stream")
-                await self._take_slot(job, call)
-                self._dispatch(self._handler, job)
+                self.reach.answered("stream")
+                ends = self._lease_ends(job, now)
+                # While the window is full, the stream is not read.
+                if take_free(1) or await take():
+                    self._receive(job, ends)
+                else:
+                    unplaced.append(job)
+                if time.monotonic() - now > wanted.lease * _SATURATED:
+                    await self._read_rest(call, unplaced)
+                    raise _SaturatedError
         finally:
             call.cancel()
+            # Not before: a job that is handed back is pushed again at once, here too while the stream is open.
+            for job in unplaced:
+                self._hand_back(job)
 
-    async def _take_slot(self, job: ActivatedJob, stream: "grpc.aio.UnaryStreamCall[Any, ActivatedJob]") -> None:
-        """Wait for a slot; while the window is full, the stream is not read and gRPC holds the rest."""
-        try:
-            await self._window.take()
-        except asyncio.CancelledError:
-            # The worker stops: this job, and those that gRPC holds behind it, are ours and would wait out their leases.
-            self._hand_back(job)
-            with suppress(TimeoutError, grpc.aio.AioRpcError):
-                while isinstance(held := await asyncio.wait_for(stream.read(), _HELD_BACK), ActivatedJob):
-                    self._hand_back(held)
-            raise
+    async def _read_rest(self, call: "Stream", rest: list[ActivatedJob]) -> None:
+        """Read what the gateway has sent already; the broker does not bound that, and its leases run."""
+        deadline = time.monotonic() + _LANDING
+        with suppress(TimeoutError, grpc.aio.AioRpcError):
+            while time.monotonic() < deadline:
+                # A read that is given up ends the stream (grpc.aio): nothing can come after it.
+                job = await asyncio.wait_for(call.read(), _QUIET)
+                if not isinstance(job, ActivatedJob):
+                    return
+                rest.append(job)
 
     async def _keep_polling(self) -> None:
-        backoff = Backoff(self._random)
+        backoff = Backoff(self._random, self._link)
         backlog = True  # A worker begins with what piled up before it.
-        while True:
+        while not self._stopping:
             try:
-                backlog = await self._poll_once(wait=not backlog)
-            except grpc.aio.AioRpcError as error:
+                backlog = await (self._fetch() if backlog else self._wait_for_one())
+            except Exception as error:  # noqa: BLE001 - the same
                 self._failed("poll", error)
                 await backoff.pause()
             else:
-                self._reached()
+                self.reach.answered("poll")
                 backoff.reset()
 
-    async def _poll_once(self, *, wait: bool) -> bool:
-        """Dispatch what one poll brings; return whether there may be more."""
-        # An idle poll holds one slot and waits at the broker; a draining one takes what is free and asks at once.
-        await self._window.take()
-        asked = 1 if wait else 1 + await self._window.take_free(_BATCH - 1)
-        activated = 0
+    async def _fetch(self) -> bool:
+        """Take what waits, as far as slots are free; return whether there may be more."""
+        if not await self._window.take():
+            return False
+        asked = 1 + self._window.take_free(_BATCH - 1)
+        taken = 0
         try:
-            async for job in self._poll(asked, wait=wait):
-                activated += 1
-                self._dispatch(self._handler, job)
+            async for job in self._poll(asked, wait=0.0):
+                taken += 1
+                self._receive(job, self._lease_ends(job, time.monotonic()))
         finally:
-            self._window.give_back(asked - activated)
-        return activated == asked
+            self._window.give_back(asked - taken)
+        return taken == asked
 
-    async def _poll(self, most: int, *, wait: bool) -> AsyncIterator[ActivatedJob]:
+    async def _wait_for_one(self) -> bool:
+        """Wait at the broker for a job, without a slot: most task types are idle most of the time."""
+        came = False
+        begun = time.monotonic()
+        async for job in self._poll(1, wait=LONG_POLL):
+            came = True
+            ends = self._lease_ends(job, time.monotonic())
+            if await self._window.take():
+                self._receive(job, ends)
+            else:
+                self._hand_back(job)
+        if not came and time.monotonic() - begun < LONG_POLL / 2:
+            raise _NoPartitionError
+        return came
+
+    async def _poll(self, most: int, *, wait: float) -> AsyncIterator[ActivatedJob]:
+        wanted = self._subscription
         request = ActivateJobsRequest(
-            type=self._handler.task_type,
-            worker=self._worker,
-            timeout=self._lease_ms,
+            type=wanted.task_type,
+            worker=wanted.worker,
+            timeout=round(wanted.lease * 1000),
             maxJobsToActivate=most,
-            fetchVariable=self._handler.fetch,
-            requestTimeout=round(_LONG_POLL * 1000) if wait else -1,  # -1: answer at once (gateway.proto)
+            fetchVariable=wanted.fetch,
+            requestTimeout=round(wait * 1000) or -1,  # -1: answer at once (gateway.proto)
         )
-        deadline = (_LONG_POLL if wait else 0.0) + _POLL_GRACE
-        async for response in self._stub.ActivateJobs(request, timeout=deadline):
+        async for response in self._stub.ActivateJobs(request, timeout=wait + _POLL_GRACE):
             for job in response.jobs:
                 yield job
 
-    def _reached(self) -> None:
-        self.reachable = True
-        self._log_again("poll")
+    def _failed(self, way: str, error: Exception) -> None:
+        match error:
+            case grpc.aio.AioRpcError():
+                self.reach.failed(way, error.code())
+            case _NoPartitionError():
+                self.reach.failed(way, grpc.StatusCode.UNAVAILABLE)
+            case _:
+                # Neither the broker nor the network: a bug of ours or of grpc's, which must not make this type deaf.
+                _log.error("subscription failed", task_type=self._subscription.task_type, way=way, exc_info=error)
+                self.reach.failed(way, grpc.StatusCode.UNKNOWN)
 
-    def _failed(self, way: str, error: grpc.aio.AioRpcError) -> None:
-        code = error.code()
-        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and self.reachable:
-            return  # Backpressure: the broker is there and busy, which is no news at night.
-        if way == "poll":  # Polls alone say whether the type is served: a broker may offer no streams.
-            self.reachable = False
-        if self._said.get(way) is not code:
-            _log.warning("broker unreachable", task_type=self._handler.task_type, way=way, code=code.name)
-        self._said[way] = code
-
-    def _log_again(self, way: str) -> None:
-        if self._said.pop(way, None) is not None:
-            _log.info("broker reachable again", task_type=self._handler.task_type, way=way)
+    def _lease_ends(self, job: ActivatedJob, now: float) -> float:
+        return self._arrival.lease_ends(job.deadline / 1000, self._subscription.lease, now)

@@ -5,8 +5,8 @@
     ├── Unavailable   try again later; the effect may be unknown   →  fail, retries - 1, backoff
     └── Broken        a person must look                           →  fail, retries 0: an incident
 
-Any other exception counts as `Broken`: it is a bug, and its text may hold a customer's data, so the engine
-(and Operate's page) only learns the exception's type.
+Python's own `TimeoutError` and `ConnectionError` count as `Unavailable`. Any other exception counts as `Broken`: it is
+a bug, and its text may hold a customer's data, so the engine (and Operate's page) only learns the exception's type.
 """
 
 import json
@@ -96,7 +96,7 @@ class Attempt:
     is_undo: bool = False
 
 
-def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
+def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:  # noqa: PLR0911 - a line for each row
     """Tell what the engine is told when a step raised `error` (the outcomes table of the design)."""
     match error:
         case Declined() if error.code in attempt.refusals:
@@ -112,6 +112,8 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
             )
         case Unavailable():
             return _again(attempt, random, str(error), error.retry_after)
+        case TimeoutError() | ConnectionError():
+            return _again(attempt, random, f"{attempt.task_type} got no answer ({type(error).__name__}).")
         case Broken():
             return _incident(str(error))
         case _:
@@ -129,11 +131,12 @@ def _refusal(error: Declined, task_type: str) -> str:
 
 
 def _again(attempt: Attempt, random: Random, message: str, retry_after: float | None = None) -> Fail:
-    if attempt.retries <= 1:
+    left = min(attempt.retries, attempt.retry.retries)
+    if left <= 1:
         tried = f"{attempt.task_type} was tried until its retries were used up; the last time: {message}"
         return _incident(f"{tried} Once the cause is gone, retry the incident: the same command has one effect.")
-    backoff = attempt.retry.backoff(attempt.retries, random)
-    return Fail(attempt.retries - 1, max(backoff, retry_after or 0.0), _clip(message))
+    backoff = attempt.retry.backoff(left, random)
+    return Fail(left - 1, max(backoff, retry_after or 0.0), _clip(message))
 
 
 def _incident(message: str) -> Fail:

@@ -3,6 +3,8 @@
 The worker never retries by itself here: the engine does, from its persisted state, with the same key.
 """
 
+import asyncio
+from collections.abc import Coroutine
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -101,6 +103,26 @@ class Service:
         # Its code, and not its free text, which may quote the request.
         said = f" {code}" if problem else ""
         return Broken(f"{self._name} answered {status}{said}, which this step does not expect. Mend it, then retry.")
+
+
+class BlockingService:
+    """A participant for a step that runs on a thread: the same commands, each of which waits for its answer."""
+
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the commands of `service` from its event loop `loop`."""
+        self._service = service
+        self._loop = loop
+
+    def put(self, path: str, answer: type[_Answer], body: BaseModel | None = None) -> _Answer:
+        """Do, as `Service.put`."""
+        return self._wait(self._service.put(path, answer, body))
+
+    def delete(self, path: str, answer: type[_Answer]) -> _Answer:
+        """Undo, as `Service.delete`."""
+        return self._wait(self._service.delete(path, answer))
+
+    def _wait(self, command: Coroutine[None, None, _Answer]) -> _Answer:
+        return asyncio.run_coroutine_threadsafe(command, self._loop).result()
 
 
 def _problem(response: httpx.Response) -> Problem | None:

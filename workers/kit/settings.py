@@ -1,14 +1,13 @@
 """What a worker process reads from its environment, under the names that Camunda's own clients use."""
 
-from pydantic import AliasChoices, Field, SecretStr
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class EngineSettings(BaseSettings):
-    """Where the engine is and how to be let in.
-
-    The OAuth server and audience (`CAMUNDA_OAUTH_URL`, `ZEEBE_AUTHORIZATION_SERVER_URL`, …) are pyzeebe's to read.
-    """
+    """Where the engine is and how to be let in."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
@@ -22,6 +21,11 @@ class EngineSettings(BaseSettings):
     client_secret: SecretStr | None = Field(
         None, validation_alias=AliasChoices("CAMUNDA_CLIENT_SECRET", "ZEEBE_CLIENT_SECRET")
     )
+    oauth_url: HttpUrl | None = Field(
+        None, validation_alias=AliasChoices("CAMUNDA_OAUTH_URL", "ZEEBE_AUTHORIZATION_SERVER_URL")
+    )
+    audience: str | None = Field(None, validation_alias=AliasChoices("CAMUNDA_TOKEN_AUDIENCE", "ZEEBE_TOKEN_AUDIENCE"))
+    scope: str | None = Field(None, validation_alias=AliasChoices("CAMUNDA_TOKEN_SCOPE", "ZEEBE_TOKEN_SCOPE"))
     cluster_id: str | None = Field(None, validation_alias="CAMUNDA_CLUSTER_ID")
     cluster_region: str = Field("bru-2", validation_alias="CAMUNDA_CLUSTER_REGION")
 
@@ -37,14 +41,22 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WORKER_", extra="ignore", env_ignore_empty=True)
 
     name: str = "saga-workers"
-    lease: float = Field(30.0, gt=0.0)
-    """How long a job is ours before the broker gives it to another worker (the job timeout)."""
+    lease: float = Field(10.0, gt=0.0)
+    """How long a job is ours before the broker gives it to another worker (the job timeout); extended while it runs."""
     window: int = Field(256, ge=1)
     """Jobs in hand at most, over all task types."""
-    window_per_type: int = Field(64, ge=2)
-    """Jobs in hand at most, per task type; an idle poll holds one of them."""
+    window_per_type: int = Field(64, ge=1)
+    """Jobs in hand at most, per task type."""
+    threads: int = Field(16, ge=1)
+    """Jobs at most that run on a thread at once, those of the steps that block."""
+    activations: int = Field(3, ge=1)
+    """How often a job is begun without ever being answered; then it becomes an incident."""
     drain: float = Field(20.0, ge=0.0)
     """How long a stopping worker lets its jobs end before it hands them back."""
+    patience: float = Field(30.0, ge=0.0)
+    """How long a task type may be out of reach before `/ready` says so."""
     host: str = "127.0.0.1"
-    port: int = 8100
-    """Where `/live` and `/ready` answer."""
+    """Where `/live`, `/ready` and `/metrics` answer; `unix:PATH` is a socket."""
+    port: int = Field(8100, ge=0, le=65_535)
+    state: Path = Path("~/.local/state/saga-workers")
+    """A folder of this machine in which the keys of running jobs outlive a worker that is killed."""

@@ -11,105 +11,30 @@
 The first parameter is the job's variables; each `Service` parameter is the participant of that name; a
 parameter of type `Job` is the job itself. The class of the result names the process variable that holds it:
 `Reservation` becomes `reservation`. The functions stay what they are, so a test calls them.
+
+A function without `async` runs on a thread of a bounded pool; its participants are of type `BlockingService`.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel
 
-from workers.kit.outcomes import Broken, Declined, FieldError
+from workers.kit.handler import Handler
+from workers.kit.job import Job
 from workers.kit.retry import DO, UNDO, Retry
-from workers.kit.service import Service
+from workers.kit.service import BlockingService, Service
+from workers.kit.variables import Receipt, Variables
 
-_DOCUMENT = "(the document)"
-_ERRORS = 20
-"""Fields that a refusal names at most: it has to fit into the broker's record, whatever was sent."""
-_F = TypeVar("_F", bound=Callable[..., Awaitable[BaseModel]])
-
-
-class Variables(BaseModel):
-    """What a step reads of its process instance; only these variables are fetched from the broker."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True)
-
-    @property
-    def saga_id(self) -> str:
-        """The name of the saga that this job belongs to; participants see it in each idempotency key."""
-        raise NotImplementedError
-
-
-class Receipt(BaseModel):
-    """What a step leaves behind: the participant's answer, under one variable of its own.
-
-    A participant may add fields to its answers at any time; those that the step does not name are left out.
-    NaN and infinity are no JSON (RFC 8259) and are refused here rather than at the broker.
-    """
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The broker's facts about the job at hand."""
-
-    key: int
-    process_instance_key: int
-    element_id: str
-    retries: int
-    deadline: float
-    """When the lease ends, in seconds since the epoch."""
+_F = TypeVar("_F", bound=Callable[..., Awaitable[BaseModel] | BaseModel])
+_LIMIT = 60.0
+"""Seconds that one run may take where a step says nothing: longer than any participant's answer is waited for."""
 
 
 class StepDefinitionError(TypeError):
     """A step is written in a way that the runtime cannot run; the message names the function and the mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """One task type: the function that does it and all that the runtime must know of it."""
-
-    task_type: str
-    function: Callable[..., Awaitable[BaseModel]]
-    variables: type[Variables]
-    services: tuple[str, ...]
-    job_parameter: str | None
-    receipt: type[BaseModel]
-    refusals: frozenset[str]
-    invalid: str | None
-    retry: Retry
-    is_undo: bool
-
-    @property
-    def receipt_name(self) -> str:
-        """The process variable that holds the receipt."""
-        return to_camel(_snake(self.receipt.__name__))
-
-    @property
-    def fetch(self) -> list[str]:
-        """The names of the variables that the broker shall send with the job."""
-        return [field.alias or name for name, field in self.variables.model_fields.items()]
-
-    def parse(self, variables: str) -> Variables:
-        """Read the job's variables, a JSON object.
-
-        Raises:
-            Declined: They are not as they must be, and the step declares a code for that.
-            Broken: They are not as they must be: an incident that names each field, never its value.
-        """
-        try:
-            return self.variables.model_validate_json(variables)
-        except ValidationError as error:
-            errors = field_errors(error)
-            listed = "; ".join(f"{each.field}: {each.message}" for each in errors)
-            if self.invalid is not None:
-                raise Declined(self.invalid, listed, errors) from None
-            message = f"{self.task_type} cannot read its variables. {listed}. Mend them in Operate, then retry."
-            raise Broken(message) from None
 
 
 class Step:
@@ -124,6 +49,8 @@ class Step:
         invalid: str | None = None,
         retry: Retry = DO,
         undo_retry: Retry = UNDO,
+        limit: float = _LIMIT,
+        extend_lease: bool = True,
     ) -> None:
         """Name the task types; the functions follow by `do` and `undo`.
 
@@ -134,6 +61,10 @@ class Step:
             invalid: The code raised when the variables cannot be read; None makes that an incident.
             retry: How the do is tried again.
             undo_retry: How the undo is tried again.
+            limit: Seconds that one run of the do or of the undo may take; then its effect counts as unknown, and it is
+                tried again. A thread cannot be ended: its job stays in hand until the function returns.
+            extend_lease: Whether the broker is asked to leave the job to this worker for as long as it runs. Without
+                that, a run has to end within its lease, whatever its limit.
         """
         self.task_type = task_type
         self.undo_type = undo
@@ -141,6 +72,8 @@ class Step:
         self._invalid = invalid
         self._retry = retry
         self._undo_retry = undo_retry
+        self._limit = limit
+        self._extend_lease = extend_lease
         self._do: Handler | None = None
         self._undo: Handler | None = None
 
@@ -173,57 +106,41 @@ class Step:
             raise StepDefinitionError(message)
         return [handler for handler in (self._do, self._undo) if handler is not None]
 
-    def _handler(self, function: Callable[..., Awaitable[BaseModel]], task_type: str, *, is_undo: bool) -> Handler:
+    def _handler(
+        self, function: Callable[..., Awaitable[BaseModel] | BaseModel], task_type: str, *, is_undo: bool
+    ) -> Handler:
         name = f"{function.__module__}.{function.__qualname__}"
-        if not inspect.iscoroutinefunction(function):
-            message = f"{name} must be an async function"
-            raise StepDefinitionError(message)
         hints = get_type_hints(function)
         receipt = hints.pop("return", None)
-        if not (isinstance(receipt, type) and issubclass(receipt, BaseModel)):
+        if not (isinstance(receipt, type) and issubclass(receipt, Receipt)):
             message = f"{name} must say which Receipt it returns"
             raise StepDefinitionError(message)
         variables, *others = hints.items()
         if not (isinstance(variables[1], type) and issubclass(variables[1], Variables)):
             message = f"{name}: the first parameter must be of a class derived from Variables"
             raise StepDefinitionError(message)
+        is_blocking = not inspect.iscoroutinefunction(function)
+        ours, other = (BlockingService, Service) if is_blocking else (Service, BlockingService)
+        if wrong := _parameters(others, other):
+            what = "a plain function" if is_blocking else "an async function"
+            message = f"{name} is {what}: its parameter {wrong[0]} must be of type {ours.__name__}"
+            raise StepDefinitionError(message)
         return Handler(
             task_type=task_type,
             function=function,
+            is_blocking=is_blocking,
             variables=variables[1],
-            services=_parameters(others, Service),
+            services=_parameters(others, ours),
             job_parameter=next(iter(_parameters(others, Job)), None),
             receipt=receipt,
             refusals=frozenset() if is_undo else self.refuses,
             invalid=None if is_undo else self._invalid,
             retry=self._undo_retry if is_undo else self._retry,
+            limit=self._limit,
+            extends_lease=self._extend_lease,
             is_undo=is_undo,
         )
 
 
-def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    """Say each field that is wrong as a person writes it (`items[0].sku`), and never its value."""
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
-    named = tuple(_field_error(each["type"], each["loc"], each["msg"]) for each in errors[:_ERRORS])
-    if len(errors) <= _ERRORS:
-        return named
-    return (*named, FieldError(_DOCUMENT, f"and {len(errors) - _ERRORS} more"))
-
-
-def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
-    if kind == "extra_forbidden":
-        # The name of a field that nobody knows is the sender's own text: it may hold anything.
-        return FieldError(_path(location[:-1]) or _DOCUMENT, "has an unknown field")
-    return FieldError(_path(location) or _DOCUMENT, message.removeprefix("Value error, "))
-
-
-def _path(location: Iterable[int | str]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-
-
 def _parameters(hints: list[tuple[str, Any]], kind: type) -> tuple[str, ...]:
     return tuple(name for name, hint in hints if hint is kind)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-import traceback
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -13,19 +13,20 @@ import httpx
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
-from workers.kit.answers import Answers, InDoubt
+from workers.kit.activations import Activations
+from workers.kit.answers import Answers
 from workers.kit.connection import stub
-from workers.kit.intake import Intake
-from workers.kit.outcomes import Answer, Attempt, Broken, Complete, Fail, StepError, Throw, Unavailable, answer_to
-from workers.kit.service import Service
+from workers.kit.handler import Handler
+from workers.kit.intake import Intake, Subscription
+from workers.kit.job import Job
+from workers.kit.lease import Lease, Leases
+from workers.kit.link import Link
+from workers.kit.middleware import Ended, Middleware
+from workers.kit.outcomes import Answer, Fail, Unavailable
+from workers.kit.runner import Runner, about
 from workers.kit.settings import WorkerSettings
-from workers.kit.step import Handler, Job, Variables
+from workers.kit.threads import Threads
 from workers.kit.window import Window
-
-_HANDLER_SHARE = 0.8
-"""A handler ends within this share of the lease, so that its answer still arrives within it."""
-_RECEIPT_LIMIT = 1_000_000
-"""Bytes of a receipt; the broker's records hold all of an instance's variables and end at 4 MiB."""
 
 _HAND_BACK = 2.0
 """Seconds in which a stopping worker gives back what it has left; the leases see to the rest."""
@@ -33,22 +34,46 @@ _HAND_BACK = 2.0
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _InHand:
-    job: ActivatedJob
-    task: asyncio.Task[None]
+    """A job in hand: it holds a slot of its type's window until it is answered."""
+
+    job: Job
+    handler: Handler
+    lease: Lease
+    task: asyncio.Task[None] | None = None
+    runs: bool = False
+    """Whether the step runs right now."""
+    expired: bool = False
+    """Whether the step was ended because its time was over."""
+
+    @property
+    def key(self) -> int:
+        return self.job.key
+
+    @property
+    def extends(self) -> bool:
+        return self.handler.extends_lease
+
+    def expire(self) -> None:
+        if self.runs and not self.expired and self.task is not None:
+            self.expired = True
+            self.task.cancel()
 
 
 class Worker:
     """All task types of one process."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - wired once, by name
         self,
         channel: grpc.aio.Channel,
         handlers: Mapping[str, Handler],
         services: Mapping[str, httpx.AsyncClient],
         settings: WorkerSettings,
         random: Random,
+        *,
+        middleware: Sequence[Middleware] = (),
+        activations: Activations | None = None,
     ) -> None:
         """Wire the worker; nothing is sent before `run`.
 
@@ -58,44 +83,64 @@ class Worker:
             services: One HTTP client per participant that the handlers name.
             settings: Lease, windows and times.
             random: The source of all jitter.
-
-        Raises:
-            ValueError: The process's window is too small for an idle poll of each task type.
+            middleware: What every job passes, the outermost first.
+            activations: Counts what is begun and never answered; in memory only where none is given.
         """
-        if settings.window < 2 * len(handlers):
-            message = f"WORKER_WINDOW is {settings.window}; {len(handlers)} task types need {2 * len(handlers)} or more"
-            raise ValueError(message)
         gateway = stub(channel)
-        self._services = services
         self._settings = settings
-        self._random = random
-        self._answers = Answers(gateway, random, self._in_doubt)
+        self._link = Link(channel)
+        self._answers = Answers(gateway, self._link, random)
         self._in_hand: dict[int, _InHand] = {}
-        self._unstarted: list[ActivatedJob] = []
-        self._windows: dict[str, Window] = {}
+        self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
+        self._threads = Threads(settings.threads)
+        self._activations = activations or Activations(settings.activations)
+        self._ended = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
+        self._handing_back: set[asyncio.Task[object]] = set()
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
-        process = Window(settings.window)
-        self._intakes = []
-        for handler in handlers.values():
-            window = self._windows[handler.task_type] = Window(settings.window_per_type, process)
-            self._intakes.append(
-                Intake(
-                    gateway,
-                    handler,
-                    window,
-                    self._dispatch,
-                    self._unstarted.append,
-                    worker=settings.name,
-                    lease=settings.lease,
-                    random=random,
-                )
+        self._process = Window(settings.window)
+        self._windows: dict[str, Window] = {}
+        self._runners: dict[str, Runner] = {}
+        self._handlers = handlers
+        self._intakes: dict[str, Intake] = {}
+        for task_type, handler in handlers.items():
+            window = self._windows[task_type] = Window(settings.window_per_type, self._process)
+            self._runners[task_type] = Runner(handler, services, self._threads, random, middleware)
+            self._intakes[task_type] = Intake(
+                gateway,
+                Subscription(task_type, settings.name, settings.lease, handler.fetch),
+                window,
+                receive=self._receive,
+                hand_back=self._hand_back,
+                link=self._link,
+                random=random,
             )
+
+    @property
+    def unreachable(self) -> list[str]:
+        """The task types for which the broker has not answered yet, or not for `settings.patience` seconds."""
+        patience = self._settings.patience
+        return [name for name, intake in self._intakes.items() if not intake.reach.lasts(patience)]
 
     @property
     def ready(self) -> bool:
         """Whether the broker answers for every task type and the worker takes jobs."""
-        return not self._stopping.is_set() and all(intake.reachable for intake in self._intakes)
+        return not self._stopping.is_set() and not self.unreachable
+
+    @property
+    def task_types(self) -> list[str]:
+        """The task types that it works on."""
+        return list(self._intakes)
+
+    @property
+    def in_hand(self) -> Counter[str]:
+        """How many jobs are in hand, by task type."""
+        return Counter(held.job.task_type for held in self._in_hand.values())
+
+    @property
+    def extended(self) -> int:
+        """How many leases were extended."""
+        return self._leases.extended
 
     def stop(self) -> None:
         """Take no more jobs and end those in hand; said twice, hand back what is left at once."""
@@ -105,16 +150,22 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`; then drain, hand back what does not end in time, and return."""
-        intakes = [asyncio.create_task(intake.run()) for intake in self._intakes]
+        watching = asyncio.create_task(self._link.watch())
+        keeping = asyncio.create_task(self._leases.keep())
+        intakes = [asyncio.create_task(intake.run()) for intake in self._intakes.values()]
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            # An intake never ends by itself; if one does, that is a bug, and the process must not live on deaf.
-            await asyncio.wait([*intakes, stopping], return_when=asyncio.FIRST_COMPLETED)
+            # None of them ends by itself; if one does, that is a bug, and the process must not live on deaf.
+            await asyncio.wait([watching, keeping, *intakes, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*intakes, stopping):
-                task.cancel()
-            ended = await asyncio.gather(*intakes, return_exceptions=True)
+            self._stopping.set()
+            for window in (self._process, *self._windows.values()):
+                window.close()
+            await asyncio.gather(*(intake.stop() for intake in self._intakes.values()))
             await self._drain()
+            for task in (watching, keeping, stopping):
+                task.cancel()
+            ended = await asyncio.gather(watching, keeping, *intakes, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
@@ -124,107 +175,99 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain):
                 while self._in_hand and not self._aborting.is_set():
-                    running = [in_hand.task for in_hand in self._in_hand.values()]
+                    running = [held.task for held in self._in_hand.values() if held.task is not None]
                     await asyncio.wait([*running, aborting], return_when=asyncio.FIRST_COMPLETED)
         aborting.cancel()
-        left = [in_hand.job for in_hand in self._in_hand.values()]
-        for in_hand in self._in_hand.values():
-            in_hand.task.cancel()
-        await self._hand_back([*self._unstarted, *left])
+        for held in list(self._in_hand.values()):
+            if held.task is not None:
+                held.task.cancel()
+            self._give_back(held.job)
+        if self._handing_back:
+            await asyncio.wait(self._handing_back, timeout=_HAND_BACK)
 
-    async def _hand_back(self, jobs: list[ActivatedJob]) -> None:
+    def _hand_back(self, job: ActivatedJob) -> None:
+        self._give_back(Job.of(job))
+
+    def _give_back(self, job: Job) -> None:
         # Unchanged retries and no backoff: another worker has the job at once, not when our lease ends.
+        answer = Fail(job.retries, 0.0, "handed back by a worker that stops")
         ends = time.monotonic() + _HAND_BACK
-        why = "handed back by a worker that stops"
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_HAND_BACK):
-                answers = (self._answers.deliver(job, Fail(job.retries, 0.0, why), ends) for job in jobs)
-                await asyncio.gather(*answers)
+        lease = Lease(_HAND_BACK, ends)
+        task = asyncio.create_task(self._answers.deliver(job, answer, lease))
+        self._handing_back.add(task)
+        task.add_done_callback(self._handing_back.discard)
+        task.add_done_callback(lambda _: self._activations.end(job.key))
 
-    def _dispatch(self, handler: Handler, job: ActivatedJob) -> None:
-        if job.key in self._in_hand:
-            # Our lease ran out while the job is still running here: a second run beside the first helps nobody.
-            self._windows[handler.task_type].give_back()
+    def _receive(self, activated: ActivatedJob, lease_ends: float) -> None:
+        job = Job.of(activated)
+        held = self._in_hand.get(job.key)
+        if held is not None:
+            # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
+            # what it came with is a new lease for the first.
+            held.lease.ends = lease_ends
+            self._windows[job.task_type].give_back()
             return
-        ends = time.monotonic() + self._settings.lease
-        self._in_hand[job.key] = _InHand(job, asyncio.create_task(self._work(handler, job, ends)))
+        handler = self._handlers[job.task_type]
+        held = _InHand(job, handler, Lease(self._settings.lease, lease_ends))
+        self._in_hand[job.key] = held
+        held.task = asyncio.create_task(self._work(held))
 
-    async def _work(self, handler: Handler, job: ActivatedJob, ends: float) -> None:
-        started = time.monotonic()
-        log = _log.bind(task_type=job.type, job=job.key, instance=job.processInstanceKey, element=job.elementId)
+    async def _work(self, held: _InHand) -> None:
+        job, lease = held.job, held.lease
+        arrived = time.monotonic()
         try:
-            answer = await self._answer(handler, job, log)
-            if await self._answers.deliver(job, answer, ends) is None:
-                log.info("job answered", **_summary(answer), seconds=round(time.monotonic() - started, 3))
+            if self._activations.is_suspect(job.key):
+                async with self._activations.one_suspect:
+                    answer = await self._answer(held)
+            else:
+                answer = await self._answer(held)
+            if answer is None:
+                return
+            doubt = await self._answers.deliver(job, answer, lease)
+            if doubt is None:
+                self._activations.end(job.key)
+            self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
+            if held.handler.is_blocking:
+                await self._threads.returned(job.key)
         finally:
             del self._in_hand[job.key]
-            self._windows[handler.task_type].give_back()
+            self._windows[job.task_type].give_back()
 
-    async def _answer(self, handler: Handler, job: ActivatedJob, log: structlog.typing.FilteringBoundLogger) -> Answer:
+    async def _answer(self, held: _InHand) -> Answer | None:
+        """Run the job to its answer; None where its lease was lost before it began."""
+        job, lease, handler = held.job, held.lease, held.handler
+        now = time.monotonic()
+        # It has waited in gRPC's buffers or behind a suspect.
+        if lease.is_short(now) and not await self._leases.extend(job.key, lease):
+            _log.info("lease lost before the job began", **about(job))
+            return None
+        if self._activations.are_used_up(job.key):
+            return Fail(0, 0.0, _used_up(job, self._activations.most))
+        self._activations.begin(job.key)
+        runner = self._runners[job.task_type]
+        lease.limit = now + handler.limit
+        held.runs = True
         try:
-            return Complete(await self._run(handler, job))
-        except Exception as error:  # noqa: BLE001 - the outcomes table has a line for every one of them
-            if not isinstance(error, StepError):
-                # The frames show where; the text stays out, for it may hold a customer's data.
-                frames = traceback.format_tb(error.__traceback__)
-                log.error("bug in a step", error=type(error).__name__, frames=frames)  # noqa: TRY400 - see above
-            attempt = Attempt(job.type, job.retries, handler.retry, handler.refusals, handler.is_undo)
-            return answer_to(error, attempt, self._random)
+            return await runner.answer(job)
+        except asyncio.CancelledError:
+            if not held.expired or held.task is None or held.task.uncancel():
+                raise  # The worker stops.
+            took = time.monotonic() - now
+            message = f"{job.task_type} did not end within {took:.3g} seconds; whether it took effect is unknown."
+            return runner.failed(job, Unavailable(message))
+        finally:
+            held.runs = False
 
-    async def _run(self, handler: Handler, job: ActivatedJob) -> str:
-        variables = handler.parse(job.variables)
-        limit = self._settings.lease * _HANDLER_SHARE
-        timeout = asyncio.timeout(limit)
-        try:
-            async with timeout:
-                receipt = await handler.function(variables, **self._arguments(handler, job, variables))
-        except TimeoutError:
-            if timeout.expired():
-                message = f"{job.type} did not end within {limit:g} seconds; whether it took effect is unknown."
-                raise Unavailable(message) from None
-            raise
-        if not isinstance(receipt, handler.receipt):
-            message = f"{job.type} returned a {type(receipt).__name__}, not the {handler.receipt.__name__} it declares."
-            raise Broken(message)
-        encoded = f'{{"{handler.receipt_name}":{receipt.model_dump_json(by_alias=True)}}}'
-        if len(encoded) > _RECEIPT_LIMIT:
-            message = (
-                f"{job.type} left a receipt of {len(encoded)} bytes; {_RECEIPT_LIMIT} are allowed. Keep less in it."
-            )
-            raise Broken(message)
-        return encoded
-
-    def _arguments(self, handler: Handler, job: ActivatedJob, variables: Variables) -> dict[str, object]:
-        key = f"{variables.saga_id}/{job.type}"
-        arguments: dict[str, object] = {name: Service(name, self._services[name], key) for name in handler.services}
-        if handler.job_parameter is not None:
-            arguments[handler.job_parameter] = Job(
-                key=job.key,
-                process_instance_key=job.processInstanceKey,
-                element_id=job.elementId,
-                retries=job.retries,
-                deadline=job.deadline / 1000,
-            )
-        return arguments
-
-    def _in_doubt(self, in_doubt: InDoubt) -> None:
-        job = in_doubt.job
-        _log.warning(
-            "answer in doubt",
-            doubt=in_doubt.doubt.value,
-            task_type=job.type,
-            job=job.key,
-            instance=job.processInstanceKey,
-            **_summary(in_doubt.answer),
-        )
+    def _tell(self, ended: Ended) -> None:
+        for tell in self._ended:
+            try:
+                tell(ended)
+            except Exception as error:  # noqa: BLE001 - who watches a job must not harm the next one
+                _log.error("bug in a middleware", **about(ended.job), exc_info=error)
 
 
-def _summary(answer: Answer) -> dict[str, object]:
-    """Say an answer for a log line: without variables, which belong to the customer."""
-    match answer:
-        case Complete():
-            return {"answer": "complete"}
-        case Throw(code):
-            return {"answer": "throw", "code": code}
-        case Fail(retries, backoff, message):
-            return {"answer": "fail", "retries": retries, "backoff": round(backoff, 3), "why": message}
+def _used_up(job: Job, most: int) -> str:
+    return (
+        f"{job.task_type} was begun {most} times and never answered: most likely it kills its worker. Look into the "
+        "worker's log and its memory, mend the step or the variables, then retry."
+    )

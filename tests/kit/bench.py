@@ -1,0 +1,93 @@
+"""A step of which a test says when each run of it ends, and a worker that runs it against the scripted gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random
+
+import grpc
+
+from tests.kit.gateway import ScriptedGateway, serving
+from tests.world import eventually
+from workers.kit import Receipt, Step, Variables
+from workers.kit.activations import Activations
+from workers.kit.discovery import handlers
+from workers.kit.middleware import Ended, Middleware
+from workers.kit.settings import WorkerSettings
+from workers.kit.worker import Worker
+
+
+class Task(Variables):
+    name: str
+
+    @property
+    def saga_id(self) -> str:
+        return self.name
+
+
+class Done(Receipt):
+    name: str
+
+
+class Seen(Middleware):
+    """Keeps how each job ended."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Ended] = []
+
+    def ended(self, ended: Ended) -> None:
+        self.jobs.append(ended)
+
+
+class Bench:
+    """A step of which a test says when each run of it ends."""
+
+    def __init__(self, *, limit: float = 60.0, extend_lease: bool = True) -> None:
+        self.running = 0
+        self.most_running = 0
+        self.runs = 0
+        self.go = asyncio.Event()
+        self.step = Step("work", undo=None, limit=limit, extend_lease=extend_lease)
+
+        @self.step.do
+        async def work(task: Task) -> Done:
+            self.runs += 1
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+            try:
+                await self.go.wait()
+            finally:
+                self.running -= 1
+            if task.name == "bug":
+                message = "4242424242424242"
+                raise RuntimeError(message)
+            return Done(name=task.name)
+
+
+@asynccontextmanager
+async def working(
+    gateway: ScriptedGateway,
+    step: Step,
+    *middleware: Middleware,
+    activations: Activations | None = None,
+    **settings: object,
+) -> AsyncIterator[Worker]:
+    """Run a worker of `step`; at the end it is stopped at once."""
+    async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
+        chosen = WorkerSettings.model_validate({"lease": 30.0, "drain": 5.0, **settings})
+        random = Random(1)  # noqa: S311 - jitter
+        worker = Worker(channel, handlers([step]), {}, chosen, random, middleware=middleware, activations=activations)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            worker.stop()
+            await running
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async def look() -> bool:
+        return condition()
+
+    await eventually(look, bool, seconds=20)

@@ -1,0 +1,44 @@
+"""A worker process whose step is killed by one kind of job, as by a fault in a native library or by the kernel.
+
+`python -m tests.kit.mortal ADDRESS FOLDER`
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from random import Random
+
+import grpc
+
+from tests.kit.bench import Done, Task
+from workers.kit import Step
+from workers.kit.activations import Activations, Journal
+from workers.kit.discovery import handlers
+from workers.kit.settings import WorkerSettings
+from workers.kit.worker import Worker
+
+step = Step("work", undo=None)
+
+
+@step.do
+async def work(task: Task) -> Done:
+    await asyncio.sleep(0.2)  # Long enough for all that was pushed to run beside the one that kills.
+    if task.name == "poison":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Done(name=task.name)
+
+
+async def main(address: str, folder: Path) -> None:
+    settings = WorkerSettings(drain=1.0)
+    async with grpc.aio.insecure_channel(address) as channel:
+        activations = Activations(settings.activations, Journal.open(folder))
+        random = Random(1)  # noqa: S311 - jitter
+        worker = Worker(channel, handlers([step]), {}, settings, random, activations=activations)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+        await worker.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))

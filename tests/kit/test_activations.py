@@ -1,0 +1,157 @@
+"""Jobs that are begun and never answered: counted past the death of the worker, and ended as an incident."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.kit.bench import Bench, Seen, until, working
+from tests.kit.gateway import ScriptedGateway, serving
+from tests.stack import ROOT
+from workers.kit.activations import Activations, Journal
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal.open(tmp_path)
+    yield journal
+    journal.close()
+
+
+def left_behind(journal: Journal, folder: Path) -> dict[int, int]:
+    """End the process that has this journal, and say what the next one finds."""
+    journal.close()
+    after = Journal.open(folder)
+    after.close()
+    return after.begun
+
+
+def test_what_a_process_had_begun_is_known_to_the_next_one(journal: Journal, tmp_path: Path) -> None:
+    journal.begin(7, 1)
+    journal.begin(8, 2)
+    journal.begin(9, 1)
+    journal.end(9)
+    assert left_behind(journal, tmp_path) == {7: 1, 8: 2}
+
+
+def test_what_was_answered_is_forgotten_for_good(journal: Journal, tmp_path: Path) -> None:
+    journal.begin(7, 1)
+    journal.close()
+    after = Journal.open(tmp_path)
+    after.end(7)
+    assert left_behind(after, tmp_path) == {}
+
+
+def test_processes_that_live_have_journals_of_their_own(journal: Journal, tmp_path: Path) -> None:
+    journal.begin(7, 1)
+    other = Journal.open(tmp_path)
+    assert other.begun == {}
+    other.close()
+
+
+def test_a_suspect_that_never_came_back_is_forgotten_after_a_day(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.begin(7, 1)
+    now = time.time()
+    monkeypatch.setattr("workers.kit.activations.time.time", lambda: now + 2 * 86_400)
+    assert left_behind(journal, tmp_path) == {}
+
+
+def test_more_jobs_than_it_has_places_for_break_nothing(journal: Journal, tmp_path: Path) -> None:
+    for key in range(1, 5_001):
+        journal.begin(key, 1)
+    for key in range(1, 5_001):
+        journal.end(key)
+    journal.begin(9_999, 1)
+    assert left_behind(journal, tmp_path) == {9_999: 1}
+
+
+def test_a_job_may_be_begun_so_often_and_no_more(tmp_path: Path) -> None:
+    used_up = []
+    for _ in range(3):
+        journal = Journal.open(tmp_path)
+        activations = Activations(2, journal)
+        used_up.append((activations.are_used_up(7), activations.are_used_up(8)))
+        activations.begin(7)
+        journal.close()
+    assert used_up == [(False, False), (False, False), (True, False)]
+
+
+async def test_a_job_that_was_begun_too_often_is_an_incident_that_says_so(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal
+) -> None:
+    journal.begun[7] = 3
+    gateway.push(gateway.job(key=7), gateway.job(key=8))
+    bench.go.set()
+    async with working(gateway, bench.step, activations=Activations(3, journal)):
+        await until(lambda: len(gateway.told) == 2)
+    incident = next(request for request in gateway.told if request.jobKey == 7)
+    assert isinstance(incident, pb.FailJobRequest)
+    assert incident.retries == 0
+    assert "work was begun 3 times and never answered" in incident.errorMessage
+    assert bench.runs == 1
+
+
+async def test_a_retried_incident_gets_its_activations_anew(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal
+) -> None:
+    journal.begun[7] = 3
+    bench.go.set()
+    async with working(gateway, bench.step, activations=Activations(3, journal)):
+        gateway.push(gateway.job(key=7))
+        await until(lambda: len(gateway.told) == 1)
+        gateway.push(gateway.job(key=7))
+        await until(lambda: len(gateway.told) == 2)
+    assert isinstance(gateway.told[1], pb.CompleteJobRequest)
+
+
+async def test_suspects_run_one_at_a_time_and_others_beside_them(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal
+) -> None:
+    journal.begun.update({7: 1, 8: 1})
+    seen = Seen()
+    gateway.push(gateway.job(key=7), gateway.job(key=8), gateway.job(key=9))
+    async with working(gateway, bench.step, seen, activations=Activations(3, journal)):
+        await until(lambda: bench.running == 2)
+        bench.go.set()
+        await until(lambda: len(seen.jobs) == 3)
+    assert bench.most_running == 2
+
+
+async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_it_do_not(
+    gateway: ScriptedGateway, tmp_path: Path
+) -> None:
+    poison = gateway.job(key=13, name="poison")
+    others = [gateway.job(key=key) for key in (1, 2, 3)]
+    statuses = []
+    async with serving(gateway) as address:
+        for _ in range(6):
+            answered = {request.jobKey for request in gateway.told}
+            # What the broker does once the leases of the dead worker are over.
+            gateway.push(*(job for job in [poison, *others] if job.key not in answered))
+            command = [sys.executable, "-m", "tests.kit.mortal", address, str(tmp_path)]
+            worker = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=subprocess.DEVNULL)
+            ended = asyncio.create_task(worker.wait())
+            told = asyncio.create_task(until(lambda: len(gateway.told) == 4))
+            await asyncio.wait([ended, told], return_when=asyncio.FIRST_COMPLETED)
+            if told.done():
+                worker.terminate()
+            else:
+                told.cancel()
+            statuses.append(await ended)
+            if len(gateway.told) == 4:
+                break
+            gateway.forget_pushed()
+    incidents = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
+    assert [(request.jobKey, request.retries) for request in incidents] == [(13, 0)]
+    assert {request.jobKey for request in gateway.told} == {1, 2, 3, 13}
+    assert statuses == [-signal.SIGKILL, -signal.SIGKILL, -signal.SIGKILL, 0]
+    assert all(json.loads(r.variables) for r in gateway.told if isinstance(r, pb.CompleteJobRequest))

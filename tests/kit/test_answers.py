@@ -1,0 +1,122 @@
+"""Answers to the broker: given until it has heard, and told as in doubt where nobody knows."""
+
+import grpc
+import pytest
+from pyzeebe.proto import gateway_pb2 as pb
+from structlog.testing import capture_logs
+
+from tests.kit.bench import Bench, Seen, until, working
+from tests.kit.gateway import ScriptedGateway
+from workers.kit.answers import doubt_of
+from workers.kit.doubt import Doubt
+from workers.kit.outcomes import Complete
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNKNOWN,
+    ],
+)
+async def test_an_answer_is_given_again_until_the_broker_has_it(
+    gateway: ScriptedGateway, bench: Bench, status: grpc.StatusCode
+) -> None:
+    bench.go.set()
+    gateway.verdict = lambda _request: status if len(gateway.told) < 8 else None
+    gateway.push(gateway.job())
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 8)
+    assert bench.runs == 1, "the step is not run again for the answer's sake"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "doubt"),
+    [
+        (grpc.StatusCode.NOT_FOUND, None, Doubt.ELEMENT_GONE),
+        (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, Doubt.ANSWERED_BEFORE),
+        (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION, Doubt.ANSWERED_BEFORE),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.NOT_FOUND, Doubt.ELEMENT_GONE),
+        (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.NOT_FOUND, Doubt.ELEMENT_GONE),
+        (grpc.StatusCode.FAILED_PRECONDITION, None, Doubt.NOT_ALLOWED),
+    ],
+)
+async def test_an_answer_that_nobody_may_have_taken_is_told_as_in_doubt(
+    gateway: ScriptedGateway,
+    bench: Bench,
+    first: grpc.StatusCode,
+    second: grpc.StatusCode | None,
+    doubt: Doubt,
+) -> None:
+    bench.go.set()
+    gateway.verdict = lambda _request: first if len(gateway.told) == 1 else second
+    gateway.push(gateway.job())
+    seen = Seen()
+    async with working(gateway, bench.step, seen):
+        await until(lambda: len(seen.jobs) == 1)
+    (ended,) = seen.jobs
+    assert (ended.doubt, ended.answer) == (doubt, Complete('{"done":{"name":"n"}}'))
+
+
+@pytest.mark.parametrize(
+    ("status", "doubt"),
+    [(grpc.StatusCode.UNAVAILABLE, Doubt.UNANSWERED), (grpc.StatusCode.RESOURCE_EXHAUSTED, Doubt.UNANSWERED)],
+)
+async def test_an_answer_is_in_doubt_once_the_lease_is_over(
+    gateway: ScriptedGateway, bench: Bench, status: grpc.StatusCode, doubt: Doubt
+) -> None:
+    bench.go.set()
+    gateway.verdict = lambda _request: status
+    gateway.extension_verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
+    gateway.push(gateway.job())
+    seen = Seen()
+    async with working(gateway, bench.step, seen, lease=0.5):
+        await until(lambda: len(seen.jobs) == 1)
+    assert [ended.doubt for ended in seen.jobs] == [doubt]
+    assert len(gateway.told) > 1
+
+
+async def test_an_answer_that_the_broker_took_is_in_no_doubt(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.push(gateway.job())
+    seen = Seen()
+    async with working(gateway, bench.step, seen):
+        await until(lambda: len(seen.jobs) == 1)
+    assert [ended.doubt for ended in seen.jobs] == [None]
+
+
+async def test_what_the_broker_will_never_take_becomes_an_incident(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.verdict = lambda request: (
+        grpc.StatusCode.INVALID_ARGUMENT if isinstance(request, pb.CompleteJobRequest) else None
+    )
+    gateway.push(gateway.job())
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 2)
+    assert isinstance(gateway.told[1], pb.FailJobRequest)
+    assert gateway.told[1].retries == 0
+
+
+async def test_a_bug_is_an_incident_and_its_text_reaches_neither_broker_nor_log(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    bench.go.set()
+    gateway.push(gateway.job(name="bug"))
+    with capture_logs() as logs:
+        async with working(gateway, bench.step):
+            await until(lambda: len(gateway.told) == 1)
+    (told,) = gateway.told
+    assert isinstance(told, pb.FailJobRequest)
+    assert told.retries == 0
+    assert "RuntimeError" in told.errorMessage
+    assert "4242424242424242" not in told.errorMessage + str(logs)
+
+
+def test_a_job_that_is_gone_after_our_lease_was_lost_to_another_worker() -> None:
+    gone = grpc.StatusCode.NOT_FOUND
+    assert doubt_of(gone, unanswered=False, is_over=True) is Doubt.LEASE_LOST
+    assert doubt_of(gone, unanswered=False, is_over=False) is Doubt.ELEMENT_GONE
+    assert doubt_of(gone, unanswered=True, is_over=True) is Doubt.ANSWERED_BEFORE

@@ -1,0 +1,86 @@
+"""Task headers: what the modeler sets in the diagram goes before what the step says."""
+
+import pytest
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.kit.bench import Done, Task, until, working
+from tests.kit.gateway import ScriptedGateway
+from workers.kit import Retry, Step, Unavailable
+from workers.kit.headers import HeaderError, retry_of
+
+STEP = Retry(retries=5, base=1.0, factor=2.0, cap=6.0, jitter=0.5)
+
+
+@pytest.mark.parametrize(
+    ("headers", "policy"),
+    [
+        ("{}", STEP),
+        ('{"colour": "red"}', STEP),
+        ('{"retryCount": "7"}', Retry(7, 1.0, 2.0, 6.0, 0.5)),
+        ('{"retryBackoff": "PT5S"}', Retry(5, 5.0, 2.0, 6.0, 0.5)),
+        ('{"retryBackoff": "0.25"}', Retry(5, 0.25, 2.0, 6.0, 0.5)),
+        ('{"retryBackoffFactor": "3", "retryBackoffCap": "PT1M30S"}', Retry(5, 1.0, 3.0, 90.0, 0.5)),
+        ('{"retryJitter": "0"}', Retry(5, 1.0, 2.0, 6.0, 0.0)),
+    ],
+)
+def test_a_header_takes_the_place_of_one_fact_of_the_policy(headers: str, policy: Retry) -> None:
+    assert retry_of(STEP, headers) == policy
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ('{"retryCount": "many"}', "retryCount"),
+        ('{"retryCount": "0"}', "retryCount"),
+        ('{"retryBackoff": "5 minutes"}', "retryBackoff"),
+        ('{"retryBackoff": "-PT5S"}', "retryBackoff"),
+        ('{"retryBackoff": "NaN"}', "retryBackoff"),
+        ('{"retryBackoffFactor": "0.5"}', "retryBackoffFactor"),
+        ('{"retryBackoffCap": "P2D"}', "retryBackoffCap"),
+        ('{"retryJitter": "2"}', "retryJitter"),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_named_with_its_mend(headers: str, named: str) -> None:
+    with pytest.raises(HeaderError, match=rf"{named}: .*Mend them in the diagram"):
+        retry_of(STEP, headers)
+
+
+def failing() -> Step:
+    step = Step("work", undo=None, retry=STEP)
+
+    @step.do
+    async def work(task: Task) -> Done:
+        del task
+        message = "away"
+        raise Unavailable(message)
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("headers", "granted", "told"),
+    [
+        ('{"retryBackoff": "PT40S", "retryBackoffCap": "PT1H", "retryJitter": "0"}', 5, (4, 40_000)),
+        ('{"retryBackoff": "PT40S", "retryBackoffCap": "PT1H", "retryJitter": "0"}', 3, (2, 160_000)),
+        ('{"retryCount": "2", "retryJitter": "0"}', 10, (1, 1_000)),
+        ('{"retryCount": "1"}', 10, (0, 0)),
+    ],
+)
+async def test_a_job_is_tried_again_as_its_headers_say(
+    gateway: ScriptedGateway, headers: str, granted: int, told: tuple[int, int]
+) -> None:
+    gateway.push(gateway.job(retries=granted, headers=headers))
+    async with working(gateway, failing()):
+        await until(lambda: len(gateway.told) == 1)
+    (request,) = gateway.told
+    assert (request.retries, request.retryBackOff) == told
+
+
+async def test_headers_that_cannot_be_read_are_an_incident(gateway: ScriptedGateway) -> None:
+    gateway.push(gateway.job(headers='{"retryBackoff": "soon"}'))
+    async with working(gateway, failing()):
+        await until(lambda: len(gateway.told) == 1)
+    (request,) = gateway.told
+    assert isinstance(request, pb.FailJobRequest)
+    assert request.retries == 0
+    assert "retryBackoff" in request.errorMessage

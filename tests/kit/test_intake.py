@@ -1,0 +1,169 @@
+"""Getting jobs: nothing that the broker or the network does ends a subscription."""
+
+import asyncio
+import time
+from random import Random
+
+import grpc
+import pytest
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.kit.bench import Bench, until, working
+from tests.kit.gateway import ScriptedGateway, serving
+from tests.stack import free_port
+from workers.kit.backoff import Backoff
+from workers.kit.connection import open_channel
+from workers.kit.discovery import handlers
+from workers.kit.settings import EngineSettings, WorkerSettings
+from workers.kit.worker import Worker
+
+
+async def test_a_polls_backpressure_costs_milliseconds(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.poll_verdict = lambda _request: grpc.StatusCode.RESOURCE_EXHAUSTED if gateway.polls <= 3 else None
+    gateway.leave(gateway.job())
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 1)
+        taken = loop.time() - begin
+    assert taken < 2.0
+
+
+async def test_a_worker_is_ready_once_the_broker_answers_and_not_while_it_stops(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    gateway.poll_verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
+    async with working(gateway, bench.step) as worker:
+        await until(lambda: gateway.polls > 2)
+        assert not worker.ready
+        gateway.poll_verdict = lambda _request: None
+        await until(lambda: worker.ready)
+        worker.stop()
+        assert not worker.ready
+
+
+async def test_a_broker_without_streams_is_served_by_polls(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.stream_status = grpc.StatusCode.UNIMPLEMENTED
+    gateway.leave(*(gateway.job() for _ in range(5)))
+    async with working(gateway, bench.step) as worker:
+        await until(lambda: len(gateway.told) == 5)
+        await until(lambda: worker.ready)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.UNKNOWN,
+    ],
+)
+async def test_no_number_of_failures_ends_a_subscription(
+    gateway: ScriptedGateway, bench: Bench, status: grpc.StatusCode
+) -> None:
+    bench.go.set()
+    gateway.stream_status = status
+    gateway.poll_verdict = lambda _request: status
+    async with working(gateway, bench.step):
+        await until(lambda: gateway.polls > 15 and gateway.streams_refused > 15)
+        gateway.stream_status = None
+        gateway.poll_verdict = lambda _request: None
+        gateway.push(gateway.job())
+        gateway.leave(gateway.job())
+        await until(lambda: len(gateway.told) == 2)
+
+
+async def test_a_stream_that_ends_unasked_is_opened_again_however_often(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    gateway.stream_ends_after = 1
+    gateway.push(*(gateway.job() for _ in range(30)))
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 30)
+    assert gateway.streams_begun >= 30
+
+
+async def test_a_gateway_that_is_gone_and_comes_back_is_found_again_within_a_second(bench: Bench) -> None:
+    bench.go.set()
+    first, second = (ScriptedGateway(), ScriptedGateway())  # type: ignore[abstract]
+    port = free_port()
+    async with serving(first, port) as address:
+        channel = open_channel(EngineSettings.model_validate({"ZEEBE_ADDRESS": address}))
+        worker = Worker(channel, handlers([bench.step]), {}, WorkerSettings(patience=0.2), Random(1))  # noqa: S311
+        running = asyncio.create_task(worker.run())
+        await until(lambda: worker.ready)
+    await until(lambda: not worker.ready)
+    assert worker.unreachable == ["work"]
+    second.leave(second.job())
+    async with serving(second, port):
+        begun = time.monotonic()
+        await until(lambda: len(second.told) == 1)
+        took = time.monotonic() - begun
+        await until(lambda: worker.ready)
+        worker.stop()
+        worker.stop()
+        await running
+    await channel.close()
+    assert took < 1.5
+
+
+async def test_an_outage_costs_no_calls_while_there_is_no_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = 0
+    pause = Backoff.pause
+
+    async def counted(backoff: Backoff) -> None:
+        nonlocal pauses
+        pauses += 1
+        await pause(backoff)
+
+    monkeypatch.setattr(Backoff, "pause", counted)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{free_port()}") as channel:
+        worker = Worker(channel, handlers([bench.step]), {}, WorkerSettings(), Random(1))  # noqa: S311 - jitter
+        running = asyncio.create_task(worker.run())
+        await until(lambda: pauses >= 2)
+        begun = time.monotonic()
+        await until(lambda: time.monotonic() - begun > 1.5)
+        worker.stop()
+        worker.stop()
+        await running
+    assert pauses < 8, "the stream and the poll wait for the connection, two seconds at most"
+
+
+async def test_a_long_poll_that_is_answered_at_once_is_no_reason_to_spin(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    gateway.knows_no_partition = True
+    async with working(gateway, bench.step, patience=0.1) as worker:
+        await until(lambda: gateway.polls >= 4)
+        polls, begun = gateway.polls, time.monotonic()
+        await until(lambda: time.monotonic() - begun > 1.0)
+        assert gateway.polls - polls < 12
+        assert not worker.ready, "a gateway without a broker behind it serves nobody"
+        gateway.knows_no_partition = False
+        bench.go.set()
+        gateway.leave(gateway.job())
+        await until(lambda: worker.ready and len(gateway.told) == 1)
+
+
+async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    gateway.push(*(gateway.job(lease=2.0) for _ in range(20)))
+    async with working(gateway, bench.step, window=2, window_per_type=2, lease=2.0):
+        await until(lambda: bench.running == 2)
+        # Half a second, a quarter of the lease, passes with the window full; then slots come free.
+        begun = time.monotonic()
+        await until(lambda: time.monotonic() - begun > 0.7)
+        bench.go.set()
+        await until(lambda: len(gateway.told) >= 20)
+        assert gateway.streams == 0
+    handed_back = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
+    assert handed_back
+    assert all((request.retries, request.retryBackOff) == (3, 0) for request in handed_back)
+    assert {request.jobKey for request in gateway.told} == set(range(1, 21))

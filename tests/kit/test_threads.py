@@ -1,0 +1,137 @@
+"""Steps that block: on threads, bounded, and in hand until they return."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import respx
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.kit.bench import Done, Task, until, working
+from tests.kit.gateway import ScriptedGateway, serving
+from tests.stack import ROOT
+from workers.kit import BlockingService, Service, Step
+
+
+class BlockingBench:
+    """A step that holds its thread until a test lets it go."""
+
+    def __init__(self, *, limit: float = 60.0) -> None:
+        self.go = threading.Event()
+        self.running = 0
+        self.most_running = 0
+        self.runs = 0
+        self._lock = threading.Lock()
+        self.step = Step("work", undo=None, limit=limit)
+
+        @self.step.do
+        def work(task: Task) -> Done:
+            with self._lock:
+                self.runs += 1
+                self.running += 1
+                self.most_running = max(self.most_running, self.running)
+            self.go.wait(30)
+            with self._lock:
+                self.running -= 1
+            return Done(name=task.name)
+
+
+@pytest.fixture
+def blocking() -> Iterator[BlockingBench]:
+    bench = BlockingBench()
+    yield bench
+    bench.go.set()
+
+
+async def test_blocking_steps_run_side_by_side_and_the_loop_goes_on(
+    gateway: ScriptedGateway, blocking: BlockingBench
+) -> None:
+    gateway.push(*(gateway.job() for _ in range(5)))
+    async with working(gateway, blocking.step) as worker:
+        await until(lambda: blocking.running == 5)
+        assert worker.in_hand["work"] == 5
+        blocking.go.set()
+        await until(lambda: len(gateway.told) == 5)
+    assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
+
+
+async def test_no_more_threads_run_than_the_pool_has(gateway: ScriptedGateway, blocking: BlockingBench) -> None:
+    gateway.push(*(gateway.job() for _ in range(12)))
+    async with working(gateway, blocking.step, threads=3) as worker:
+        await until(lambda: worker.in_hand["work"] == 12)
+        await until(lambda: blocking.running == 3)
+        blocking.go.set()
+        await until(lambda: len(gateway.told) == 12)
+    assert blocking.most_running == 3
+
+
+async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_returns(
+    gateway: ScriptedGateway,
+) -> None:
+    blocking = BlockingBench(limit=0.3)
+    gateway.push(gateway.job(key=7, retries=3))
+    async with working(gateway, blocking.step) as worker:
+        await until(lambda: len(gateway.told) == 1)
+        assert isinstance(gateway.told[0], pb.FailJobRequest)
+        assert gateway.told[0].retries == 2
+        gateway.push(gateway.job(key=7, retries=2))
+        await until(gateway.all_pushed)
+        assert worker.in_hand["work"] == 1
+        assert blocking.runs == 1, "the same job does not run beside itself"
+        blocking.go.set()
+        await until(lambda: worker.in_hand["work"] == 0)
+
+
+async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGateway) -> None:
+    gateway.push(gateway.job())
+    program = (
+        "import asyncio, sys, time, grpc\n"
+        "from random import Random\n"
+        "from tests.kit.bench import Done, Task\n"
+        "from workers.kit import Step\n"
+        "from workers.kit.discovery import handlers\n"
+        "from workers.kit.settings import WorkerSettings\n"
+        "from workers.kit.worker import Worker\n"
+        "step = Step('work', undo=None)\n"
+        "@step.do\n"
+        "def work(task: Task) -> Done:\n"
+        "    print('runs', flush=True)\n"
+        "    time.sleep(600)\n"
+        "async def main():\n"
+        "    async with grpc.aio.insecure_channel(sys.argv[1]) as channel:\n"
+        "        worker = Worker(channel, handlers([step]), {}, WorkerSettings(drain=0.1), Random(1))\n"
+        "        running = asyncio.create_task(worker.run())\n"
+        "        await asyncio.to_thread(sys.stdin.readline)\n"
+        "        worker.stop()\n"
+        "        await running\n"
+        "asyncio.run(main())\n"
+    )
+    async with serving(gateway) as address:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program, address), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert process.stdin
+        assert process.stdout
+        assert await process.stdout.readline() == b"runs\n"
+        process.stdin.write(b"stop\n")
+        begun = time.monotonic()
+        status = await asyncio.wait_for(process.wait(), 30)
+    assert status == 0
+    assert time.monotonic() - begun < 20
+    (told,) = gateway.told
+    assert (told.retries, told.retryBackOff) == (3, 0), "it is handed back"
+
+
+@respx.mock
+async def test_a_blocking_step_asks_its_participant_through_the_workers_loop(respx_mock: respx.Router) -> None:
+    route = respx_mock.put("http://participant.test/tasks/n").mock(return_value=httpx.Response(200, json={"name": "x"}))
+    async with httpx.AsyncClient(base_url="http://participant.test") as http:
+        service = BlockingService(Service("participant", http, "n/work"), asyncio.get_running_loop())
+        done = await asyncio.to_thread(service.put, "/tasks/n", Done)
+    assert done == Done(name="x")
+    assert route.calls.last.request.headers["Idempotency-Key"] == '"n/work"'

@@ -1,0 +1,55 @@
+"""What the modeler sets in a task's headers: how the task is tried again, in place of what its step says.
+
+| Header | Value |
+|---|---|
+| `retryCount` | tries in all; the task definition has to grant as many |
+| `retryBackoff` | before the second try: a duration as in a timer (`PT5S`), or seconds |
+| `retryBackoffFactor` | by which each wait is longer than the one before, 1 to 10 |
+| `retryBackoffCap` | the longest wait: a duration, or seconds |
+| `retryJitter` | which share of a wait is left to chance, 0 to 1 |
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from workers.kit.retry import Retry
+
+
+class HeaderError(ValueError):
+    """A task header is not as it must be; the message names it and says what would be."""
+
+
+_Seconds = Annotated[
+    timedelta | Annotated[float, Field(allow_inf_nan=False)],
+    AfterValidator(lambda said: said.total_seconds() if isinstance(said, timedelta) else said),
+    Field(ge=0, le=86_400),
+]
+
+
+class _RetryHeaders(BaseModel, extra="ignore"):
+    retries: Annotated[int, Field(ge=1, alias="retryCount")] = 0
+    base: Annotated[_Seconds, Field(alias="retryBackoff")] = 0.0
+    factor: Annotated[float, Field(ge=1, le=10, alias="retryBackoffFactor")] = 0.0
+    cap: Annotated[_Seconds, Field(alias="retryBackoffCap")] = 0.0
+    jitter: Annotated[float, Field(ge=0, le=1, alias="retryJitter")] = 0.0
+
+
+@lru_cache(maxsize=1024)  # an entry for each task of each version of a process
+def retry_of(step: Retry, headers: str) -> Retry:
+    """Return the step's policy with what `headers`, a JSON object, set in its place.
+
+    Raises:
+        HeaderError: One of them is not as it must be.
+    """
+    try:
+        said = _RetryHeaders.model_validate_json(headers)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in errors)
+        message = f"The task's headers are not as they must be ({wrong}). Mend them in the diagram and deploy it."
+        raise HeaderError(message) from None
+    return replace(step, **said.model_dump(exclude_unset=True))

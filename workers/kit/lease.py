@@ -1,0 +1,142 @@
+"""For how long a job is ours: the lease that the broker grants (the job timeout), and its extension.
+
+A lease is short, so that the job of a dead worker comes back soon. A step that needs longer keeps its job all the
+same: while its process is alive and its loop turns, the lease is extended, until the step's own limit is reached.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import grpc
+from pyzeebe.proto.gateway_pb2 import UpdateJobTimeoutRequest
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+_ANSWER_SHARE = 0.2
+"""A handler ends before this last share of its lease, so that its answer still arrives within it."""
+_SHORT = 0.5
+"""A lease is extended once no more than this share of it is left, before a job begins and while it runs."""
+_SWEEPS = 50
+"""Looks at the leases in hand per lease, and one in ten milliseconds at most."""
+_RPC_DEADLINE = 3.0
+"""Seconds for one try to extend a lease."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """The lease of one job; every time is on `time.monotonic`'s clock, for the broker's may be another."""
+
+    seconds: float
+    """How long a lease lasts."""
+    ends: float
+    limit: float = float("inf")
+    """When the step's own time is over, whatever the lease."""
+
+    @property
+    def handler_ends(self) -> float:
+        """When the handler has to have ended."""
+        return min(self.limit, self.ends - self.seconds * _ANSWER_SHARE)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the broker may have given the job to somebody else."""
+        return time.monotonic() >= self.ends
+
+    def is_short(self, now: float) -> bool:
+        """Tell whether half of the lease is gone."""
+        return self.ends - now < self.seconds * _SHORT
+
+
+class Arrival:
+    """When a job's lease began, for jobs that may have waited in gRPC's buffers before they were read.
+
+    The broker says by its own clock when a lease ends. How far that clock is from ours is learnt from the jobs that
+    came fastest: over the last one or two minutes, so that a clock that is set is followed soon.
+    """
+
+    _PERIOD = 60.0
+
+    def __init__(self) -> None:
+        """Know nothing yet: the first job counts as just arrived."""
+        self._offset = self._previous = float("inf")
+        self._turns = 0.0
+
+    def lease_ends(self, deadline: float, seconds: float, now: float) -> float:
+        """Return when a lease of `seconds` ends that the broker says ends at `deadline`, by its own clock."""
+        begun = deadline - seconds
+        if now >= self._turns:
+            self._previous, self._offset = self._offset, float("inf")
+            self._turns = now + self._PERIOD
+        self._offset = min(self._offset, now - begun)
+        return begun + min(self._offset, self._previous) + seconds
+
+
+class Held(Protocol):
+    """A job in hand, as far as its lease goes."""
+
+    lease: Lease
+
+    @property
+    def key(self) -> int:
+        """The job's key."""
+
+    @property
+    def extends(self) -> bool:
+        """Whether its step lets the lease be extended."""
+
+    def expire(self) -> None:
+        """End the handler, where it runs: its time is over."""
+
+
+class Leases:
+    """Extends the leases of the jobs in hand, and ends the handlers whose time is over.
+
+    One look at all of them, again and again: a timer for each job would cost each job more than its share of the looks.
+    """
+
+    def __init__(self, stub: "GatewayAsyncStub", held: Collection[Held], seconds: float) -> None:
+        """Watch over `held`, a live view of the jobs in hand; a lease lasts `seconds`."""
+        self._stub = stub
+        self._held = held
+        self._seconds = seconds
+        self._extending: dict[int, asyncio.Task[bool]] = {}
+        self.extended = 0
+        """How many extensions the broker granted."""
+
+    async def keep(self) -> None:
+        """Look at the leases until cancelled."""
+        pause = max(0.01, self._seconds / _SWEEPS)
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                now = time.monotonic()
+                for held in list(self._held):
+                    if now >= held.lease.handler_ends:
+                        held.expire()
+                    elif held.extends and held.lease.is_short(now):
+                        self._begin_to_extend(held)
+        finally:
+            for task in self._extending.values():
+                task.cancel()
+
+    async def extend(self, key: int, lease: Lease) -> bool:
+        """Ask the broker for a new lease; return whether it was granted."""
+        asked = time.monotonic()
+        request = UpdateJobTimeoutRequest(jobKey=key, timeout=round(self._seconds * 1000))
+        try:
+            await self._stub.UpdateJobTimeout(request, timeout=_RPC_DEADLINE)
+        except grpc.aio.AioRpcError:
+            # The next sweep asks again. A job that is not there any more is told when it is answered.
+            return False
+        lease.ends = asked + self._seconds
+        self.extended += 1
+        return True
+
+    def _begin_to_extend(self, held: Held) -> None:
+        if held.key not in self._extending:
+            task = self._extending[held.key] = asyncio.create_task(self.extend(held.key, held.lease))
+            task.add_done_callback(lambda _: self._extending.pop(held.key))

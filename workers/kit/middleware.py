@@ -1,0 +1,64 @@
+"""What every job passes on its way to its step: the one place for logging, metrics, tracing and rules of one's own.
+
+    class OnlyByDay(Middleware):
+        async def around(self, job: Job, proceed: Proceed) -> Answer:
+            if is_night():
+                raise Unavailable("Parcels are handed over by day only.", retry_after=3600)
+            return await proceed(job)
+
+A middleware lets the job go on with `proceed`, answers it itself, or raises one of the outcomes. The first of a
+worker's list is the outermost. What a middleware does not override costs nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from workers.kit.doubt import Doubt
+from workers.kit.job import Job
+from workers.kit.outcomes import Answer
+
+Proceed = Callable[[Job], Awaitable[Answer]]
+"""Lets a job go on to the next middleware or to its step; never raises, whatever the step did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job that is not in hand any more."""
+
+    job: Job
+    answer: Answer
+    doubt: Doubt | None
+    """Why nobody knows whether the broker took the answer; None where it did."""
+    seconds: float
+    """From its arrival to the end of its answer's delivery."""
+
+
+class Middleware:
+    """Override one method or both."""
+
+    async def around(self, job: Job, proceed: Proceed) -> Answer:
+        """Answer the job: by `await proceed(job)`, or without it.
+
+        Raises:
+            StepError: the job ends as the outcomes table says; its step is not run.
+        """
+        return await proceed(job)
+
+    def ended(self, ended: Ended) -> None:
+        """See how a job ended; called in the event loop once for every job that was in hand."""
+
+
+def chained(middleware: Iterable[Middleware], step: Proceed, guarded: Callable[[Proceed], Proceed]) -> Proceed:
+    """Put `middleware` around `step`; `guarded` turns what one of them raises into an answer."""
+    proceed = step
+    for each in reversed(list(middleware)):
+        if type(each).around is not Middleware.around:
+            proceed = guarded(_link(each, proceed))
+    return proceed
+
+
+def _link(middleware: Middleware, proceed: Proceed) -> Proceed:
+    async def answer(job: Job) -> Answer:
+        return await middleware.around(job, proceed)
+
+    return answer

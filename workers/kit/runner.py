@@ -1,0 +1,99 @@
+"""Run one step for one job: parse, call, encode, and say by the outcomes table what the engine is told."""
+
+import asyncio
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import partial
+from random import Random
+from typing import Any
+
+import httpx
+import structlog
+
+from workers.kit.handler import Handler
+from workers.kit.headers import HeaderError, retry_of
+from workers.kit.job import Job
+from workers.kit.middleware import Middleware, Proceed, chained
+from workers.kit.outcomes import Answer, Attempt, Broken, Complete, StepError, answer_to
+from workers.kit.service import BlockingService, Service
+from workers.kit.threads import Threads
+from workers.kit.variables import Variables
+
+_log = structlog.get_logger(__name__)
+
+
+class Runner:
+    """One handler with everything it needs."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        services: Mapping[str, httpx.AsyncClient],
+        threads: Threads,
+        random: Random,
+        middleware: Sequence[Middleware],
+    ) -> None:
+        """Wire the handler to its participants, and put `middleware` around it; `threads` is for what blocks."""
+        self._handler = handler
+        self._services = {name: services[name] for name in handler.services}
+        self._threads = threads
+        self._random = random
+        self.answer: Proceed = chained(middleware, self._guarded(self._step), self._guarded)
+        """Runs the job to its answer; it raises nothing but its own cancellation."""
+
+    def failed(self, job: Job, error: Exception) -> Answer:
+        """Say what the engine is told when the job ended in `error`."""
+        if not isinstance(error, (StepError, TimeoutError, ConnectionError)):
+            # The frames show where; the text stays out, for it may hold a customer's data.
+            frames = traceback.format_tb(error.__traceback__)
+            _log.error("bug in a step", **about(job), error=type(error).__name__, frames=frames)
+        handler = self._handler
+        try:
+            retry = retry_of(handler.retry, job.headers) if "retry" in job.headers else handler.retry
+        except HeaderError as wrong:
+            retry, error = handler.retry, Broken(str(wrong))
+        attempt = Attempt(job.task_type, job.retries, retry, handler.refusals, handler.is_undo)
+        return answer_to(error, attempt, self._random)
+
+    def _guarded(self, proceed: Proceed) -> Proceed:
+        async def answer(job: Job) -> Answer:
+            try:
+                return await proceed(job)
+            except Exception as error:  # noqa: BLE001 - the outcomes table has a line for every one of them
+                return self.failed(job, error)
+
+        return answer
+
+    async def _step(self, job: Job) -> Answer:
+        handler = self._handler
+        variables = handler.parse(job.variables)
+        arguments = self._arguments(job, variables)
+        if handler.is_blocking:
+            call = partial(handler.function, variables, **arguments)
+            receipt = await self._threads.run(job.key, call)
+        else:
+            receipt = await handler.function(variables, **arguments)
+        return Complete(handler.encode(receipt))
+
+    def _arguments(self, job: Job, variables: Variables) -> dict[str, Any]:
+        handler = self._handler
+        arguments: dict[str, Any] = {}
+        if handler.services:
+            key = f"{variables.saga_id}/{job.task_type}"
+            for name, http in self._services.items():
+                service = Service(name, http, key)
+                loop = asyncio.get_running_loop()
+                arguments[name] = BlockingService(service, loop) if handler.is_blocking else service
+        if handler.job_parameter is not None:
+            arguments[handler.job_parameter] = job
+        return arguments
+
+
+def about(job: Job) -> dict[str, object]:
+    """Name a job in a log line."""
+    return {
+        "task_type": job.task_type,
+        "job": job.key,
+        "instance": job.process_instance_key,
+        "element": job.element_id,
+    }

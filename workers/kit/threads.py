@@ -1,0 +1,52 @@
+"""Threads for steps that block: a bounded number, none of which keeps the process from ending."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import Context, copy_context
+from threading import Thread
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Threads:
+    """Runs functions on at most so many threads at once; the others wait, in hand all the same.
+
+    The standard library's pool waits at the process's end for every thread of it; a daemon of our own does not.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Use `most` threads; they are started when needed."""
+        self._free = asyncio.Semaphore(most)
+        self._running: dict[int, asyncio.Future[Any]] = {}
+
+    async def run(self, key: int, function: Callable[[], _T]) -> _T:
+        """Run the function of the job `key` on a thread, and return what it returns.
+
+        Nothing can end a thread: where the caller is cancelled, the function goes on, and `returned` waits for it.
+        """
+        await self._free.acquire()
+        outcome: Future[_T] = Future()
+        Thread(target=_settle, args=(outcome, copy_context(), function), name=f"job {key}", daemon=True).start()
+        running = asyncio.wrap_future(outcome)
+        self._running[key] = running
+        running.add_done_callback(lambda _: self._end(key))
+        return await asyncio.shield(running)
+
+    async def returned(self, key: int) -> None:
+        """Wait until the job's function, should it still run, has returned."""
+        running = self._running.get(key)
+        if running is not None:
+            await asyncio.wait([running])
+
+    def _end(self, key: int) -> None:
+        self._running.pop(key).exception()  # Told already, or of no interest to anybody any more.
+        self._free.release()
+
+
+def _settle(outcome: "Future[_T]", context: Context, function: Callable[[], _T]) -> None:
+    try:
+        outcome.set_result(context.run(function))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting job has to hear of it
+        outcome.set_exception(error)

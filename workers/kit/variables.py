@@ -1,0 +1,54 @@
+"""What a step reads of its process instance, and what it leaves behind."""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from workers.kit.outcomes import FieldError
+
+_DOCUMENT = "(the document)"
+_ERRORS = 20
+"""Fields that a refusal names at most: it has to fit into the broker's record, whatever was sent."""
+
+
+class Variables(BaseModel):
+    """What a step reads of its process instance; only these variables are fetched from the broker."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True)
+
+    @property
+    def saga_id(self) -> str:
+        """The name of the saga that this job belongs to; participants see it in each idempotency key."""
+        raise NotImplementedError
+
+
+class Receipt(BaseModel):
+    """What a step leaves behind: the participant's answer, under one variable of its own.
+
+    A participant may add fields to its answers at any time; those that the step does not name are left out.
+    NaN and infinity are no JSON (RFC 8259) and are refused: by the model where a field is a number, and else when
+    the receipt is written. A Decimal is written as text with all its digits.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False)
+
+
+def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
+    """Say each field that is wrong as a person writes it (`items[0].sku`), and never its value."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    named = tuple(_field_error(each["type"], each["loc"], each["msg"]) for each in errors[:_ERRORS])
+    if len(errors) <= _ERRORS:
+        return named
+    return (*named, FieldError(_DOCUMENT, f"and {len(errors) - _ERRORS} more"))
+
+
+def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
+    if kind == "extra_forbidden":
+        # The name of a field that nobody knows is the sender's own text: it may hold anything.
+        return FieldError(_path(location[:-1]) or _DOCUMENT, "has an unknown field")
+    return FieldError(_path(location) or _DOCUMENT, message.removeprefix("Value error, "))
+
+
+def _path(location: Iterable[int | str]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
