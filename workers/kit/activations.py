@@ -73,7 +73,7 @@ class Journal:
         place = self._places.get(key)
         if place is None:
             if not self._free:
-                return  # More than anybody has in hand: what finds no place is not counted past the process's end.
+                self.end(next(iter(self._places)))  # The oldest: nobody has so many in hand.
             place = self._places[key] = self._free.pop()
         _RECORD.pack_into(self._records, place * _RECORD.size, key, count, int(time.time()))
 
@@ -113,7 +113,10 @@ class Activations:
 
     def begin(self, key: int) -> None:
         """Count one more activation, before anything of it is run."""
-        count = self._begun[key] = self._begun.get(key, 0) + 1
+        count = self._begun.pop(key, 0) + 1
+        if len(self._begun) >= _RECORDS:
+            self._begun.pop(next(iter(self._begun)))  # The oldest: nobody has so many in hand.
+        self._begun[key] = count
         if self._journal is not None:
             self._journal.begin(key, count)
 

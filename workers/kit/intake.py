@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
 LONG_POLL = 30.0
 """Seconds that the broker holds an idle poll; after them the poll has shown that the type is reachable."""
-_POLL_GRACE = 10.0
-"""Seconds beyond its own timeout after which an unanswered poll counts as lost."""
+_PROBE = 1.0
+"""The same in seconds at the beginning and after a failure: what the poll shows is wanted sooner."""
+_POLL_GRACE = 3.0
+"""Seconds beyond its own timeout after which an unanswered poll is given up.
+
+While a broker replays its log, the gateway lets polls hang for fifteen."""
 _LANDING = 0.5
 """Seconds that a stopping worker leaves to what is on its way: polls, and what a stream has brought already."""
 _QUIET = 0.05
@@ -104,13 +108,17 @@ class Intake:
             self._streaming = tasks.create_task(self._keep_streaming())
             self._polling = tasks.create_task(self._keep_polling())
 
+    def close(self) -> None:
+        """Ask for nothing more; what comes all the same is handed back."""
+        self._stopping = True
+        self._window.close()
+
     async def stop(self) -> None:
-        """Take nothing more and hand back what comes all the same; the window is closed by now.
+        """Let what was asked for land, once `close` was said.
 
         The protocol knows no way to end a stream but to cancel it, and what the gateway has sent by then is lost until
         its lease ends. So it is read on until nothing has come for a moment, and cancelled then.
         """
-        self._stopping = True
         deadline = time.monotonic() + _LANDING
         await asyncio.wait([self._polling], timeout=_LANDING)
         self._polling.cancel()
@@ -177,15 +185,20 @@ class Intake:
     async def _keep_polling(self) -> None:
         backoff = Backoff(self._random, self._link)
         backlog = True  # A worker begins with what piled up before it.
+        wait = _PROBE
         while not self._stopping:
             try:
-                backlog = await (self._fetch() if backlog else self._wait_for_one())
-            except Exception as error:  # noqa: BLE001 - the same
-                self._failed("poll", error)
-                await backoff.pause()
-            else:
+                if backlog:
+                    backlog = await self._fetch()
+                if not backlog and not self._stopping:
+                    backlog = await self._wait_for_one(wait)
+                wait = LONG_POLL
                 self.reach.answered("poll")
                 backoff.reset()
+            except Exception as error:  # noqa: BLE001 - the same
+                self._failed("poll", error)
+                backlog, wait = True, _PROBE
+                await backoff.pause()
 
     async def _fetch(self) -> bool:
         """Take what waits, as far as slots are free; return whether there may be more."""
@@ -201,18 +214,18 @@ class Intake:
             self._window.give_back(asked - taken)
         return taken == asked
 
-    async def _wait_for_one(self) -> bool:
+    async def _wait_for_one(self, wait: float) -> bool:
         """Wait at the broker for a job, without a slot: most task types are idle most of the time."""
         came = False
         begun = time.monotonic()
-        async for job in self._poll(1, wait=LONG_POLL):
+        async for job in self._poll(1, wait=wait):
             came = True
             ends = self._lease_ends(job, time.monotonic())
             if await self._window.take():
                 self._receive(job, ends)
             else:
                 self._hand_back(job)
-        if not came and time.monotonic() - begun < LONG_POLL / 2:
+        if not came and time.monotonic() - begun < wait / 2:
             raise _NoPartitionError
         return came
 

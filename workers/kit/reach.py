@@ -31,6 +31,13 @@ class Reach:
         if self._failing and self._failing.pop(way, None) is not None:
             _log.info("broker reachable again", task_type=self._task_type, way=way)
 
+    def found(self) -> None:
+        """Note that a poll that does not wait was answered.
+
+        At the beginning that will do; after a failure it proves nothing: a gateway whose broker is away answers too.
+        """
+        self._found = True
+
     def failed(self, way: str, code: grpc.StatusCode) -> None:
         """Note that the broker did not answer by `way`."""
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED and self._found:

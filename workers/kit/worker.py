@@ -16,6 +16,7 @@ from pyzeebe.proto.gateway_pb2 import ActivatedJob
 from workers.kit.activations import Activations
 from workers.kit.answers import Answers
 from workers.kit.connection import stub
+from workers.kit.doubt import Doubt
 from workers.kit.handler import Handler
 from workers.kit.intake import Intake, Subscription
 from workers.kit.job import Job
@@ -159,8 +160,9 @@ class Worker:
             await asyncio.wait([watching, keeping, *intakes, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stopping.set()
-            for window in (self._process, *self._windows.values()):
-                window.close()
+            self._process.close()
+            for intake in self._intakes.values():
+                intake.close()
             await asyncio.gather(*(intake.stop() for intake in self._intakes.values()))
             await self._drain()
             for task in (watching, keeping, stopping):
@@ -224,7 +226,7 @@ class Worker:
             if answer is None:
                 return
             doubt = await self._answers.deliver(job, answer, lease)
-            if doubt is None:
+            if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
             self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
             if held.handler.is_blocking:
