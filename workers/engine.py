@@ -10,12 +10,10 @@ import stamina
 from pydantic import BaseModel
 from pyzeebe import ZeebeClient
 from pyzeebe.errors import (
-    InvalidOAuthCredentialsError,
     MessageAlreadyExistsError,
     ProcessDefinitionNotFoundError,
     ProcessInvalidError,
     ProcessTimeoutError,
-    SettingsError,
     UnknownGrpcStatusCodeError,
     ZeebeBackPressureError,
     ZeebeDeadlineExceeded,
@@ -27,6 +25,7 @@ from pyzeebe.grpc_internals.types import DeployResourceResponse
 from workers.addresses import Addresses
 from workers.failure import Failure, bad_input
 from workers.kit.connection import open_channel
+from workers.kit.credentials import why_no_token
 
 PROCESS = "order-fulfillment"
 BPMN = Path(__file__).resolve().parents[1] / "bpmn"
@@ -58,7 +57,7 @@ def channel(addresses: Addresses) -> grpc.aio.Channel:
     except OSError as error:
         message = f"ZEEBE_CA_CERTIFICATE_PATH: {addresses.engine.ca_certificate} cannot be read ({error.strerror})."
         raise bad_input(message) from error
-    except (ValueError, SettingsError) as error:
+    except ValueError as error:
         message = f"The environment does not say how to reach the engine (ZEEBE_ADDRESS is host:port): {error}"
         raise bad_input(message) from error
 
@@ -70,16 +69,14 @@ async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
     try:
         yield ZeebeClient(opened)
     except (ZeebeGatewayUnavailableError, ZeebeDeadlineExceeded) as error:
-        message = (
-            f"The engine at {addresses.engine.address} does not answer. Start it with `saga up`, or set ZEEBE_ADDRESS."
-        )
-        raise Failure(message) from error
-    except InvalidOAuthCredentialsError as error:
-        message = f"The engine's OAuth server refused the credentials: {error}"
+        if why := why_no_token(error.grpc_error):
+            message = f"There is no token for the engine: {why}. Look at CAMUNDA_OAUTH_URL, client id and secret."
+        else:
+            where = addresses.engine.address
+            message = f"The engine at {where} does not answer. Start it with `saga up`, or set ZEEBE_ADDRESS."
         raise Failure(message) from error
     except (UnknownGrpcStatusCodeError, ZeebeInternalError) as error:
-        cause = error.__cause__
-        code = cause.code().name if isinstance(cause, grpc.aio.AioRpcError) else type(error).__name__
+        code = error.grpc_error.code().name
         where = addresses.engine.address
         message = f"The engine at {where} answers {code}. Is it this engine, and are the credentials right?"
         raise Failure(message) from error

@@ -8,6 +8,7 @@ because its message may quote a row or a variable.
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Mapping, MutableMapping
 from enum import Enum
@@ -34,9 +35,13 @@ _PERSONAL = frozenset(
 _ENGINE_KEYS = frozenset({"job", "instance", "claimant"})
 """Keys whose values are the engine's numbers, as text too: one in ten of them has the check digit of a card."""
 _META = frozenset({"_record", "_from_structlog"})
+"""A library's record under structlog's own formatter; its text is in the event already."""
 _PLAIN = frozenset({type(None), bool, int, float})
-_DIGITS = re.compile(r"\d[\d -]{10,}\d")
-"""What is looked at more closely: most text has nothing like it."""
+"""An int is never a card: our models hold those as text."""
+_SHORT = 64
+"""Characters of a text that counts as a word."""
+_SUSPICIOUS = re.compile(r"\d[\d -]{10,}\d|://")
+"""Text that is looked at more closely; most has nothing like it."""
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){11,18}(?!\d)")
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
@@ -50,10 +55,10 @@ def configure_logging(service: str) -> None:
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        redact,  # before what we add ourselves, which needs no look
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
+        _stamp,
     ]
     renderer: Processor
     if sys.stderr.isatty():
@@ -98,13 +103,30 @@ def _json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:  
     return to_json(event).decode()
 
 
+def _stamp(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
+    """Add the time (ISO 8601, UTC); only what is below the second is written anew for each line."""
+    seconds, fraction = divmod(time.time(), 1)
+    event["timestamp"] = f"{_until_second(int(seconds))}.{int(fraction * 1_000_000):06d}Z"
+    return event
+
+
+@lru_cache(maxsize=2)
+def _until_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
     """Take everything personal or secret out of a structlog event."""
-    failure = _failure(event.pop("exc_info", None))
+    failure = _failure(event.pop("exc_info")) if "exc_info" in event else None
     for key, value in event.items():
-        # A library's record under structlog's own formatter; its text is in the event already.
-        if key not in _META:
-            event[key] = _clean(key, value)
+        if value.__class__ is str and len(value) <= _SHORT:
+            clean: object = _clean_word(key, value)
+        elif key in _META:
+            continue
+        else:
+            clean = _clean(key, value)
+        if clean is not value:
+            event[key] = clean
     if failure:
         event["exception"] = failure
     return event
@@ -114,14 +136,14 @@ def _clean(key: str, value: object) -> object:  # noqa: PLR0911 - a line for eac
     if _is_personal(key):
         return REDACTED
     if value.__class__ in _PLAIN:
-        return value  # An int is never a card: our models hold those as text.
+        return value
     match value:
         case str():
-            return value if key in _ENGINE_KEYS and value.isdecimal() else _scrub(value)
+            return value if _SUSPICIOUS.search(value) is None else _scrub(key, value)
         case Enum():
             return _clean(key, value.value)
         case PurePath():
-            return _scrub(str(value))
+            return _scrub(key, str(value))
         case Mapping():
             return {str(inner): _clean(str(inner), each) for inner, each in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -130,15 +152,21 @@ def _clean(key: str, value: object) -> object:  # noqa: PLR0911 - a line for eac
             return f"<{type(value).__name__}>"
 
 
+@lru_cache(maxsize=4096)  # the words of a busy worker's lines are the same again and again
+def _clean_word(key: str, word: str) -> object:
+    return _clean(key, word)
+
+
 @lru_cache(maxsize=1024)  # keys are words of our code, but for those of what a mapping holds
 def _is_personal(key: str) -> bool:
     return key.lower().replace("_", "").replace("-", "") in _PERSONAL
 
 
-def _scrub(text: str) -> str:
-    if _DIGITS.search(text):
-        text = _CARD.sub(lambda found: REDACTED if _is_card(found[0]) else found[0], text)
-    return _CREDENTIALS.sub(REDACTED, text) if "://" in text else text
+def _scrub(key: str, text: str) -> str:
+    if key in _ENGINE_KEYS and text.isdecimal():
+        return text
+    masked = _CARD.sub(lambda found: REDACTED if _is_card(found[0]) else found[0], text)
+    return _CREDENTIALS.sub(REDACTED, masked)
 
 
 def _is_card(text: str) -> bool:

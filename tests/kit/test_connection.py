@@ -1,20 +1,152 @@
-"""What the channel's options and settings bring about."""
+"""What the channel's settings and options bring about."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import grpc
 import pytest
-from pydantic import HttpUrl
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.gateway import Context, ScriptedGateway, serving
+from tests.kit.gateway import ScriptedGateway, serving
 from tests.world import eventually
+from workers.environment import read
+from workers.failure import Failure
 from workers.kit import connection
 from workers.kit.connection import open_channel, stub
+from workers.kit.credentials import ClientCredentials
 from workers.kit.settings import EngineSettings
 
+if TYPE_CHECKING:
+    from tests.kit.gateway import Context
 
-def _settings(**environment: str) -> EngineSettings:
-    return EngineSettings.model_validate(environment)
+CLIENT = {"CAMUNDA_CLIENT_ID": "workers", "CAMUNDA_CLIENT_SECRET": "s3cret"}
+SAAS = {"CAMUNDA_CLUSTER_ID": "c1", "CAMUNDA_CLUSTER_REGION": "syd-1"}
+OAUTH = {
+    "ZEEBE_ADDRESS": "engine:443",
+    "CAMUNDA_OAUTH_URL": "https://login/token",
+    "CAMUNDA_TOKEN_AUDIENCE": "engine",
+    "CAMUNDA_TOKEN_SCOPE": "jobs",
+}
+ZEEBE_NAMES = {
+    "CAMUNDA_OAUTH_URL": "ZEEBE_AUTHORIZATION_SERVER_URL",
+    "CAMUNDA_TOKEN_AUDIENCE": "ZEEBE_TOKEN_AUDIENCE",
+    "CAMUNDA_TOKEN_SCOPE": "ZEEBE_TOKEN_SCOPE",
+    "CAMUNDA_CLIENT_ID": "ZEEBE_CLIENT_ID",
+    "CAMUNDA_CLIENT_SECRET": "ZEEBE_CLIENT_SECRET",
+}
+
+SAAS_OAUTH = "https://login.cloud.camunda.io/oauth/token"
+
+
+def _renamed(environment: dict[str, str]) -> dict[str, str]:
+    return {ZEEBE_NAMES.get(name, name): value for name, value in environment.items()}
+
+
+def _settings(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> EngineSettings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return read(EngineSettings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked"),
+    [
+        (CLIENT | SAAS, ["c1.syd-1.zeebe.camunda.io:443", SAAS_OAUTH, "zeebe.camunda.io", None]),
+        (CLIENT | SAAS | OAUTH, ["c1.syd-1.zeebe.camunda.io:443", "https://login/token", "engine", "jobs"]),
+        (CLIENT | OAUTH, ["engine:443", "https://login/token", "engine", "jobs"]),
+        (_renamed(CLIENT | OAUTH), ["engine:443", "https://login/token", "engine", "jobs"]),
+    ],
+)
+async def test_the_oauth_server_is_the_one_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], asked: list[str]
+) -> None:
+    settings = _settings(monkeypatch, environment)
+    credentials = Mock(wraps=ClientCredentials)
+    monkeypatch.setattr(connection, "ClientCredentials", credentials)
+    dial = Mock(wraps=grpc.aio.secure_channel)
+    monkeypatch.setattr(grpc.aio, "secure_channel", dial)
+    async with open_channel(settings):
+        pass
+    url, client_id, secret, audience, scope = credentials.call_args.args
+    assert (client_id, secret.get_secret_value()) == ("workers", "s3cret")
+    assert [dial.call_args.args[0], str(url), audience, scope] == asked
+
+
+@pytest.mark.parametrize("name", ["CAMUNDA_OAUTH_URL", "CAMUNDA_TOKEN_AUDIENCE"])
+def test_what_is_missing_for_a_token_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    settings = _settings(monkeypatch, CLIENT | {key: value for key, value in OAUTH.items() if key != name})
+    with pytest.raises(ValueError, match=f"set {name}"):
+        open_channel(settings)
+
+
+def test_a_wrong_oauth_address_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Failure, match="CAMUNDA_OAUTH_URL: ") as caught:
+        _settings(monkeypatch, CLIENT | OAUTH | {"CAMUNDA_OAUTH_URL": "login:s3cret"})
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_link_that_takes_its_time_is_waited_for(gateway: ScriptedGateway) -> None:
+    async with (
+        serving(gateway) as address,
+        _slow_link(address) as slow,
+        open_channel(EngineSettings(ZEEBE_ADDRESS=slow)) as channel,
+    ):
+        await stub(channel).CompleteJob(pb.CompleteJobRequest(jobKey=1), timeout=20.0, wait_for_ready=True)
+    assert len(gateway.told) == 1
+
+
+@asynccontextmanager
+async def _slow_link(address: str) -> AsyncIterator[str]:
+    """Bring each byte to `address` and back a second and a half late."""
+    host, port = address.split(":")
+
+    async def carry(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await source.read(65_536):
+                await asyncio.sleep(1.5)
+                to.write(data)
+        to.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(carry(reader, forth), carry(back, writer))
+
+    async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+class Flood(ScriptedGateway):
+    """Pushes jobs as fast as they are taken."""
+
+    pushed = 0
+    """Bytes."""
+
+    async def StreamActivatedJobs(  # noqa: N802 - gateway.proto names the calls
+        self, request: pb.StreamActivatedJobsRequest, context: "Context"
+    ) -> AsyncIterator[pb.ActivatedJob]:
+        del request, context
+        while True:
+            job = self.job(text="x" * 2_000)
+            yield job
+            self.pushed += job.ByteSize()
+
+
+async def test_what_is_read_ahead_of_a_full_worker_is_bounded() -> None:
+    gateway = Flood()  # type: ignore[abstract] # it pushes, and no more
+    async with serving(gateway) as address, open_channel(EngineSettings(ZEEBE_ADDRESS=address)) as channel:
+        stream = stub(channel).StreamActivatedJobs(pb.StreamActivatedJobsRequest(type="work"))
+        for _ in range(500):
+            await stream.read()
+        seen = [-1]
+
+        async def still() -> bool:
+            seen.append(gateway.pushed)
+            return len(seen) > 10 and len(set(seen[-10:])) == 1
+
+        read = gateway.pushed
+        await eventually(still, bool)
+        stream.cancel()
+    assert gateway.pushed - read < 40 * 1024

@@ -1,10 +1,12 @@
 """Prometheus metrics of a worker process; their labels are task types and outcomes, never anything of a job."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
-from functools import cache
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from workers.kit.middleware import Ended, Middleware
@@ -15,54 +17,68 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 """Seconds."""
 
 
-class Metrics(Middleware):
-    """Counts how jobs end and how long they take."""
+class Metrics(Middleware, Collector):
+    """Counts how jobs end and how long they take.
+
+    A job costs two additions; the library's families are made when somebody asks for them.
+    """
 
     def __init__(self) -> None:
         """Begin at zero, in a registry of its own."""
+        self._outcomes: Counter[tuple[str, str]] = Counter()
+        self._seconds: dict[str, list[float]] = {}
+        """By task type: how many jobs fell into each bucket, those beyond the last one, and the sum of all."""
+        self._worker: Worker | None = None
         self._registry = CollectorRegistry()
-        ended = Counter("saga_jobs_ended", "Jobs that ended.", ["task_type", "outcome"], registry=self._registry)
-        seconds = Histogram(
-            "saga_job_seconds",
-            "From a job's arrival until the broker had its answer.",
-            ["task_type"],
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._count = cache(ended.labels)
-        self._seconds = cache(seconds.labels)
+        self._registry.register(self)
 
     def ended(self, ended: Ended) -> None:
         """Count one job."""
         task_type = ended.job.task_type
-        self._count(task_type, _outcome(ended)).inc()
-        self._seconds(task_type).observe(ended.seconds)
+        self._outcomes[task_type, _outcome(ended)] += 1
+        seconds = self._seconds.get(task_type)
+        if seconds is None:
+            seconds = self._seconds[task_type] = [0.0] * (len(_BUCKETS) + 2)
+        seconds[bisect_left(_BUCKETS, ended.seconds)] += 1
+        seconds[-1] += ended.seconds
 
     def watch(self, worker: Worker) -> None:
         """Say also what `worker` has in hand and reaches, whenever it is asked."""
-        self._registry.register(_State(worker))
+        self._worker = worker
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
-
-class _State(Collector):
-    """What is true at the moment of the asking; it costs nothing in between."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
     def collect(self) -> Iterable[Metric]:
-        in_hand = GaugeMetricFamily("saga_jobs_in_hand", "Jobs in hand.", labels=["task_type"])
-        unreachable = GaugeMetricFamily("saga_task_type_unreachable", "1 while out of reach.", labels=["task_type"])
-        now, away = self._worker.in_hand, set(self._worker.unreachable)
-        for task_type in self._worker.task_types:
-            in_hand.add_metric([task_type], now[task_type])
-            unreachable.add_metric([task_type], task_type in away)
-        extended = CounterMetricFamily("saga_leases_extended", "Leases that were extended.")
-        extended.add_metric([], self._worker.extended)
-        return in_hand, unreachable, extended
+        """Make the metrics of this moment."""
+        ended = CounterMetricFamily("saga_jobs_ended", "Jobs that ended.", labels=["task_type", "outcome"])
+        for (task_type, outcome), count in self._outcomes.items():
+            ended.add_metric([task_type, outcome], count)
+        yield ended
+        seconds = HistogramMetricFamily(
+            "saga_job_seconds", "From a job's arrival until the broker had its answer.", labels=["task_type"]
+        )
+        for task_type, (*counts, total) in self._seconds.items():
+            bounds = (*map(str, _BUCKETS), "+Inf")
+            seconds.add_metric([task_type], list(zip(bounds, accumulate(counts), strict=True)), total)
+        yield seconds
+        if self._worker is not None:
+            yield from _state(self._worker)
+
+
+def _state(worker: Worker) -> Iterable[Metric]:
+    in_hand = GaugeMetricFamily("saga_jobs_in_hand", "Jobs in hand.", labels=["task_type"])
+    unreachable = GaugeMetricFamily("saga_task_type_unreachable", "1 while out of reach.", labels=["task_type"])
+    now, away = worker.in_hand, set(worker.unreachable)
+    for task_type in worker.task_types:
+        in_hand.add_metric([task_type], now[task_type])
+        unreachable.add_metric([task_type], task_type in away)
+    yield in_hand
+    yield unreachable
+    extended = CounterMetricFamily("saga_leases_extended", "Leases that were extended.")
+    extended.add_metric([], worker.extended)
+    yield extended
 
 
 def _outcome(ended: Ended) -> str:

@@ -1,0 +1,276 @@
+"""Our OAuth tokens, against a token server that is a fake and a gateway that looks at each call's token."""
+
+import asyncio
+import logging
+import os
+import subprocess
+import time
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from random import Random
+
+import grpc
+import pytest
+import trustme
+from pydantic import HttpUrl, SecretStr
+from pyzeebe.proto.gateway_pb2 import CompleteJobRequest
+from pyzeebe.proto.gateway_pb2_grpc import add_GatewayServicer_to_server
+from structlog.testing import capture_logs
+
+from tests.kit.bench import Bench, until
+from tests.kit.gateway import ScriptedGateway
+from tests.kit.tokens import TOKEN, Doorman, FakeTokenServer
+from tests.stack import SAGA
+from tests.world import eventually
+from workers.kit import credentials
+from workers.kit.connection import open_channel, stub
+from workers.kit.credentials import ClientCredentials, why_no_token
+from workers.kit.discovery import handlers
+from workers.kit.settings import EngineSettings, WorkerSettings
+from workers.kit.worker import Worker
+
+SECRET = "s3cret-of-the-client"  # noqa: S105 - the fake's
+BODY = "b0dy-of-an-answer"
+
+
+@pytest.fixture
+def tokens() -> Iterator[FakeTokenServer]:
+    tokens = FakeTokenServer()
+    yield tokens
+    tokens.close()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+async def environment(
+    gateway: ScriptedGateway, tokens: FakeTokenServer, authority: trustme.CA, tmp_path: Path
+) -> AsyncIterator[dict[str, str]]:
+    """Serve the gateway over TLS behind the doorman; what says how to get in."""
+    certificate = authority.issue_cert("localhost")
+    chain = b"".join(each.bytes() for each in certificate.cert_chain_pems)
+    server = grpc.aio.server(interceptors=[Doorman(tokens)])
+    add_GatewayServicer_to_server(gateway, server)
+    port = server.add_secure_port(
+        "localhost:0", grpc.ssl_server_credentials([(certificate.private_key_pem.bytes(), chain)])
+    )
+    await server.start()
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    yield {
+        "CAMUNDA_CLIENT_ID": "workers",
+        "CAMUNDA_CLIENT_SECRET": SECRET,
+        "CAMUNDA_TOKEN_AUDIENCE": "engine",
+        "CAMUNDA_TOKEN_SCOPE": "jobs",
+        "ZEEBE_ADDRESS": f"localhost:{port}",
+        "ZEEBE_CA_CERTIFICATE_PATH": str(trusted),
+        "CAMUNDA_OAUTH_URL": tokens.url,
+    }
+    await server.stop(grace=None)
+
+
+class Caller:
+    """Calls the gateway, over the channel that a worker's would be."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+
+    async def call(self, calls: int = 1) -> None:
+        request = CompleteJobRequest(jobKey=1)
+        await asyncio.gather(*(stub(self.channel).CompleteJob(request, timeout=10.0) for _ in range(calls)))
+
+    async def fail(self) -> grpc.aio.AioRpcError:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await self.call()
+        return caught.value
+
+    async def works(self) -> bool:
+        try:
+            await self.call()
+        except grpc.aio.AioRpcError:
+            return False
+        return True
+
+
+@pytest.fixture
+async def caller(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_channel(EngineSettings()) as channel:
+        yield Caller(channel)
+
+
+async def test_calls_at_once_share_one_token(caller: Caller, tokens: FakeTokenServer) -> None:
+    await caller.call(200)
+    await caller.call(200)
+    assert tokens.asked == [
+        {
+            "grant_type": "client_credentials",
+            "client_id": "workers",
+            "client_secret": SECRET,
+            "audience": "engine",
+            "scope": "jobs",
+        }
+    ]
+
+
+async def test_a_token_is_replaced_before_it_ends_and_no_call_fails(caller: Caller, tokens: FakeTokenServer) -> None:
+    tokens.life = 3.0
+    while len(tokens.asked) < 3:
+        await caller.call(5)
+
+
+async def test_a_token_that_ended_unused_is_replaced_and_no_call_fails(caller: Caller, tokens: FakeTokenServer) -> None:
+    tokens.life = 0.5
+    await caller.call()
+    await until(tokens.knows_none)
+    tokens.life = 3600.0
+    await caller.call(50)
+    assert len(tokens.asked) == 2
+
+
+async def test_a_token_that_the_gateway_refuses_is_replaced(
+    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_AGE", 0.5)
+    await caller.call()
+    tokens.revoke()
+    assert (await caller.fail()).code() is grpc.StatusCode.UNAUTHENTICATED
+    await eventually(caller.works, bool, seconds=5)
+    assert len(tokens.asked) <= 3
+
+
+@pytest.mark.parametrize("trouble", ["away", "broken", "hanging"])
+async def test_a_good_token_is_used_on_whatever_becomes_of_the_oauth_server(
+    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr(credentials, "_AGE", 0.0)
+    monkeypatch.setattr(credentials, "_PAUSE", 0.5)
+    await caller.call()
+    match trouble:
+        case "away":
+            tokens.close()
+        case "broken":
+            tokens.status = 503
+        case "hanging":
+            tokens.hangs.set()
+    asked, begin, longest = len(tokens.asked), time.monotonic(), 0.0
+    while (now := time.monotonic()) < begin + 2.0:
+        await caller.call()
+        longest = max(longest, time.monotonic() - now)
+    assert len(tokens.asked) - asked <= 5, "it is left in peace between two tries"
+    assert longest < 1.0, "no call waits for a new token while it has one"
+    if trouble == "away":
+        tokens.open()
+
+
+@pytest.mark.parametrize("slow", ["hangs", "trickles"])
+async def test_a_slow_oauth_server_costs_a_call_no_more_than_the_deadline(
+    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    monkeypatch.setattr(credentials, "_DEADLINE", 1.0)
+    tokens.trickles = slow == "trickles"
+    if slow == "hangs":
+        tokens.hangs.set()
+    begin = time.monotonic()
+    errors = await asyncio.gather(*(caller.fail() for _ in range(20)))
+    assert time.monotonic() - begin < 3.0
+    assert len(tokens.asked) == 1
+    assert {why_no_token(error) for error in errors} == {"127.0.0.1 does not answer within 1 seconds"}
+    assert {error.code() for error in errors} == {grpc.StatusCode.UNAVAILABLE}
+
+
+async def test_a_worker_recovers_alone_from_an_oauth_server_that_is_away(
+    caller: Caller, gateway: ScriptedGateway, tokens: FakeTokenServer, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_PAUSE", 0.2)
+    tokens.close()
+    tokens.life = 1.0
+    gateway.leave(gateway.job())
+    random = Random(1)  # noqa: S311 - jitter
+    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random)
+    with capture_logs() as lines:
+        running = asyncio.create_task(worker.run())
+        await until(lambda: any(line["event"] == "no new token" for line in lines))
+        tokens.open()
+        await until(lambda: bench.running == 1)
+        tokens.close()
+        await until(tokens.knows_none)
+        bench.go.set()
+        await until(lambda: sum(line["event"] == "no new token" for line in lines) == 2)
+        assert not gateway.told
+        tokens.open()
+        await until(lambda: len(gateway.told) == 1)
+        worker.stop()
+        await running
+    assert bench.runs == 1
+    assert [line["event"] for line in lines if "token" in line["event"]] == ["no new token", "new token again"] * 2
+
+
+async def test_nothing_secret_is_told(
+    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(credentials, "_PAUSE", 0.0)
+    monkeypatch.setattr(credentials, "_DEADLINE", 1.0)
+    told: list[object] = []
+    with capture_logs() as lines:
+        for status, body in [
+            (401, BODY),
+            (302, BODY),
+            (200, BODY),
+            (200, f'{{"access_token": "{TOKEN}\\n{BODY}"}}'),
+            (200, f'{{"access_token": "{TOKEN}", "expires_in": "{BODY}"}}'),
+        ]:
+            tokens.status, tokens.body = status, body
+            error = await caller.fail()
+            assert why_no_token(error) in {
+                f"127.0.0.1 answers {status}",
+                "127.0.0.1 answers with something that is no token",
+            }
+            told += [error, repr(error), *traceback.format_exception(error)]
+        tokens.status, tokens.body = 200, None
+        await caller.call()
+        tokens.revoke()
+        told.append(await caller.fail())
+    plugin = ClientCredentials(HttpUrl(tokens.url), "workers", SecretStr(SECRET), "engine", None)
+    await asyncio.to_thread(plugin._renew)  # noqa: SLF001 - a token in hand, to look at
+    assert plugin._token.end > 0.0  # noqa: SLF001 - the same
+    held = [plugin, plugin._token, EngineSettings()]  # noqa: SLF001 - the same
+    everything = "\n".join(str(each) for each in [*told, *held, *lines, caplog.text])
+    assert len(lines) >= 4
+    assert not [each for each in (SECRET, TOKEN, BODY) if each in everything]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (
+            401,
+            "There is no token for the engine: 127.0.0.1 answers 401. Look at CAMUNDA_OAUTH_URL, client id and secret.",
+        ),
+        (200, "answers UNAUTHENTICATED. Is it this engine, and are the credentials right?"),
+    ],
+)
+async def test_deploying_with_wrong_credentials_says_what_is_wrong(
+    environment: dict[str, str], tokens: FakeTokenServer, status: int, said: str
+) -> None:
+    tokens.status = status
+    tokens.body = BODY if status != 200 else '{"access_token": "of-another-engine"}'
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [str(SAGA), "deploy"],
+        check=False,
+        env={**os.environ, **environment, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60.0,
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [each for each in (SECRET, BODY, "of-another-engine") if each in done.stdout + done.stderr]
