@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs lock clean
+.PHONY: help demo test bench lint docs lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: .venv/ready ## Start everything, run the sample orders, show where to look
 
 test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run all tests against the real stack
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/ready ## Measure the job runtime against its peers; ARGS=--quick for a short run
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: .venv/ready bpmn/node_modules/.installed ## Check the code, its types and the diagram
 	$(BIN)/ruff check

@@ -70,7 +70,7 @@ class Answers:
                 doubt = doubt_of(code, unanswered=unanswered, is_over=lease.is_over)
                 if doubt is not None:
                     return doubt
-                await backoff.pause()
+                await backoff.pause(code)
             again = await self._try(job, answer)
             if again is None:
                 return None

@@ -4,8 +4,12 @@ import asyncio
 from contextlib import suppress
 from random import Random
 
+import grpc
+
 from workers.kit.link import Link
 
+_BUSY = 0.08
+"""Seconds at most between two tries of what a broker refuses because it is busy: it is there, and done in a moment."""
 _OUTAGE = 2.0
 """Seconds between two tries while the link is down, should its coming back go unnoticed."""
 
@@ -29,14 +33,15 @@ class Backoff:
         """Forget the failures: the broker answered."""
         self._failures = 0
 
-    async def pause(self) -> None:
-        """Sleep after one more failure."""
+    async def pause(self, code: grpc.StatusCode | None = None) -> None:
+        """Sleep after one more failure, whose status is `code` where it has one."""
         if not self._link.up.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_OUTAGE):
                     await self._link.up.wait()
             self._failures = 0
-        delay = min(self._cap, self._base * 2**self._failures)
+        cap = _BUSY if code is grpc.StatusCode.RESOURCE_EXHAUSTED else self._cap
+        delay = min(cap, self._base * 2**self._failures)
         # Past the cap the count means nothing more; stopping it keeps the power small through long outages.
         self._failures = min(self._failures + 1, 16)
         await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))

@@ -45,9 +45,8 @@ _QUIET = 0.05
 """Seconds without a job after which a stream counts as read empty."""
 _SATURATED = 0.25
 """The share of its lease that a pushed job may wait for a slot before pushing is given up for a while."""
-_BATCH = 32
-"""Jobs a draining poll asks for at most: more would only wait here while their leases run."""
-
+_BATCH = 128
+"""Jobs a draining poll asks for at most, however many slots are free: it bounds the size of one answer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -198,7 +197,7 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - the same
                 self._failed("poll", error)
                 backlog, wait = True, _PROBE
-                await backoff.pause()
+                await backoff.pause(error.code() if isinstance(error, grpc.aio.AioRpcError) else None)
 
     async def _fetch(self) -> bool:
         """Take what waits, as far as slots are free; return whether there may be more."""
