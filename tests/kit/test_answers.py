@@ -1,12 +1,16 @@
 """Answers to the broker: given until it has heard, and told as in doubt where nobody knows."""
 
+from pathlib import Path
+
 import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
-from tests.kit.bench import Bench, Seen, until, working
+from tests.kit.bench import Bench, Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
+from workers.kit import Retry, Step
+from workers.kit.activations import Activations, Journal
 from workers.kit.answers import doubt_of
 from workers.kit.doubt import Doubt
 from workers.kit.outcomes import Complete
@@ -120,3 +124,53 @@ def test_a_job_that_is_gone_after_our_lease_was_lost_to_another_worker() -> None
     assert doubt_of(gone, unanswered=False, is_over=True) is Doubt.LEASE_LOST
     assert doubt_of(gone, unanswered=False, is_over=False) is Doubt.ELEMENT_GONE
     assert doubt_of(gone, unanswered=True, is_over=True) is Doubt.ANSWERED_BEFORE
+
+
+async def test_a_job_that_comes_back_before_the_reply_to_its_failure_is_run_again_at_once(
+    gateway: ScriptedGateway,
+) -> None:
+    step = Step("work", undo=None, refuses=set(), retry=Retry(base=0.0))
+    runs = 0
+
+    @step.do
+    async def work(task: Task) -> Done:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise TimeoutError
+        return Done(name=task.name)
+
+    def verdict(_request: object) -> grpc.StatusCode | None:
+        match len(gateway.told):
+            case 1:  # Taken, but its reply is lost, and the job is given out again meanwhile.
+                gateway.push(gateway.job(key=7, retries=2))
+                return grpc.StatusCode.UNAVAILABLE
+            case 2:
+                return grpc.StatusCode.FAILED_PRECONDITION
+        return None
+
+    gateway.verdict = verdict
+    gateway.push(gateway.job(key=7, retries=3))
+    async with working(gateway, step, window=2, window_per_type=2):
+        await until(lambda: len(gateway.told) == 3)
+        # Every slot is free again.
+        gateway.leave(*(gateway.job() for _ in range(4)))
+        await until(lambda: len(gateway.told) == 7)
+    assert [type(request) for request in gateway.told[:3]] == [
+        *(pb.FailJobRequest, pb.FailJobRequest, pb.CompleteJobRequest)
+    ]
+
+
+async def test_an_answer_in_doubt_is_an_answer_all_the_same(gateway: ScriptedGateway, tmp_path: Path) -> None:
+    bench = Bench()
+    bench.go.set()
+    journal = Journal.open(tmp_path)
+    gateway.verdict = lambda _request: grpc.StatusCode.NOT_FOUND
+    gateway.push(gateway.job(key=7))
+    seen = Seen()
+    async with working(gateway, bench.step, seen, activations=Activations(3, journal)):
+        await until(lambda: len(seen.jobs) == 1)
+    journal.close()
+    after = Journal.open(tmp_path)
+    after.close()
+    assert after.begun == {}, "the job did not kill its worker"

@@ -47,6 +47,10 @@ class _InHand:
     """Whether the step runs right now."""
     expired: bool = False
     """Whether the step was ended because its time was over."""
+    answer: Answer | None = None
+    """What the broker is being told."""
+    again: tuple[ActivatedJob, float] | None = None
+    """The job's next activation and the end of its lease; it holds a slot of its own."""
 
     @property
     def key(self) -> int:
@@ -204,6 +208,10 @@ class Worker:
         job = Job.of(activated)
         held = self._in_hand.get(job.key)
         if held is not None:
+            if isinstance(held.answer, Fail) and held.answer.retries == job.retries and held.again is None:
+                # The broker took our answer and gave the job out again, and was quicker with that than with its reply.
+                held.again = activated, lease_ends
+                return
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
             # what it came with is a new lease for the first.
             held.lease.ends = lease_ends
@@ -225,6 +233,7 @@ class Worker:
                 answer = await self._answer(held)
             if answer is None:
                 return
+            held.answer = answer
             doubt = await self._answers.deliver(job, answer, lease)
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
@@ -234,6 +243,15 @@ class Worker:
         finally:
             del self._in_hand[job.key]
             self._windows[job.task_type].give_back()
+            if held.again is not None:
+                self._take_again(*held.again)
+
+    def _take_again(self, activated: ActivatedJob, lease_ends: float) -> None:
+        if self._stopping.is_set():
+            self._windows[activated.type].give_back()
+            self._hand_back(activated)
+        else:
+            self._receive(activated, lease_ends)
 
     async def _answer(self, held: _InHand) -> Answer | None:
         """Run the job to its answer; None where its lease was lost before it began."""
