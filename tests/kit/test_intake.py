@@ -117,10 +117,10 @@ async def test_an_outage_costs_no_calls_while_there_is_no_connection(
     pauses = 0
     pause = Backoff.pause
 
-    async def counted(backoff: Backoff) -> None:
+    async def counted(backoff: Backoff, code: grpc.StatusCode | None = None) -> None:
         nonlocal pauses
         pauses += 1
-        await pause(backoff)
+        await pause(backoff, code)
 
     monkeypatch.setattr(Backoff, "pause", counted)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{free_port()}") as channel:

@@ -32,6 +32,7 @@ from workers.kit.discovery import discover, handlers
 from workers.kit.health import Health, HealthServer
 from workers.kit.log import Log
 from workers.kit.metrics import Metrics
+from workers.kit.pools import Pools
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
 
@@ -64,10 +65,11 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
     by_type = handlers(discover(workers.steps))
     async with AsyncExitStack() as stack:
         channel = await stack.enter_async_context(channel_to(addresses))
-        limits = httpx.Limits(max_connections=settings.window, max_keepalive_connections=settings.window)
         clients = {
             name: await stack.enter_async_context(
-                httpx.AsyncClient(base_url=addresses.service(name), timeout=_CALL_TIMEOUT, limits=limits)
+                httpx.AsyncClient(
+                    base_url=addresses.service(name), timeout=_CALL_TIMEOUT, transport=Pools(settings.window)
+                )
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
 
 LONG_POLL = 30.0
-"""Seconds that the broker holds an idle poll; after them the poll has shown that the type is reachable."""
+"""Seconds that the broker holds an idle poll at most; then the poll has shown that the type is reachable."""
 _PROBE = 1.0
 """The same in seconds at the beginning and after a failure: what the poll shows is wanted sooner."""
 _POLL_GRACE = 3.0
@@ -191,7 +191,8 @@ class Intake:
                     backlog = await self._fetch()
                 if not backlog and not self._stopping:
                     backlog = await self._wait_for_one(wait)
-                wait = LONG_POLL
+                # In its own time each: hundreds of idle types would else ask in the same moment, for ever.
+                wait = LONG_POLL * self._random.uniform(0.5, 1.0)
                 self.reach.answered("poll")
                 backoff.reset()
             except Exception as error:  # noqa: BLE001 - the same

@@ -45,7 +45,7 @@ class Middleware:
         return await proceed(job)
 
     def ended(self, ended: Ended) -> None:
-        """See how a job ended; called in the event loop once for every job that was in hand."""
+        """See how a job ended; called in the event loop once for every job that was answered."""
 
 
 def chained(middleware: Iterable[Middleware], step: Proceed, guarded: Callable[[Proceed], Proceed]) -> Proceed:

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 
 import grpc
@@ -18,6 +17,7 @@ from workers.kit.answers import Answers
 from workers.kit.connection import stub
 from workers.kit.doubt import Doubt
 from workers.kit.handler import Handler
+from workers.kit.in_hand import InHand
 from workers.kit.intake import Intake, Subscription
 from workers.kit.job import Job
 from workers.kit.lease import Lease, Leases
@@ -33,37 +33,6 @@ _HAND_BACK = 2.0
 """Seconds in which a stopping worker gives back what it has left; the leases see to the rest."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _InHand:
-    """A job in hand: it holds a slot of its type's window until it is answered."""
-
-    job: Job
-    handler: Handler
-    lease: Lease
-    task: asyncio.Task[None] | None = None
-    runs: bool = False
-    """Whether the step runs right now."""
-    expired: bool = False
-    """Whether the step was ended because its time was over."""
-    answer: Answer | None = None
-    """What the broker is being told."""
-    again: tuple[ActivatedJob, float] | None = None
-    """The job's next activation and the end of its lease; it holds a slot of its own."""
-
-    @property
-    def key(self) -> int:
-        return self.job.key
-
-    @property
-    def extends(self) -> bool:
-        return self.handler.extends_lease
-
-    def expire(self) -> None:
-        if self.runs and not self.expired and self.task is not None:
-            self.expired = True
-            self.task.cancel()
 
 
 class Worker:
@@ -95,7 +64,7 @@ class Worker:
         self._settings = settings
         self._link = Link(channel)
         self._answers = Answers(gateway, self._link, random)
-        self._in_hand: dict[int, _InHand] = {}
+        self._in_hand: dict[int, InHand] = {}
         self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
         self._threads = Threads(settings.threads)
         self._activations = activations or Activations(settings.activations)
@@ -187,7 +156,9 @@ class Worker:
         for held in list(self._in_hand.values()):
             if held.task is not None:
                 held.task.cancel()
-            self._give_back(held.job)
+            if not held.answered:  # else only a thread that nothing can end is left of it
+                self._give_back(held.job)
+                self._activations.end(held.key)
         if self._handing_back:
             await asyncio.wait(self._handing_back, timeout=_HAND_BACK)
 
@@ -196,20 +167,17 @@ class Worker:
 
     def _give_back(self, job: Job) -> None:
         # Unchanged retries and no backoff: another worker has the job at once, not when our lease ends.
-        answer = Fail(job.retries, 0.0, "handed back by a worker that stops")
-        ends = time.monotonic() + _HAND_BACK
-        lease = Lease(_HAND_BACK, ends)
+        answer = Fail(job.retries, 0.0, "handed back by a worker that stops, or was pushed more than it can do")
+        lease = Lease(_HAND_BACK, time.monotonic() + _HAND_BACK)
         task = asyncio.create_task(self._answers.deliver(job, answer, lease))
         self._handing_back.add(task)
         task.add_done_callback(self._handing_back.discard)
-        task.add_done_callback(lambda _: self._activations.end(job.key))
 
     def _receive(self, activated: ActivatedJob, lease_ends: float) -> None:
         job = Job.of(activated)
         held = self._in_hand.get(job.key)
         if held is not None:
-            if isinstance(held.answer, Fail) and held.answer.retries == job.retries and held.again is None:
-                # The broker took our answer and gave the job out again, and was quicker with that than with its reply.
+            if held.is_followed_by(job):
                 held.again = activated, lease_ends
                 return
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
@@ -218,11 +186,11 @@ class Worker:
             self._windows[job.task_type].give_back()
             return
         handler = self._handlers[job.task_type]
-        held = _InHand(job, handler, Lease(self._settings.lease, lease_ends))
+        held = InHand(job, handler, Lease(self._settings.lease, lease_ends))
         self._in_hand[job.key] = held
         held.task = asyncio.create_task(self._work(held))
 
-    async def _work(self, held: _InHand) -> None:
+    async def _work(self, held: InHand) -> None:
         job, lease = held.job, held.lease
         arrived = time.monotonic()
         try:
@@ -235,6 +203,7 @@ class Worker:
                 return
             held.answer = answer
             doubt = await self._answers.deliver(job, answer, lease)
+            held.answered = True
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
             self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
@@ -253,7 +222,7 @@ class Worker:
         else:
             self._receive(activated, lease_ends)
 
-    async def _answer(self, held: _InHand) -> Answer | None:
+    async def _answer(self, held: InHand) -> Answer | None:
         """Run the job to its answer; None where its lease was lost before it began."""
         job, lease, handler = held.job, held.lease, held.handler
         now = time.monotonic()

@@ -1,0 +1,54 @@
+"""A job in hand: it holds a slot of its type's window until it is answered."""
+
+import asyncio
+from dataclasses import dataclass
+
+from pyzeebe.proto.gateway_pb2 import ActivatedJob
+
+from workers.kit.handler import Handler
+from workers.kit.job import Job
+from workers.kit.lease import Lease
+from workers.kit.outcomes import Answer, Fail
+
+
+@dataclass(slots=True, eq=False)
+class InHand:
+    """What becomes of one job between its arrival and its answer."""
+
+    job: Job
+    handler: Handler
+    lease: Lease
+    task: asyncio.Task[None] | None = None
+    runs: bool = False
+    """Whether the step runs right now."""
+    expired: bool = False
+    """Whether the step was ended because its time was over."""
+    answer: Answer | None = None
+    """What the broker is being told, or has been."""
+    answered: bool = False
+    """Whether there is nothing more to tell it."""
+    again: tuple[ActivatedJob, float] | None = None
+    """The job's next activation and the end of its lease; it holds a slot of its own."""
+
+    @property
+    def key(self) -> int:
+        """The job's key."""
+        return self.job.key
+
+    @property
+    def extends(self) -> bool:
+        """Whether its lease may be extended."""
+        return self.handler.extends_lease
+
+    def expire(self) -> None:
+        """End the step, where it runs: its time is over."""
+        if self.runs and not self.expired and self.task is not None:
+            self.expired = True
+            self.task.cancel()
+
+    def is_followed_by(self, job: Job) -> bool:
+        """Tell whether `job` is the activation that the broker made of our own answer.
+
+        It can be quicker with that than with its reply.
+        """
+        return isinstance(self.answer, Fail) and self.answer.retries == job.retries and self.again is None
