@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
 
-LONG_POLL = 30.0
+LONG_POLL = 90.0
 """Seconds that the broker holds an idle poll at most; then the poll has shown that the type is reachable."""
 _PROBE = 1.0
 """The same in seconds at the beginning and after a failure: what the poll shows is wanted sooner."""
@@ -99,7 +99,7 @@ class Intake:
         self._arrival = Arrival()
         self._stopping = False
         self._last_read = 0.0
-        self.reach = Reach(subscription.task_type)
+        self.reach = Reach(subscription.task_type, link)
 
     async def run(self) -> None:
         """Keep the stream and the poll going until `stop`."""

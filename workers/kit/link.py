@@ -3,6 +3,9 @@
 import asyncio
 
 import grpc
+import structlog
+
+_log = structlog.get_logger(__name__)
 
 
 class Link:
@@ -16,10 +19,17 @@ class Link:
 
     async def watch(self) -> None:
         """Follow the channel's state until cancelled, and have it connect again whenever it can."""
+        lost = False
         while True:
             state = self._channel.get_state(try_to_connect=True)
             if state is grpc.ChannelConnectivity.READY:
                 self.up.set()
+                if lost:
+                    _log.info("gateway reachable again")
+                    lost = False
             else:
                 self.up.clear()
+                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not lost:
+                    _log.warning("gateway unreachable")
+                    lost = True
             await self._channel.wait_for_state_change(state)

@@ -5,31 +5,37 @@ import time
 import grpc
 import structlog
 
+from workers.kit.link import Link
+
 _log = structlog.get_logger(__name__)
 
 
 class Reach:
     """The ways to one task type, and since when each of them fails."""
 
-    def __init__(self, task_type: str) -> None:
+    def __init__(self, task_type: str, link: Link) -> None:
         """Begin unreached."""
         self._task_type = task_type
+        self._link = link
         self._found = False
-        self._failing: dict[str, tuple[float, grpc.StatusCode]] = {}
+        self._failing: dict[str, float] = {}
+        """Since when each way that fails does so."""
+        self._told: dict[str, grpc.StatusCode] = {}
+        """What the log was told of it."""
 
     def lasts(self, patience: float) -> bool:
         """Tell whether the type was reached, and has not been out of reach for `patience` seconds.
 
         Polls alone count: a broker may offer no streams.
         """
-        since, _ = self._failing.get("poll", (time.monotonic(), None))
-        return self._found and time.monotonic() - since <= patience
+        now = time.monotonic()
+        return self._found and now - self._failing.get("poll", now) <= patience
 
     def answered(self, way: str) -> None:
         """Note that the broker answered by `way`, `stream` or `poll`."""
         self._found = True
-        if self._failing and self._failing.pop(way, None) is not None:
-            _log.info("broker reachable again", task_type=self._task_type, way=way)
+        if self._failing and self._failing.pop(way, None) and self._told.pop(way, None):
+            _log.info("task type reachable again", task_type=self._task_type, way=way)
 
     def found(self) -> None:
         """Note that a poll that does not wait was answered.
@@ -43,7 +49,8 @@ class Reach:
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED and self._found:
             self.answered(way)  # Backpressure: the broker is there and busy, which is no news at night.
             return
-        since, said = self._failing.get(way, (time.monotonic(), None))
-        if said is not code:
-            _log.warning("broker unreachable", task_type=self._task_type, way=way, code=code.name)
-        self._failing[way] = (since, code)
+        self._failing.setdefault(way, time.monotonic())
+        # While the link is down it has said so, once for all task types.
+        if self._told.get(way) is not code and self._link.up.is_set():
+            _log.warning("task type unreachable", task_type=self._task_type, way=way, code=code.name)
+            self._told[way] = code
