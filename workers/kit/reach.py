@@ -34,7 +34,10 @@ class Reach:
     def answered(self, way: str) -> None:
         """Note that the broker answered by `way`, `stream` or `poll`."""
         self._found = True
-        if self._failing and self._failing.pop(way, None) and self._told.pop(way, None):
+        if way not in self._failing:
+            return
+        del self._failing[way]
+        if self._told.pop(way, None):
             _log.info("task type reachable again", task_type=self._task_type, way=way)
 
     def found(self) -> None:
