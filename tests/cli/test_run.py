@@ -1,49 +1,18 @@
 """`saga services` and `saga workers`: our own processes against a cluster and a database that are there already."""
 
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import httpx
 import pytest
 
-from tests.stack import ROOT, SAGA, Stack, free_offset
-from tests.world import World
-from workers.addresses import Addresses
+from tests.cli.conftest import Run
+from tests.stack import Stack
 from workers.cluster.ports import Ports
 
 _SECONDS = 60.0
-Run = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def elsewhere(stack: Stack, addresses: Addresses, world: World) -> dict[str, str]:
-    """The suite's stack as a cluster and a database of somebody else's, seen from ports of one's own."""
-    return {
-        **stack.environment,
-        **{f"{name.upper()}_URL": url for name, url in addresses.services.items()},
-        "ZEEBE_ADDRESS": addresses.engine.address,
-        "DATABASE_URL": world.url,
-        "SAGA_PORT_OFFSET": str(free_offset()),
-    }
-
-
-@pytest.fixture
-def run(elsewhere: dict[str, str]) -> Iterator[Run]:
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> "subprocess.Popen[str]":
-        command = [str(SAGA), *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, env=elsewhere, stderr=subprocess.PIPE, text=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def serves(port: int) -> bool:

@@ -1,0 +1,139 @@
+"""The bars: what the runtime must reach, as ratios of what was measured side by side in one run."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Sense(StrEnum):
+    """On which side of the limit the median must be."""
+
+    AT_LEAST = "≥"
+    AT_MOST = "≤"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One limit."""
+
+    name: str
+    sense: Sense
+    limit: float
+    unit: str = ""
+    """Of a limit that is an amount of its own and no ratio."""
+
+    @property
+    def wanted(self) -> str:
+        """Say the limit."""
+        return f"{self.sense} {self.limit:g} {self.unit}".rstrip()
+
+
+DRAIN = "draining a backlog"
+STEADY = "steady load"
+LATENCY_P50 = "latency p50, against raw"
+LATENCY_P99 = "latency p99, against raw"
+RESTART = "first job after a restarted broker is ready"
+IDLE_CPU = "500 idle task types, CPU"
+IDLE_MEMORY = "500 idle task types, memory"
+BACKLOG_COST = "cost per job at 100,000 waiting, against 1,000"
+ORDERS = "whole orders per second, against plain pyzeebe and httpx"
+
+
+def throughput(load: str, other: str) -> str:
+    """Name the bar of jobs per second under `load` against `other`."""
+    return f"jobs/s, {load}, against {other}"
+
+
+def cost(load: str, other: str) -> str:
+    """Name the bar of CPU per job under `load` against `other`."""
+    return f"CPU per job, {load}, against {other}"
+
+
+RAW = "raw"
+BEST = "best of Java and Node"
+PLAIN = "plain pyzeebe"
+
+BARS = (
+    *(Bar(throughput(load, RAW), Sense.AT_LEAST, 0.95) for load in (DRAIN, STEADY)),
+    *(Bar(throughput(load, BEST), Sense.AT_LEAST, 1.5) for load in (DRAIN, STEADY)),
+    *(Bar(throughput(load, PLAIN), Sense.AT_LEAST, 5.0) for load in (DRAIN, STEADY)),
+    *(Bar(cost(load, RAW), Sense.AT_MOST, 1.5) for load in (DRAIN, STEADY)),
+    *(Bar(cost(load, "Node"), Sense.AT_MOST, 0.45) for load in (DRAIN, STEADY)),
+    *(Bar(cost(load, "Java"), Sense.AT_MOST, 0.35) for load in (DRAIN, STEADY)),
+    Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
+    Bar(LATENCY_P99, Sense.AT_MOST, 1.25),
+    Bar(ORDERS, Sense.AT_LEAST, 2.0),
+    Bar(RESTART, Sense.AT_MOST, 1.0, "s"),
+    Bar(IDLE_CPU, Sense.AT_MOST, 1.0, "% of a core"),
+    Bar(IDLE_MEMORY, Sense.AT_MOST, 100.0, "MB"),
+    Bar(BACKLOG_COST, Sense.AT_MOST, 1.1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What the repetitions gave."""
+
+    min: float
+    median: float
+    max: float
+
+    @classmethod
+    def of(cls, samples: Sequence[float]) -> "Spread":
+        """Sum up samples, of which there is at least one."""
+        return cls(min(samples), statistics.median(samples), max(samples))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A bar and whether it holds."""
+
+    bar: Bar
+    ratio: Spread | None
+    """None where nothing was measured: then it does not hold."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the median is on the right side of the limit."""
+        if self.ratio is None:
+            return False
+        if self.bar.sense is Sense.AT_LEAST:
+            return self.ratio.median >= self.bar.limit
+        return self.ratio.median <= self.bar.limit
+
+    def record(self) -> dict[str, object]:
+        """Return the bar as latest.json has it."""
+        return {
+            "name": self.bar.name,
+            "ratio": None if self.ratio is None else asdict(self.ratio),
+            "sense": self.bar.sense.value,
+            "limit": self.bar.limit,
+            "unit": self.bar.unit,
+            "holds": self.holds,
+        }
+
+
+class Samples:
+    """What a run has measured so far."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.ratios: dict[str, list[float]] = defaultdict(list)
+        """Of the bars, by name."""
+        self.figures: dict[tuple[str, str], list[float]] = defaultdict(list)
+        """Absolute figures, by name and unit."""
+
+    def ratio(self, bar: str, value: float) -> None:
+        """Add a repetition's value of a bar."""
+        self.ratios[bar].append(value)
+
+    def figure(self, name: str, unit: str, value: float) -> None:
+        """Add a repetition's absolute figure, for information."""
+        self.figures[name, unit].append(value)
+
+
+def judge(ratios: Mapping[str, Sequence[float]]) -> list[Verdict]:
+    """Hold what was measured against every bar, in the bars' order."""
+    return [Verdict(bar, Spread.of(ratios[bar.name]) if ratios.get(bar.name) else None) for bar in BARS]

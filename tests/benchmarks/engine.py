@@ -1,0 +1,162 @@
+"""The engine that the peers work for: with Operate and OpenSearch as `saga up` runs it, or the broker alone."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from signal import SIGKILL
+
+import grpc
+import httpx
+import psutil
+from pyzeebe.proto.gateway_pb2 import Partition, TopologyRequest
+
+from workers.cluster.artifacts import Store
+from workers.cluster.camunda import camunda
+from workers.cluster.layout import Layout
+from workers.cluster.opensearch import opensearch
+from workers.cluster.parts import Part
+from workers.cluster.ports import HOST, Ports, require_free
+from workers.cluster.supervisor import Supervisor
+from workers.kit.connection import stub
+
+_COUNTER = "zeebe_job_events_total"
+_EVENT = re.compile(rf"^{_COUNTER}\{{(?P<labels>[^}}]*)\}} (?P<value>\S+)", re.MULTILINE)
+_EXPORTERS = "ZEEBE_BROKER_EXPORTERS_"
+_LOOK = 0.02
+"""Seconds between two looks at the broker."""
+_QUIET_SHARE = 0.3
+"""Of a core: what the engine's processes take when nothing is left to export and to import."""
+_QUIET_STEP = 0.5
+_QUIET_SECONDS = 15.0
+"""An engine that is not quiet by then is measured as it is; interleaved as they are, that hits every peer alike."""
+
+
+class Engine:
+    """A running engine."""
+
+    def __init__(self, ports: Ports, supervisor: Supervisor) -> None:
+        """Look after what `supervisor` runs at `ports`."""
+        self.with_operate = len(supervisor.state.parts) > 1
+        self.name = "Operate on" if self.with_operate else "broker alone"
+        self.address = f"{HOST}:{ports.zeebe}"
+        self._management = f"http://{HOST}:{ports.management}"
+        self._supervisor = supervisor
+        self._http = httpx.AsyncClient(trust_env=False, timeout=10.0)
+
+    async def jobs(self, event: str, task_type: str) -> int:
+        """Return how many jobs of a type the broker has "created" or "completed" since it started."""
+        url = f"{self._management}/actuator/prometheus"
+        answer = await self._http.get(url, params={"includedNames": _COUNTER})
+        return sum(
+            int(float(found["value"]))
+            for found in _EVENT.finditer(answer.raise_for_status().text)
+            if f'action="{event}"' in found["labels"] and f'type="{task_type}"' in found["labels"]
+        )
+
+    async def until_created(self, task_type: str, jobs: int) -> None:
+        """Return when the broker has created so many jobs of a type."""
+        while await self.jobs("created", task_type) < jobs:  # noqa: ASYNC110 - it is the broker that creates them
+            await asyncio.sleep(_LOOK)
+
+    async def quiet(self) -> None:
+        """Wait until what was started before is exported and imported, and only idling is left."""
+        end = time.monotonic() + _QUIET_SECONDS
+        before = self._cpu()
+        while time.monotonic() < end:
+            await asyncio.sleep(_QUIET_STEP)
+            now = self._cpu()
+            if now - before < _QUIET_SHARE * _QUIET_STEP:
+                return
+            before = now
+
+    def kill(self) -> None:
+        """Kill the broker as a crash does; the supervisor starts it again."""
+        process = self._supervisor.state.part("camunda").process
+        if process is not None:
+            psutil.Process(process.pid).send_signal(SIGKILL)
+
+    async def ready(self) -> None:
+        """Return as soon as the broker says that it is ready and its partition is healthy."""
+        while not await self._serves():  # noqa: ASYNC110 - it is another process that becomes ready
+            await asyncio.sleep(_LOOK)
+
+    async def gone(self) -> None:
+        """Return as soon as the broker does not answer any more."""
+        while await self._serves():  # noqa: ASYNC110 - it is another process that ends
+            await asyncio.sleep(_LOOK)
+
+    async def _serves(self) -> bool:
+        try:
+            if (await self._http.get(f"{self._management}/ready", follow_redirects=True)).status_code != httpx.codes.OK:
+                return False
+            # A channel of its own: one that saw the outage would wait before it connects again.
+            async with grpc.aio.insecure_channel(self.address) as channel:
+                topology = await stub(channel).Topology(TopologyRequest(), timeout=1.0)
+        except (httpx.HTTPError, grpc.aio.AioRpcError):
+            return False
+        partitions = [partition for broker in topology.brokers for partition in broker.partitions]
+        return bool(partitions) and all(
+            each.health == Partition.HEALTHY and each.role == Partition.LEADER for each in partitions
+        )
+
+    def _cpu(self) -> float:
+        processes = [part.process.find() for part in self._supervisor.state.parts if part.process]
+        times = [process.cpu_times() for process in processes if process]
+        return sum(each.user + each.system for each in times)
+
+
+@asynccontextmanager
+async def with_operate(data: Path, port_offset: int) -> AsyncIterator[Engine]:
+    """Run broker, Operate, Tasklist and OpenSearch."""
+    layout, ports, store = _place(data, port_offset)
+    parts = [opensearch(layout, ports, store), camunda(layout, ports, store)]
+    async with _running(parts, layout, ports) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def broker_alone(data: Path, port_offset: int) -> AsyncIterator[Engine]:
+    """Run the broker with its gateway, and nothing that its records are exported to."""
+    layout, ports, store = _place(data, port_offset)
+    whole = camunda(layout, ports, store)
+    alone = {name: value for name, value in whole.environment.items() if not name.startswith(("CAMUNDA_", _EXPORTERS))}
+    part = replace(
+        whole,
+        environment={**alone, "SPRING_PROFILES_ACTIVE": "broker"},
+        uses=frozenset(),
+        # Its data is thrown away; and an orderly end would archive the few classes that it needs for the whole stack.
+        stop_signal=SIGKILL,
+        after_stop=None,
+    )
+    async with _running([part], layout, ports) as engine:
+        yield engine
+
+
+def _place(data: Path, port_offset: int) -> tuple[Layout, Ports, Store]:
+    cache = Layout.of(port_offset).cache
+    return Layout(data=data, cache=cache), Ports.of(port_offset), Store(cache)
+
+
+@asynccontextmanager
+async def _running(parts: Sequence[Part], layout: Layout, ports: Ports) -> AsyncIterator[Engine]:
+    require_free(port for part in parts for port in ports.of_part(part.name))
+    layout.data.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(parts, layout.logs, lambda _state: None)
+    stop = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(stop))
+    ready = asyncio.create_task(supervisor.until_ready())
+    try:
+        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            engine = Engine(ports, supervisor)
+            await engine.ready()
+            yield engine
+    finally:
+        ready.cancel()
+        stop.set()
+        # Where the engine ended by itself, this says why.
+        await running

@@ -1,0 +1,43 @@
+"""What became of the instances, counted in the records that the engine exported to OpenSearch."""
+
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+
+class Records:
+    """The exported records; enter it to open its client. They trail the engine by a second or two."""
+
+    def __init__(self, opensearch: str) -> None:
+        """`opensearch` is the base URL."""
+        self._http = httpx.AsyncClient(base_url=opensearch, trust_env=False, timeout=30.0)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def instances(self) -> tuple[int, int]:
+        """Return how many instances began and how many of them have ended, in whatever way."""
+        began = await self.count("process-instance", "ELEMENT_ACTIVATED", bpmnElementType="PROCESS")
+        completed = await self.count("process-instance", "ELEMENT_COMPLETED", bpmnElementType="PROCESS")
+        terminated = await self.count("process-instance", "ELEMENT_TERMINATED", bpmnElementType="PROCESS")
+        return began, completed + terminated
+
+    async def passed(self, element: str) -> int:
+        """Return how many tokens completed an element, such as an end event."""
+        return await self.count("process-instance", "ELEMENT_COMPLETED", elementId=element)
+
+    async def count(self, kind: str, intent: str, **values: str) -> int:
+        """Return how many records of a kind ("job") have an intent ("TIMED_OUT") and these values.
+
+        A record that is exported again after a crash is the same document, and counts once.
+        """
+        terms = [{"term": {"intent": intent}}, *({"term": {f"value.{name}": value}} for name, value in values.items())]
+        url = f"/zeebe-record_{kind}_*/_count"
+        answer = await self._http.post(url, json={"query": {"bool": {"filter": terms}}})
+        return int(answer.raise_for_status().json()["count"])

@@ -1,0 +1,59 @@
+"""How much is measured: on two cores a full run takes some 35 minutes, a quick one six."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The sizes of one run; times are in seconds."""
+
+    name: str
+    informs: bool
+    """Whether what no bar is held by is measured too."""
+    repetitions: int
+    in_flight: int
+    """Jobs in hand of every peer."""
+    jobs: int
+    """What a peer does in one repetition, of a backlog and under steady load."""
+    seconds: float
+    """A peer that has not done them by then is judged by what it did."""
+    latency_instances: int
+    """Per peer and repetition."""
+    idle_settle: float
+    idle_seconds: float
+    """Whole rounds of idle polls, which take half a minute."""
+    waiting: tuple[int, ...]
+    """The backlogs of which `drained` jobs are done at a time."""
+    drained: int
+    orders: int
+    """Per worker set and repetition."""
+
+
+FULL = Plan(
+    name="full",
+    informs=True,
+    repetitions=5,
+    in_flight=128,
+    jobs=600,
+    seconds=8.0,
+    latency_instances=200,
+    idle_settle=10.0,
+    idle_seconds=30.0,
+    waiting=(1_000, 10_000, 100_000),
+    drained=800,
+    orders=150,
+)
+QUICK = Plan(
+    name="quick",
+    informs=False,
+    repetitions=2,
+    in_flight=128,
+    jobs=500,
+    seconds=8.0,
+    latency_instances=100,
+    idle_settle=5.0,
+    idle_seconds=30.0,
+    waiting=(1_000, 100_000),
+    drained=1_000,
+    orders=100,
+)

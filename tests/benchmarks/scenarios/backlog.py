@@ -1,0 +1,36 @@
+"""What a job costs ours when few and when very many are waiting."""
+
+from tests.benchmarks import lineup
+from tests.benchmarks.bars import BACKLOG_COST
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.load import MANY
+from tests.benchmarks.work import Work, until_done
+
+_AT_ONCE = 100
+"""Jobs of one instance: that many are quickly made, and done like those of as many instances."""
+_SECONDS = 60.0
+
+
+async def backlog(bench: Bench) -> None:
+    """Do some jobs of each backlog in turn and fill it up again, so that each time as many are waiting."""
+    for repetition in range(-1, bench.plan.repetitions):
+        done = {waiting: await _drain(bench, waiting) for waiting in bench.plan.waiting}
+        # The first round warms up.
+        if repetition >= 0:
+            for waiting, work in done.items():
+                bench.samples.figure(f"{waiting:,} jobs waiting", "ms of CPU per job", work.cost)
+                bench.samples.figure(f"{waiting:,} jobs waiting", "ms per job", 1000 / work.rate)
+            bench.samples.ratio(BACKLOG_COST, done[max(done)].cost / done[min(done)].cost)
+
+
+async def _drain(bench: Bench, waiting: int) -> Work:
+    task_type = f"backlog-{waiting}"
+    ours = await bench.process(lineup.OURS)
+    created = await bench.engine.jobs("created", task_type)
+    left = created - await bench.engine.jobs("completed", task_type)
+    instances = max(waiting - left, 0) // _AT_ONCE
+    await bench.load.create(task_type, instances, MANY, count=_AT_ONCE)
+    await bench.engine.until_created(task_type, created + instances * _AT_ONCE)
+    await bench.engine.quiet()
+    async with ours.working(task_type):
+        return await until_done(bench.engine, ours, task_type, bench.plan.drained, _SECONDS)

@@ -1,0 +1,60 @@
+"""Jobs per second and CPU per job of all five: draining a backlog, and under steady load."""
+
+import asyncio
+from collections.abc import Mapping
+
+from tests.benchmarks import bars, lineup
+from tests.benchmarks.bars import DRAIN, STEADY
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.work import Work, until_done
+
+_SETTLE = 1.5
+"""Seconds after which a load counts as steady."""
+
+
+async def throughput(bench: Bench) -> None:
+    """Measure all peers in turn, again and again, so that the machine's noise hits all alike."""
+    for repetition in range(-1, bench.plan.repetitions):
+        first = repetition % len(lineup.NAMES)
+        turns = (*lineup.NAMES[first:], *lineup.NAMES[:first])
+        for load, measure in ((DRAIN, _drain), (STEADY, _steady)):
+            done = {name: await measure(bench, name, f"{load}-{name}-{repetition}".replace(" ", "-")) for name in turns}
+            # The first round warms up.
+            if repetition >= 0:
+                _record(bench, load, done)
+    for name in lineup.NAMES:
+        peer = await bench.process(name)
+        bench.samples.figure(f"memory, {bench.engine.name}: {name}", "MB", peer.memory() / 1e6)
+
+
+async def _drain(bench: Bench, name: str, task_type: str) -> Work:
+    """Let a worker that was just started find a backlog, as after a deployment or an outage."""
+    await bench.load.create(task_type, bench.plan.jobs)
+    await bench.engine.quiet()
+    async with bench.running(name) as peer, peer.working(task_type):
+        return await until_done(bench.engine, peer, task_type, bench.plan.jobs, bench.plan.seconds)
+
+
+async def _steady(bench: Bench, name: str, task_type: str) -> Work:
+    """Give a worker that has been running since the first round as many new jobs as it has done."""
+    peer = await bench.process(name)
+    await bench.engine.quiet()
+    async with peer.working(task_type), bench.load.steady(task_type, bench.plan.in_flight):
+        await asyncio.sleep(_SETTLE)
+        return await until_done(bench.engine, peer, task_type, bench.plan.jobs, bench.plan.seconds)
+
+
+def _record(bench: Bench, load: str, done: Mapping[str, Work]) -> None:
+    for name, work in done.items():
+        bench.samples.figure(f"{load}, {bench.engine.name}: {name}", "jobs/s", work.rate)
+        bench.samples.figure(f"{load}, {bench.engine.name}: {name}", "ms of CPU per job", work.cost)
+    ours = done[lineup.OURS]
+    rates = {
+        bars.RAW: done[lineup.RAW].rate,
+        bars.BEST: max(done[lineup.JAVA_CLIENT].rate, done[lineup.NODE].rate),
+        bars.PLAIN: done[lineup.PLAIN].rate,
+    }
+    for other, rate in rates.items():
+        bench.ratio(bars.throughput(load, other), ours.rate / rate)
+    for other in (lineup.RAW, lineup.NODE, lineup.JAVA_CLIENT):
+        bench.ratio(bars.cost(load, other), ours.cost / done[other].cost)

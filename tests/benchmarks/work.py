@@ -1,0 +1,64 @@
+"""What a peer got done in a stretch of time, and what it took."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from tests.benchmarks.engine import Engine
+from tests.benchmarks.peer import Process
+
+_LOOK = 0.03
+"""Seconds between two looks at the broker's counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment: how many jobs the broker had seen completed, and how much CPU the peer had taken."""
+
+    at: float
+    jobs: int
+    cpu: float
+
+    @classmethod
+    async def now(cls, engine: Engine, process: Process, task_type: str) -> Self:
+        """Ask the broker and the operating system."""
+        jobs = await engine.jobs("completed", task_type)
+        return cls(time.perf_counter(), jobs, process.cpu())
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was done between two marks."""
+
+    jobs: int
+    seconds: float
+    cpu: float
+    """Seconds."""
+
+    @classmethod
+    def between(cls, start: Mark, end: Mark) -> Self:
+        """Take the difference."""
+        return cls(end.jobs - start.jobs, end.at - start.at, end.cpu - start.cpu)
+
+    @property
+    def rate(self) -> float:
+        """Jobs per second; a peer that did none counts as one that did one."""
+        return max(self.jobs, 1) / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of CPU per job."""
+        return 1000 * self.cpu / max(self.jobs, 1)
+
+
+async def until_done(engine: Engine, process: Process, task_type: str, jobs: int, seconds: float) -> Work:
+    """Watch the peer from the first job that it completes to the last of `jobs`, for `seconds` at most."""
+    end = time.monotonic() + seconds
+    start = now = before = await Mark.now(engine, process, task_type)
+    while now.jobs - before.jobs < jobs and time.monotonic() < end:
+        await asyncio.sleep(_LOOK)
+        now = await Mark.now(engine, process, task_type)
+        if start is before and now.jobs > before.jobs:
+            start = now
+    return Work.between(start, now)

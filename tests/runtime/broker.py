@@ -1,0 +1,160 @@
+"""The real engine as the runtime's tests see it: processes of their own, and what the broker holds of them."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+import httpx
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.world import eventually
+from workers.addresses import Addresses
+from workers.cluster.ports import HOST, Ports
+from workers.kit.connection import open_channel, stub
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+_PROCESS = """<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
+                  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://test">
+  <bpmn:error id="refused" errorCode="REFUSED" />
+  <bpmn:process id="{process}" isExecutable="true">
+    <bpmn:startEvent id="start" />
+    {tasks}
+    <bpmn:endEvent id="end" />
+    {flows}
+  </bpmn:process>
+</bpmn:definitions>
+"""
+_TASK = """
+    <bpmn:serviceTask id="{task}">
+      <bpmn:extensionElements><zeebe:taskDefinition type="{task}" retries="3" /></bpmn:extensionElements>
+    </bpmn:serviceTask>
+    <bpmn:boundaryEvent id="{task}-refused" attachedToRef="{task}">
+      <bpmn:outgoing>{task}-undone</bpmn:outgoing>
+      <bpmn:errorEventDefinition errorRef="refused" />
+    </bpmn:boundaryEvent>
+    <bpmn:endEvent id="{task}-end" />
+    <bpmn:sequenceFlow id="{task}-undone" sourceRef="{task}-refused" targetRef="{task}-end" />
+"""
+_COUNTER = "zeebe_job_events_total"
+_EVENT = re.compile(rf"^{_COUNTER}\{{(?P<labels>[^}}]*)\}} (?P<value>\S+)", re.MULTILINE)
+
+
+def process(name: str, task_types: list[str]) -> bytes:
+    """Draw a process: service tasks in a row, each of which may be refused with the error REFUSED."""
+    row = ["start", *task_types, "end"]
+    flows = [
+        f'<bpmn:sequenceFlow id="flow-{number}" sourceRef="{source}" targetRef="{target}" />'
+        for number, (source, target) in enumerate(pairwise(row))
+    ]
+    tasks = [_TASK.format(task=task) for task in task_types]
+    return _PROCESS.format(process=name, tasks="".join(tasks), flows="".join(flows)).encode()
+
+
+class Broker:
+    """A client of the gateway, of the broker's metrics and of Operate; enter it to open them."""
+
+    def __init__(self, addresses: Addresses, offset: int) -> None:
+        self._addresses = addresses
+        self._management = f"http://{HOST}:{Ports.of(offset).management}"
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        channel = await self._stack.enter_async_context(open_channel(self._addresses.engine))
+        self.gateway: GatewayAsyncStub = stub(channel)
+        http = httpx.AsyncClient(trust_env=False, timeout=30.0)
+        self._http = await self._stack.enter_async_context(http)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def deploy(self, name: str, task_types: list[str]) -> None:
+        resource = pb.Resource(name=f"{name}.bpmn", content=process(name, task_types))
+        await self.gateway.DeployResource(pb.DeployResourceRequest(resources=[resource]))
+
+    async def create(self, name: str, variables: dict[str, Any]) -> int:
+        """Create an instance and return its key."""
+        response = await _taken(lambda: self.gateway.CreateProcessInstance(_create(name, variables)))
+        return int(response.processInstanceKey)
+
+    async def result(self, name: str, variables: dict[str, Any], seconds: float = 120.0) -> dict[str, Any]:
+        """Create an instance, wait for its end and return its variables."""
+        request = pb.CreateProcessInstanceWithResultRequest(
+            request=_create(name, variables), requestTimeout=round(seconds * 1000)
+        )
+        response = await _taken(lambda: self.gateway.CreateProcessInstanceWithResult(request, timeout=seconds + 5.0))
+        result: dict[str, Any] = json.loads(response.variables)
+        return result
+
+    async def jobs(self, event: str, task_type: str) -> int:
+        """Return how many jobs of a type the broker has `created`, `activated`, `completed` … since it started."""
+        answer = await self._http.get(
+            f"{self._management}/actuator/prometheus", params={"includedNames": _COUNTER}, follow_redirects=True
+        )
+        return sum(
+            int(float(found["value"]))
+            for found in _EVENT.finditer(answer.raise_for_status().text)
+            if f'action="{event}"' in found["labels"] and f'type="{task_type}"' in found["labels"]
+        )
+
+    async def incident(self, instance: int) -> dict[str, Any]:
+        """Return the one open incident of an instance, as Operate shows it."""
+        query = {"filter": {"processInstanceKey": instance, "state": "ACTIVE"}}
+
+        async def found() -> list[dict[str, Any]]:
+            return list((await self._search("incidents", query))["items"])
+
+        return (await eventually(found, bool))[0]
+
+    async def retry(self, incident: dict[str, Any], variables: dict[str, Any]) -> None:
+        """Mend the variables of an incident's instance and retry it, as a person does in Operate."""
+        await self.gateway.SetVariables(
+            pb.SetVariablesRequest(elementInstanceKey=incident["processInstanceKey"], variables=json.dumps(variables))
+        )
+        await self.gateway.UpdateJobRetries(pb.UpdateJobRetriesRequest(jobKey=incident["jobKey"], retries=1))
+        await self.gateway.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=incident["key"]))
+
+    async def instances(self, name: str, state: str) -> int:
+        """Return how many instances of a process are ACTIVE or COMPLETED, as far as Operate knows by now."""
+        return int(
+            (await self._search("process-instances", {"filter": {"bpmnProcessId": name, "state": state}}))["total"]
+        )
+
+    async def _search(self, what: str, query: object) -> dict[str, Any]:
+        assert self._addresses.operate
+        url = self._addresses.operate.removesuffix("/operate")
+
+        async def asked() -> httpx.Response:
+            response = await self._http.post(f"{url}/v1/{what}/search", json=query)
+            if response.status_code == httpx.codes.UNAUTHORIZED:
+                login = {"username": "demo", "password": "demo"}
+                (await self._http.post(f"{url}/api/login", params=login)).raise_for_status()
+            return response
+
+        # After a flood OpenSearch may be short of memory and refuse for a while.
+        response = await eventually(asked, lambda answer: answer.is_success)
+        answer: dict[str, Any] = response.raise_for_status().json()
+        return answer
+
+
+def _create(name: str, variables: dict[str, Any]) -> pb.CreateProcessInstanceRequest:
+    return pb.CreateProcessInstanceRequest(bpmnProcessId=name, version=-1, variables=json.dumps(variables))
+
+
+async def _taken(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the call brings
+    """Ask a broker that is busy again: it has not taken up what it pushes back."""
+    while True:
+        try:
+            return await call()
+        except grpc.aio.AioRpcError as error:
+            if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise
+        await asyncio.sleep(0.05)

@@ -1,0 +1,53 @@
+"""A worker process of the runtime's tests, ended by a signal or by the job that kills it.
+
+`python -m tests.runtime.fleet ADDRESS FOLDER TASK_TYPE…`, with the settings of a worker in its environment; it writes
+`ready` once it is. The folder holds its journal.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from random import SystemRandom
+
+from services.kit.logs import configure_logging
+from tests.kit.bench import until
+from tests.runtime.bench import Done, Task
+from workers.kit import Step
+from workers.kit.activations import Activations, Journal
+from workers.kit.connection import open_channel
+from workers.kit.discovery import handlers
+from workers.kit.settings import EngineSettings, WorkerSettings
+from workers.kit.worker import Worker
+
+
+def step(task_type: str) -> Step:
+    made = Step(task_type, undo=None)
+
+    @made.do
+    async def work(task: Task) -> Done:
+        await asyncio.sleep(0.2)
+        if task.name == "poison":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Done(name=task.name, run=os.getpid())
+
+    return made
+
+
+async def main(address: str, folder: Path, task_types: list[str]) -> None:
+    configure_logging("fleet")  # to standard error
+    settings = WorkerSettings()
+    async with open_channel(EngineSettings(ZEEBE_ADDRESS=address)) as channel:
+        activations = Activations(settings.activations, Journal.open(folder))
+        by_type = handlers([step(task_type) for task_type in task_types])
+        worker = Worker(channel, by_type, {}, settings, SystemRandom(), activations=activations)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+        running = asyncio.create_task(worker.run())
+        await until(lambda: worker.ready)
+        print("ready", flush=True)  # noqa: T201 - to whoever started it
+        await running
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))

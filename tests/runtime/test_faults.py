@@ -1,0 +1,126 @@
+"""Faults on the way to the real broker: what it holds afterwards, and that the worker goes on alone."""
+
+import asyncio
+import time
+
+import grpc
+import pytest
+
+from tests.kit.bench import until
+from tests.runtime.bench import Bench, working
+from tests.runtime.faulty import FaultyGateway
+from workers.kit.doubt import Doubt
+from workers.kit.settings import EngineSettings
+
+_AT_ONCE = 3.0
+"""Seconds in which a job is done once a fault is over, on a machine that has other work too."""
+_ANSWERS: dict[str, dict[str, object]] = {
+    "CompleteJob": {},
+    "ThrowError": {"refused": True},
+    "FailJob": {"unavailable": 1},
+}
+_ENDS = {"CompleteJob": "completed", "ThrowError": "error thrown", "FailJob": "failed"}
+
+
+async def goes_on(bench: Bench) -> None:
+    """Check that the worker does a new job without further ado."""
+    begun = time.monotonic()
+    await bench.result()
+    assert time.monotonic() - begun < _AT_ONCE
+
+
+@pytest.mark.parametrize("method", _ANSWERS)
+async def test_a_lost_reply_is_told_as_in_doubt_and_nothing_is_run_again(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings, method: str
+) -> None:
+    faulty.lose_replies(method, 20)
+    async with working(through, bench.step, seen=bench.seen):
+        results = await bench.results(40, **_ANSWERS[method])
+        await until(lambda: len(bench.seen.jobs) == bench.runs.total())
+        await goes_on(bench)
+    assert faulty.untold(method) == 0
+    assert bench.doubts == {Doubt.ANSWERED_BEFORE: 20}
+    assert sorted(bench.runs.values()) == [1] + [2 if method == "FailJob" else 1] * 40
+    assert all(("done" in result) == (method != "ThrowError") for result in results)
+    assert await bench.broker.jobs("created", bench.task_type) == 41
+    assert await bench.broker.jobs(_ENDS[method], bench.task_type) == (41 if method == "CompleteJob" else 40)
+
+
+async def test_replies_that_are_lost_again_and_again_make_no_incident_of_a_job(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings
+) -> None:
+    faulty.lose_replies("FailJob", 2)
+    async with working(through, bench.step, seen=bench.seen, activations=2):
+        result = await bench.result(unavailable=2)
+    assert result["done"]["run"] == 3
+
+
+async def test_a_reply_that_never_comes_is_waited_for_no_longer_than_its_deadline(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings
+) -> None:
+    faulty.hang_replies("CompleteJob", 10)
+    async with working(through, bench.step, seen=bench.seen, lease=30.0):
+        await bench.results(20)
+        await goes_on(bench)
+        begun = time.monotonic()
+        await until(lambda: len(bench.seen.jobs) == 21)
+        assert time.monotonic() - begun < 10.0, "its lease would go on for half a minute"
+    assert bench.doubts == {Doubt.ANSWERED_BEFORE: 10}
+    assert set(bench.runs.values()) == {1}
+
+
+async def test_thirty_resets_in_a_row_end_no_subscription(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings
+) -> None:
+    async with working(through, bench.step, seen=bench.seen, lease=60.0):
+        for _ in range(30):
+            await faulty.reset()
+            await goes_on(bench)
+    assert sorted(bench.runs.values()) == [1] * 30
+
+
+async def test_a_connection_that_is_reset_under_load_loses_nothing(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings
+) -> None:
+    bench.seconds = 0.1
+    async with working(through, bench.step, seen=bench.seen, lease=3.0):
+        running = asyncio.create_task(bench.results(200))
+        for share in range(1, 4):
+            await until(lambda share=share: len(bench.runs) > share * 50)  # type: ignore[misc]
+            await faulty.reset()
+        await running
+        await goes_on(bench)
+    assert sorted(bench.runs.values()) == [1] * 201
+    assert await bench.broker.jobs("completed", bench.task_type) == 201
+
+
+async def test_streams_that_are_cut_again_and_again_lose_nothing(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings
+) -> None:
+    async with working(through, bench.step, seen=bench.seen, lease=3.0):
+        async with faulty.cutting(0.2):
+            while faulty.cuts < 15:
+                await bench.results(10)
+        await goes_on(bench)
+    assert set(bench.runs.values()) == {1}
+    assert await bench.broker.jobs("completed", bench.task_type) == len(bench.runs)
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE])
+async def test_a_gateway_that_refuses_for_a_while_is_asked_until_it_does_not(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings, status: grpc.StatusCode
+) -> None:
+    bench.gate.clear()
+    async with working(through, bench.step, seen=bench.seen, lease=30.0):
+        await bench.create(40)
+        await until(lambda: len(bench.runs) == 40)
+        with faulty.refusing(status):
+            await faulty.reset()  # so that streams and polls are refused, too
+            bench.gate.set()
+            await bench.create(10)
+            await until(lambda: faulty.refused["CompleteJob"] > 80 and faulty.refused["ActivateJobs"] > 3)
+        begun = time.monotonic()
+        await until(lambda: len(bench.seen.jobs) == 50)
+        assert time.monotonic() - begun < _AT_ONCE
+    assert sorted(bench.runs.values()) == [1] * 50
+    assert await bench.broker.jobs("completed", bench.task_type) == 50
