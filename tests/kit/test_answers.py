@@ -1,6 +1,8 @@
 """Answers to the broker: given until it has heard, and told as in doubt where nobody knows."""
 
+import time
 from pathlib import Path
+from random import Random
 
 import grpc
 import pytest
@@ -11,9 +13,14 @@ from tests.kit.bench import Bench, Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
 from workers.kit import Retry, Step
 from workers.kit.activations import Activations, Journal
-from workers.kit.answers import doubt_of
+from workers.kit.answers import Answers, doubt_of
 from workers.kit.doubt import Doubt
+from workers.kit.job import Job
+from workers.kit.lease import Lease
+from workers.kit.link import Link
 from workers.kit.outcomes import Complete
+
+GONE = grpc.StatusCode.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -159,6 +166,24 @@ async def test_a_job_that_comes_back_before_the_reply_to_its_failure_is_run_agai
     assert [type(request) for request in gateway.told[:3]] == [
         *(pb.FailJobRequest, pb.FailJobRequest, pb.CompleteJobRequest)
     ]
+
+
+async def test_an_answer_that_was_not_sent_for_want_of_a_token_was_not_taken() -> None:
+    statuses = iter([(grpc.StatusCode.UNAVAILABLE, "plugin failed: no token: login answers 401"), (GONE, "")])
+
+    class NoTokenThenGone:
+        async def CompleteJob(self, _request: object, timeout: float) -> None:  # noqa: N802, ASYNC109 - as the stub has it
+            del timeout
+            code, details = next(statuses)
+            raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
+
+    async with grpc.aio.insecure_channel("127.0.0.1:9") as channel:
+        link = Link(channel)
+        link.up.set()
+        answers = Answers(NoTokenThenGone(), link, Random(1))  # type: ignore[arg-type]  # noqa: S311 - jitter
+        job = Job(7, "work", 1, "process", "Task_Work", 3, 0.0)
+        doubt = await answers.deliver(job, Complete("{}"), Lease(30.0, time.monotonic() + 30.0))
+    assert doubt is Doubt.ELEMENT_GONE
 
 
 async def test_an_answer_in_doubt_is_an_answer_all_the_same(gateway: ScriptedGateway, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import grpc
 from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, FailJobRequest, ThrowErrorRequest
 
 from workers.kit.backoff import Backoff
+from workers.kit.credentials import why_no_token
 from workers.kit.doubt import Doubt
 from workers.kit.job import Job
 from workers.kit.lease import Lease
@@ -81,7 +82,8 @@ class Answers:
         try:
             await call(request, timeout=_RPC_DEADLINE)
         except grpc.aio.AioRpcError as error:
-            return error.code()
+            # For want of a token it was not even sent; gRPC calls that UNAVAILABLE too.
+            return grpc.StatusCode.UNAUTHENTICATED if why_no_token(error) else error.code()
         return None
 
     def _request(self, job: Job, answer: Answer) -> tuple[Any, Any]:
