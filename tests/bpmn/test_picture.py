@@ -17,7 +17,8 @@ def apart_from_fonts(picture: str) -> str:
     """The picture without the places and breaks of its lines of text: they depend on the machine's fonts."""
     root = ET.fromstring(picture)  # noqa: S314 — our own file
     for text in root.iter(f"{SVG}text"):
-        words = " ".join("".join(line.itertext()) for line in text.iter(f"{SVG}tspan"))
+        lines = ("".join(line.itertext()) for line in text.iter(f"{SVG}tspan"))
+        words = " ".join(" ".join(lines).split())  # A line may end with the blank at which it was broken.
         for line in list(text):
             text.remove(line)
         text.text = words
