@@ -42,21 +42,28 @@ _NAMES = [*(each.__name__ for each in (throughput, latency, idle, backlog, resta
 
 
 def stages(plan: Plan) -> tuple[tuple[Start, tuple[Scenario, ...]], ...]:
-    """Say what is measured on which engine, one after the other."""
-    for_information = (throughput, latency) if plan.informs else ()
+    """Say what is measured on which engine, one after the other; what no bar is held by comes last."""
+    for_information = ((engine.broker_alone, (throughput, latency)),) if plan.informs else ()
     return (
         (engine.with_operate, (throughput, latency)),
-        (engine.broker_alone, (*for_information, idle, backlog)),
         # A broker of its own: what has to be read again after a crash is this scenario's alone.
         (engine.broker_alone, (restart,)),
+        (engine.broker_alone, (idle, backlog)),
+        *for_information,
     )
 
 
 class Run:
     """One run of the benchmark."""
 
-    def __init__(self, console: Console, plan: Plan, only: Collection[str], work: Path) -> None:
-        """Measure the scenarios named in `only`; everything that is written on the way lies below `work`."""
+    def __init__(
+        self, console: Console, plan: Plan, only: Collection[str], work: Path, keep: Callable[["Run"], None]
+    ) -> None:
+        """Measure the scenarios named in `only`, and `keep` what is known after each.
+
+        Everything else that is written on the way lies below `work`.
+        """
+        self._keep = keep
         self.samples = Samples()
         self._console = console
         self._plan = plan
@@ -83,9 +90,10 @@ class Run:
             wanted = [each for each in scenarios if each.__name__ in self._only]
             if wanted:
                 await self._stage(start, wanted, peers, self._work / f"engine-{number}")
-        if _ORDERS in self._only:
-            self._say(_ORDERS)
-            await orders(self._plan, self.samples, self._offset)
+            if number == 0 and _ORDERS in self._only:
+                self._say(_ORDERS)
+                await orders(self._plan, self.samples, self._offset)
+                self._keep(self)
 
     async def _stage(self, start: Start, scenarios: Collection[Scenario], peers: dict[str, Peer], data: Path) -> None:
         self._say("an engine starts")
@@ -94,19 +102,20 @@ class Run:
             for scenario in scenarios:
                 self._say(f"{scenario.__name__}, {running.name}")
                 await scenario(bench)
+                self._keep(self)
 
     def _say(self, what: str) -> None:
         minutes, seconds = divmod(round(self.seconds), 60)
         self._console.print(f"[dim]{minutes:2}:{seconds:02}[/] {what}")
 
 
-async def _main(console: Console, plan: Plan, only: Collection[str], work: Path) -> Run:
+async def _main(console: Console, plan: Plan, only: Collection[str], work: Path, keep: Callable[[Run], None]) -> Run:
     # Ctrl-C cancels by itself; so shall the other ways to end a program, and every process ends with it.
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    run = Run(console, plan, only, work)
+    run = Run(console, plan, only, work, keep)
     await run.measure()
     return run
 
@@ -125,13 +134,22 @@ def main() -> int:
     work = tempfile.mkdtemp(prefix="saga-benchmarks-")
     os.environ["SAGA_HOME"] = work
     kept = False
+
+    def keep(run: Run) -> None:
+        if not arguments.only:
+            verdicts = judge(run.samples.ratios)
+            content = report.document(facts, plan.name, run.seconds, verdicts, run.samples)
+            caption = f"{plan.name} run of {content['date']}, {facts['processor']}, {facts['cores']} cores"
+            report.write(content)
+            plot.draw(verdicts, run.samples, caption)
+
     try:
-        run = asyncio.run(_main(console, plan, only, Path(work)))
+        run = asyncio.run(_main(console, plan, only, Path(work), keep))
     except Failure as failure:
         console.print(f"[bold red]Error:[/] {failure}", soft_wrap=True)
         return failure.status
     except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("Ended before its time; nothing is kept, and nothing runs on.")
+        console.print("Ended before its time; what was measured by then is kept, and nothing runs on.")
         return 130
     except Exception as error:
         error.add_note(f"What the engine and the peers said is in {work}.")
@@ -143,9 +161,7 @@ def main() -> int:
     verdicts = [verdict for verdict in judge(run.samples.ratios) if verdict.ratio or not arguments.only]
     report.show(console, verdicts, run.samples)
     if not arguments.only:
-        content = report.document(facts, plan.name, run.seconds, verdicts, run.samples)
-        caption = f"{plan.name} run of {content['date']}, {facts['processor']}, {facts['cores']} cores"
-        console.print(f"Kept in {report.write(content)} and {plot.draw(verdicts, run.samples, caption)}.")
+        console.print(f"Kept in {report.RESULTS}.")
     return report.status(verdicts)
 
 

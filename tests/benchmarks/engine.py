@@ -31,7 +31,7 @@ _LOOK = 0.02
 _QUIET_SHARE = 0.3
 """Of a core: what the engine's processes take when nothing is left to export and to import."""
 _QUIET_STEP = 0.5
-_QUIET_SECONDS = 15.0
+_QUIET_SECONDS = 4.0
 """An engine that is not quiet by then is measured as it is; interleaved as they are, that hits every peer alike."""
 
 
