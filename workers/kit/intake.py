@@ -23,6 +23,7 @@ from pyzeebe.proto.gateway_pb2 import ActivatedJob, ActivateJobsRequest, StreamA
 from workers.kit.backoff import Backoff
 from workers.kit.lease import Arrival
 from workers.kit.link import Link
+from workers.kit.pace import Pace
 from workers.kit.reach import Reach
 from workers.kit.window import Window
 
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
 
     Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
 
-LONG_POLL = 90.0
-"""Seconds that the broker holds an idle poll at most; then the poll has shown that the type is reachable."""
 _PROBE = 1.0
-"""The same in seconds at the beginning and after a failure: what the poll shows is wanted sooner."""
+"""Seconds that a poll waits at the beginning and after a failure: whether the type is reachable is wanted soon."""
 _POLL_GRACE = 3.0
 """Seconds beyond its own timeout after which an unanswered poll is given up.
 
@@ -84,6 +83,7 @@ class Intake:
         hand_back: Callable[[ActivatedJob], None],
         link: Link,
         random: Random,
+        pace: Pace,
     ) -> None:
         """Hand each job, with the end of its lease, to `receive`, which owns one slot of `window` from then on.
 
@@ -96,6 +96,8 @@ class Intake:
         self._hand_back = hand_back
         self._link = link
         self._random = random
+        self._pace = pace
+        self._poll_wanted = asyncio.Event()
         self._arrival = Arrival()
         self._stopping = False
         self._last_read = 0.0
@@ -110,6 +112,7 @@ class Intake:
     def close(self) -> None:
         """Ask for nothing more; what comes all the same is handed back."""
         self._stopping = True
+        self._poll_wanted.set()
         self._window.close()
 
     async def stop(self) -> None:
@@ -166,6 +169,7 @@ class Intake:
                     raise _SaturatedError
         finally:
             call.cancel()
+            self._poll_wanted.set()
             # Not before: a job that is handed back is pushed again at once, here too while the stream is open.
             for job in unplaced:
                 self._hand_back(job)
@@ -185,20 +189,35 @@ class Intake:
         backoff = Backoff(self._random, self._link)
         backlog = True  # A worker begins with what piled up before it.
         wait = _PROBE
+        await asyncio.sleep(self._random.uniform(0.0, self._pace.begin))
         while not self._stopping:
             try:
                 if backlog:
                     backlog = await self._fetch()
                 if not backlog and not self._stopping:
                     backlog = await self._wait_for_one(wait)
-                # In its own time each: hundreds of idle types would else ask in the same moment, for ever.
-                wait = LONG_POLL * self._random.uniform(0.5, 1.0)
                 self.reach.answered("poll")
                 backoff.reset()
+                # In its own time each: hundreds of idle types would else ask in the same moment, for ever.
+                jitter = self._random.uniform(0.5, 1.0)
+                wait = self._pace.wait * jitter
+                backlog = backlog or await self._rest(self._pace.rest * jitter)
             except Exception as error:  # noqa: BLE001 - the same
                 self._failed("poll", error)
-                backlog, wait = True, _PROBE
-                await backoff.pause(error.code() if isinstance(error, grpc.aio.AioRpcError) else None)
+                code = error.code() if isinstance(error, grpc.aio.AioRpcError) else None
+                # A busy broker is there, and more probes would keep it busy.
+                if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    backlog, wait = True, _PROBE
+                await backoff.pause(code)
+
+    async def _rest(self, seconds: float) -> bool:
+        """Leave an idle type to its stream; return whether that gave it up, so that there may be a backlog."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._poll_wanted.wait()
+                self._poll_wanted.clear()
+                return True
+        return False
 
     async def _fetch(self) -> bool:
         """Take what waits, as far as slots are free; return whether there may be more."""

@@ -40,18 +40,12 @@ class Reach:
         if self._told.pop(way, None):
             _log.info("task type reachable again", task_type=self._task_type, way=way)
 
-    def found(self) -> None:
-        """Note that a poll that does not wait was answered.
-
-        At the beginning that will do; after a failure it proves nothing: a gateway whose broker is away answers too.
-        """
-        self._found = True
-
     def failed(self, way: str, code: grpc.StatusCode) -> None:
         """Note that the broker did not answer by `way`."""
-        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and self._found:
-            self.answered(way)  # Backpressure: the broker is there and busy, which is no news at night.
-            return
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            if self._found:
+                self.answered(way)
+            return  # Backpressure: the broker is there and busy, which is no news at night.
         self._failing.setdefault(way, time.monotonic())
         # While the link is down it has said so, once for all task types.
         if self._told.get(way) is not code and self._link.up.is_set():

@@ -24,6 +24,7 @@ from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
 from workers.kit.middleware import Ended, Middleware
 from workers.kit.outcomes import Answer, Fail, Unavailable
+from workers.kit.pace import Pace
 from workers.kit.runner import Runner, about
 from workers.kit.settings import WorkerSettings
 from workers.kit.threads import Threads
@@ -77,6 +78,7 @@ class Worker:
         self._runners: dict[str, Runner] = {}
         self._handlers = handlers
         self._intakes: dict[str, Intake] = {}
+        pace = Pace.of(len(handlers))
         for task_type, handler in handlers.items():
             window = self._windows[task_type] = Window(settings.window_per_type, self._process)
             self._runners[task_type] = Runner(handler, services, self._threads, random, middleware)
@@ -88,6 +90,7 @@ class Worker:
                 hand_back=self._hand_back,
                 link=self._link,
                 random=random,
+                pace=pace,
             )
 
     @property

@@ -1,0 +1,58 @@
+"""The polls of many idle task types: rare in all, and still there when the stream is not."""
+
+import asyncio
+from random import Random
+
+import grpc
+import pytest
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.kit.bench import until
+from tests.kit.gateway import ScriptedGateway, serving
+from workers.kit.connection import stub
+from workers.kit.intake import Intake, Subscription
+from workers.kit.link import Link
+from workers.kit.pace import Pace
+from workers.kit.window import Window
+
+
+@pytest.mark.parametrize("types", [1, 51, 64])
+def test_a_worker_of_few_types_polls_for_all_of_them_all_the_time(types: int) -> None:
+    assert Pace.of(types) == Pace(begin=0.0, wait=90.0, rest=0.0)
+
+
+@pytest.mark.parametrize("types", [65, 200, 500, 2000])
+def test_however_many_types_few_polls_begin_and_wait_in_all(types: int) -> None:
+    pace = Pace.of(types)
+    cycle = pace.wait + pace.rest
+    assert types / cycle <= 2.5, "calls per second"
+    assert types * pace.wait / cycle <= 64.01, "polls that wait at the broker"
+    assert types / 64 - 1 <= pace.begin, "no more than 64 polls a second at the beginning"
+
+
+async def test_a_stream_that_ends_wakes_the_poll_of_a_resting_type(gateway: ScriptedGateway) -> None:
+    received: list[pb.ActivatedJob] = []
+    async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
+        link = Link(channel)
+        intake = Intake(
+            stub(channel),
+            Subscription("work", "worker", 30.0, []),
+            Window(8),
+            receive=lambda job, _ends: received.append(job),
+            hand_back=lambda _job: None,
+            link=link,
+            random=Random(1),  # noqa: S311 - jitter
+            pace=Pace(begin=0.0, wait=0.1, rest=600.0),
+        )
+        watching, running = asyncio.create_task(link.watch()), asyncio.create_task(intake.run())
+        await until(lambda: intake.reach.lasts(1.0) and gateway.streams == 1)
+        polls = gateway.polls
+        gateway.leave(gateway.job())
+        assert (gateway.polls, received) == (polls, []), "the type rests"
+        gateway.stream_ends_after = 1
+        gateway.push(gateway.job())
+        await until(lambda: len(received) == 2)
+        intake.close()
+        await intake.stop()
+        watching.cancel()
+        await asyncio.gather(running, watching, return_exceptions=True)
