@@ -1,0 +1,70 @@
+"""Bearer tokens by caller: read from files that may change at any moment, or from the environment.
+
+A caller is named after what it may do: the worker of the task type `reserve-inventory` is the caller of that name. The
+folder `TOKENS` holds a file for each, as a mounted secret does; its first line is the token that the caller sends, further
+lines are accepted as well. So a token is rotated without a restart: write the new one above the old one, and take the
+old one away once nobody sends it. Without the folder, `TOKEN_RESERVE_INVENTORY` in the environment holds the token.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+_FRESH = 1.0
+"""Seconds for which what was read is not looked at again: more often would cost each request a system call."""
+
+
+class TokenMissingError(Exception):
+    """There is no token for this caller; the message says where one is expected, and holds none."""
+
+
+class Tokens:
+    """The tokens of any number of callers, each read when it is first asked for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read from the folder `TOKENS` where `environment` names one, else from its `TOKEN_<CALLER>`."""
+        folder = environment.get("TOKENS")
+        self._folder = Path(folder) if folder else None
+        self._environment = environment
+        self._read: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    def current(self, caller: str) -> str:
+        """Return the token that `caller` sends.
+
+        Raises:
+            TokenMissingError: There is none.
+        """
+        accepted = self.accepted(caller)
+        if not accepted:
+            where = self._folder / caller if self._folder else _variable(caller)
+            message = f"There is no token for {caller}: {where} is not there, or empty."
+            raise TokenMissingError(message)
+        return accepted[0]
+
+    def accepted(self, caller: str) -> tuple[str, ...]:
+        """Return every token that proves to be `caller`: the current one first, none where it has none."""
+        now = time.monotonic()
+        read_at, tokens = self._read.get(caller, (now - 2 * _FRESH, ()))
+        if now - read_at >= _FRESH:
+            tokens = self._look_up(caller)
+            self._read[caller] = now, tokens
+        return tokens
+
+    def _look_up(self, caller: str) -> tuple[str, ...]:
+        if self._folder is None:
+            return tuple(filter(None, [self._environment.get(_variable(caller), "").strip()]))
+        try:
+            text = (self._folder / caller).read_text(encoding="ascii")
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _variable(caller: str) -> str:
+    return f"TOKEN_{caller.replace('-', '_').upper()}"
+
+
+def read_tokens() -> Tokens:
+    """Return the tokens that this process's environment names."""
+    return Tokens(os.environ)
