@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def free_offset() -> int:
     for offset in random.sample(range(1000, 20_000, 100), 190):
         with ExitStack() as probes:
             try:
-                for port in astuple(Ports.of(offset)):
+                for port in Ports.of(offset).all():
                     probe = probes.enter_context(socket.socket())
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind(("127.0.0.1", port))

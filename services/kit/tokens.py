@@ -1,9 +1,9 @@
 """Bearer tokens by caller: read from files that may change at any moment, or from the environment.
 
 A caller is named after what it may do: the worker of the task type `reserve-inventory` is the caller of that name. The
-folder `TOKENS` holds a file for each, as a mounted secret does; its first line is the token that the caller sends, further
-lines are accepted as well. So a token is rotated without a restart: write the new one above the old one, and take the
-old one away once nobody sends it. Without the folder, `TOKEN_RESERVE_INVENTORY` in the environment holds the token.
+folder `TOKENS` holds a file for each, as a mounted secret does; its first line is the token that the caller sends, and
+further lines are accepted as well. So a token is rotated without a restart: write the new one above the old one, and
+take the old one away once nobody sends it. Without the folder, `TOKEN_RESERVE_INVENTORY` in the environment holds it.
 """
 
 import os

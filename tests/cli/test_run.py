@@ -33,7 +33,7 @@ def test_all_services_run_at_the_offset_and_end_together(
     run: Run, elsewhere: dict[str, str], number: signal.Signals
 ) -> None:
     ports = Ports.of(int(elsewhere["SAGA_PORT_OFFSET"]))
-    ours = (ports.orders, ports.inventory, ports.payment, ports.shipping)
+    ours = ports.services.values()
     process = run("services")
     wait_for(lambda: all(serves(port) for port in ours))
     process.send_signal(number)

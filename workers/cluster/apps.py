@@ -3,16 +3,15 @@
 import sys
 from collections.abc import Mapping
 
+import services
 from workers.cluster.layout import Layout
 from workers.cluster.parts import Part, http_probe
 from workers.cluster.ports import HOST, Ports
 
-SERVICES = ("orders", "inventory", "payment", "shipping")
-
 
 def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
     """Return the part of the participant `name`."""
-    port: int = getattr(ports, name)
+    port = ports.services[name]
     return Part(
         name=name,
         command=[sys.executable, "-m", "workers.cli", "services", name],
@@ -29,6 +28,6 @@ def workers(layout: Layout, ports: Ports, environment: Mapping[str, str]) -> Par
         name="workers",
         command=[sys.executable, "-m", "workers.cli", "workers"],
         environment={**environment, **own},
-        needs=frozenset({"camunda", *SERVICES}),
+        needs=frozenset({"camunda", *services.PORTS}),
         ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
     )

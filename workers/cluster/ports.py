@@ -2,9 +2,9 @@
 
 import errno
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import psutil
 
@@ -27,21 +27,29 @@ class Ports:
     opensearch: int = 19201
     postgres: int = 15432
     workers: int = 8100
-    orders: int = services.PORTS["orders"]
-    inventory: int = services.PORTS["inventory"]
-    payment: int = services.PORTS["payment"]
-    shipping: int = services.PORTS["shipping"]
+    services: Mapping[str, int] = field(default_factory=lambda: services.PORTS)
 
     @classmethod
     def of(cls, port_offset: int) -> "Ports":
         """Return the ports of the stack at `port_offset`."""
-        return cls(**{field.name: getattr(cls(), field.name) + port_offset for field in fields(cls)})
+        default = cls()
+        moved = {name: getattr(default, name) + port_offset for name in _fixed()}
+        return cls(**moved, services={name: port + port_offset for name, port in default.services.items()})
 
     def of_part(self, name: str) -> tuple[int, ...]:
         """Return the ports that the part `name` listens on."""
         if name == "camunda":
             return self.zeebe, self.zeebe_command, self.zeebe_internal, self.web, self.management
-        return (getattr(self, name),)
+        return (self.services.get(name) or getattr(self, name),)
+
+    def all(self) -> list[int]:
+        """Return every port of the stack."""
+        return [*(getattr(self, name) for name in _fixed()), *self.services.values()]
+
+
+def _fixed() -> list[str]:
+    """Name the parts that every stack has; which participants there are, the folders in `services` say."""
+    return [each.name for each in fields(Ports) if each.name != "services"]
 
 
 def require_free(ports: Iterable[int]) -> None:
@@ -90,4 +98,4 @@ def _owners(ports: Collection[int]) -> dict[int, str]:
 def _free_offset() -> int:
     """Return an offset at which every port is free, to propose."""
     offsets = range(1_000, 20_000, 500)
-    return next((each for each in offsets if all(_is_free(port) for port in astuple(Ports.of(each)))), offsets[0])
+    return next((each for each in offsets if all(_is_free(port) for port in Ports.of(each).all())), offsets[0])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from filelock import FileLock, Timeout
 
+import services
 from workers.cluster import apps, state
 from workers.cluster.artifacts import Artifact, Progress, Store, locked
 from workers.cluster.camunda import camunda
@@ -26,11 +27,11 @@ from workers.environment import read
 from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
 
-PARTS = ("postgres", "opensearch", "camunda", *apps.SERVICES, "workers")
+PARTS = ("postgres", "opensearch", "camunda", *services.PORTS, "workers")
 _NEEDS = {
     "camunda": ("opensearch",),
-    **dict.fromkeys(apps.SERVICES, ("postgres",)),
-    "workers": ("camunda", *apps.SERVICES),
+    **dict.fromkeys(services.PORTS, ("postgres",)),
+    "workers": ("camunda", *services.PORTS),
 }
 _POLL = 0.1
 
@@ -217,7 +218,7 @@ class Stack:
             "management": f"http://{HOST}:{ports.management}" if self.has_own_engine else None,
             "opensearch": f"http://{HOST}:{ports.opensearch}" if self.has_own_engine else None,
             "postgres": f"postgresql://postgres@{HOST}:{ports.postgres}/postgres" if self.has_own_database else None,
-            **{name: f"http://{HOST}:{getattr(ports, name)}" for name in apps.SERVICES},
+            **{name: f"http://{HOST}:{port}" for name, port in ports.services.items()},
         }
 
     @property
@@ -258,15 +259,15 @@ class Stack:
     def application_environment(self) -> dict[str, str]:
         """Return what the services and the workers find everything by."""
         # An address that the user set wins: a mesh, or another machine's service, stands there.
-        services = {
-            f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{getattr(self.ports, name)}"
-            for name in apps.SERVICES
+        participants = {
+            f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port}"
+            for name, port in self.ports.services.items()
         }
         engine = {"ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}"} if self.has_own_engine else {}
         return {
             "DATABASE_URL": self.database_url,
             "SAGA_PORT_OFFSET": str(self.port_offset),
-            **services,
+            **participants,
             **engine,
         }
 

@@ -16,12 +16,12 @@ from random import Random
 
 import grpc
 
+import services
 from tests.benchmarks.orders import embedded, ledger, placing
 from tests.benchmarks.orders.records import Records
 from tests.benchmarks.orders.usage import cpu_seconds, part_pids
 from tests.world import World, eventually
 from workers.addresses import Addresses
-from workers.cluster import apps
 from workers.cluster.stack import Stack
 from workers.kit.connection import open_channel
 
@@ -85,7 +85,7 @@ async def run(offset: int, repetitions: int, orders: int) -> list[Sample]:
         AssertionError: an order was lost, or an effect was taken twice.
     """
     async with (
-        embedded.running(offset, ("camunda", *apps.SERVICES)) as stack,
+        embedded.running(offset, ("camunda", *services.PORTS)) as stack,
         open_channel(Addresses.of(offset).engine) as channel,
         World(stack.database_url) as world,
         Records(stack.addresses["opensearch"] or "") as records,
