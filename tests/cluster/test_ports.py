@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+import services
 from workers.cluster.errors import PortTakenError
 from workers.cluster.ports import Ports, require_free
 
@@ -24,15 +25,12 @@ def test_without_an_offset_they_are_those_that_camunda_s_tools_expect() -> None:
 
 
 def test_an_offset_moves_every_port() -> None:
-    assert Ports.of(1000) == Ports(**{name: port + 1000 for name, port in vars_of(Ports.of(0)).items()})
-
-
-def vars_of(ports: Ports) -> dict[str, int]:
-    return {name: getattr(ports, name) for name in Ports.__dataclass_fields__}
+    assert Ports.of(1000).all() == [port + 1000 for port in Ports.of(0).all()]
+    assert Ports.of(1000).services == {name: port + 1000 for name, port in services.PORTS.items()}
 
 
 def test_no_two_parts_share_a_port() -> None:
-    ports = list(vars_of(Ports.of(0)).values())
+    ports = Ports.of(0).all()
     assert len(set(ports)) == len(ports)
 
 
