@@ -134,6 +134,6 @@ class Samples:
         self.figures[name, unit].append(value)
 
 
-def judge(ratios: Mapping[str, Sequence[float]]) -> list[Verdict]:
+def judge(ratios: Mapping[str, Sequence[float]], bars: Sequence[Bar] = BARS) -> list[Verdict]:
     """Hold what was measured against every bar, in the bars' order."""
-    return [Verdict(bar, Spread.of(ratios[bar.name]) if ratios.get(bar.name) else None) for bar in BARS]
+    return [Verdict(bar, Spread.of(ratios[bar.name]) if ratios.get(bar.name) else None) for bar in bars]

@@ -47,9 +47,9 @@ def document(
     }
 
 
-def write(content: Mapping[str, object]) -> Path:
-    """Write latest.json."""
-    path = RESULTS / "latest.json"
+def write(content: Mapping[str, object], name: str = "latest") -> Path:
+    """Write `name`.json."""
+    path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 

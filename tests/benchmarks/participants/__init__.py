@@ -1,0 +1,1 @@
+"""What the barrier costs a participant, beside the same business without it."""

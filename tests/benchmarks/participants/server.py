@@ -1,0 +1,50 @@
+"""The inventory as it is, and beside it the same business code with no barrier: no key, no stored answer, no event.
+
+A process of its own: `python -m tests.benchmarks.participants.server DATABASE_URL PORT`.
+"""
+
+import asyncio
+import sys
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+
+from services.inventory import commands
+from services.inventory.app import router as inventory
+from services.inventory.commands import Hold, Release, Reservation
+from services.kit.app import create_app
+from services.kit.database import Database, Reading
+from services.kit.logs import configure_logging
+from services.kit.models import OrderId
+
+bare = APIRouter(prefix="/bare")
+
+
+@bare.put("/reservations/{order_id}")
+async def reserve(order_id: OrderId, hold: Hold, database: Reading) -> Reservation:
+    return await commands.reserve(database, order_id, hold)
+
+
+@bare.delete("/reservations/{order_id}")
+async def release(order_id: OrderId, database: Reading) -> Release:
+    return await commands.release(database, order_id)
+
+
+def app(database: Database) -> FastAPI:
+    both = APIRouter()
+    both.include_router(inventory)
+    both.include_router(bare)
+    return create_app("inventory", both, database)
+
+
+def main(url: str, port: int) -> None:
+    configure_logging("inventory")
+    config = uvicorn.Config(
+        app(Database(url, "inventory")), port=port, lifespan="off", ws="none", log_config=None, access_log=False
+    )
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(uvicorn.Server(config).serve())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
