@@ -60,21 +60,27 @@ _P = TypeVar("_P", bound=BaseModel)
 _log = structlog.get_logger(__name__)
 
 
-class _Op(StrEnum):
+class Op(StrEnum):
+    """Which of a branch's two commands."""
+
     DO = "do"
     UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class StoredAnswer:
+    """What a command is answered, now and at each repeat."""
+
     status: int
     body: bytes
 
     @property
     def refused(self) -> bool:
+        """Whether the business said no."""
         return self.status != HTTPStatus.OK
 
     def response(self) -> Response:
+        """Return it as it is sent."""
         return Response(self.body, self.status, media_type=MEDIA_TYPE if self.refused else "application/json")
 
 
@@ -102,17 +108,17 @@ class Barrier:
         Raises:
             Problem: another payload than before, the command's twin still runs, or the undo came first.
         """
-        self._require_key_of(saga_id)
+        self.require_key_of(saga_id)
         async with self.database.transaction() as connection:
             if guard:
                 await guard(connection, saga_id, payload)
-            rows = _Rows(connection, saga_id, self.branch)
-            fingerprint = _fingerprint(payload)
-            if _Op.DO in await rows.insert({_Op.DO: fingerprint}):
+            rows = Rows(connection, saga_id, self.branch)
+            fingerprint = fingerprint_of(payload)
+            if Op.DO in await rows.insert({Op.DO: fingerprint}):
                 answer = await _run(connection, lambda: business(connection, saga_id, payload))
-                await self._store(rows, _Op.DO, answer, "refused" if answer.refused else "done")
+                await self.store(rows, Op.DO, answer, "refused" if answer.refused else "done")
             else:
-                answer = await rows.repeat(_Op.DO, fingerprint)
+                answer = await rows.repeat(Op.DO, fingerprint)
         return answer.response()
 
     async def undo(
@@ -123,28 +129,29 @@ class Barrier:
         Raises:
             Problem: the do or this undo's twin still runs.
         """
-        self._require_key_of(saga_id)
+        self.require_key_of(saga_id)
         async with self.database.transaction() as connection:
-            rows = _Rows(connection, saga_id, self.branch)
+            rows = Rows(connection, saga_id, self.branch)
             # One statement, in this order: it waits for a do that still runs, and fences one that has yet to come.
-            inserted = await rows.insert({_Op.DO: None, _Op.UNDO: None})
-            if _Op.UNDO not in inserted:
-                answer = await rows.repeat(_Op.UNDO, None)
+            inserted = await rows.insert({Op.DO: None, Op.UNDO: None})
+            if Op.UNDO not in inserted:
+                answer = await rows.repeat(Op.UNDO, None)
             else:
-                if _Op.DO not in inserted and await rows.did():
+                if Op.DO not in inserted and await rows.did():
                     answer = await _run(connection, lambda: business(connection, saga_id))
                 else:
-                    answer = _success(nothing)
-                await self._store(rows, _Op.UNDO, answer, "undone")
+                    answer = success(nothing)
+                await self.store(rows, Op.UNDO, answer, "undone")
         return answer.response()
 
-    def _require_key_of(self, saga_id: str) -> None:
+    def require_key_of(self, saga_id: str) -> None:
         """Check that the key is one of the URL's saga, or a worker mixes up two of them."""
         if not (self.idempotency_key.startswith(f'"{saga_id}/') and self.idempotency_key.endswith('"')):
             error = FieldError(field="Idempotency-Key", message=f'must be "{saga_id}/<task type>", in quotes')
             raise Problem(REQUEST_INVALID, "The Idempotency-Key does not belong to this URL.", [error])
 
-    async def _store(self, rows: "_Rows", op: _Op, answer: _Answer, outcome: str) -> None:
+    async def store(self, rows: "Rows", op: Op, answer: StoredAnswer, outcome: str) -> None:
+        """Keep the answer for repeats, and write the event that tells of it."""
         await rows.store(op, answer)
         source = self.database.schema
         event_type = f"saga.{source}.{self.branch}.{outcome}"
@@ -153,51 +160,74 @@ class Barrier:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """The barrier rows of one branch of one saga."""
 
     connection: AsyncConnection
     saga_id: str
     branch: str
 
-    async def insert(self, fingerprints: dict[_Op, bytes | None]) -> set[str]:
+    async def insert(self, fingerprints: dict[Op, bytes | None]) -> set[str]:
         """Insert the rows that are absent and return their ops; a twin's uncommitted row is waited for."""
         own = {"saga_id": self.saga_id, "branch": self.branch}
         rows = [
-            {**own, "op": op, "fingerprint": fingerprint, "fenced": op is _Op.DO and _Op.UNDO in fingerprints}
+            {**own, "op": op, "fingerprint": fingerprint, "fenced": op is Op.DO and Op.UNDO in fingerprints}
             for op, fingerprint in fingerprints.items()
         ]
         statement = insert(barrier).values(rows).on_conflict_do_nothing().returning(barrier.c.op)
         return set((await self.connection.execute(statement)).scalars())
 
-    async def store(self, op: _Op, answer: _Answer) -> None:
+    async def store(self, op: Op, answer: StoredAnswer) -> None:
         """Keep the answer for repeats."""
         values = {"status": answer.status, "answer": answer.body}
         await self.connection.execute(update(barrier).where(self._is(op)).values(values))
 
-    async def repeat(self, op: _Op, fingerprint: bytes | None) -> _Answer:
+    async def repeat(self, op: Op, fingerprint: bytes | None) -> StoredAnswer:
         """Return the stored answer to the same command.
 
         Raises:
             Problem: another payload than before, or the undo came first.
         """
-        query = select(barrier.c.fenced, barrier.c.fingerprint, barrier.c.status, barrier.c.answer)
-        row = (await self.connection.execute(query.where(self._is(op)))).one_or_none()
+        answer = await self.find(op, fingerprint)
+        if answer is None:
+            raise self._in_progress()
+        return answer
+
+    async def find(self, op: Op, fingerprint: bytes | None, *, lock: bool = False) -> StoredAnswer | None:
+        """Return the stored answer to the same command, None while it has none (only where its effect is elsewhere).
+
+        `lock` holds back everyone else who would answer it, until the end of the transaction.
+
+        Raises:
+            Problem: another payload than before, or the undo came first.
+        """
+        query = select(barrier.c.fenced, barrier.c.fingerprint, barrier.c.status, barrier.c.answer).where(self._is(op))
+        row = (await self.connection.execute(query.with_for_update() if lock else query)).one_or_none()
         named = f"{self.branch.capitalize()} {self.saga_id}"
         if row is None:  # It was removed between our two statements: its time was over.
-            raise Problem(IN_PROGRESS, f"{named} changes at this moment. Send the command again.")
+            raise self._in_progress()
         if row.fenced:
             raise Problem(FENCED, f"{named} was undone before this command arrived.")
         if row.fingerprint != fingerprint:
             raise Problem(KEY_REUSED, f"{named} was commanded before with another payload.")
-        return _Answer(row.status, row.answer)
+        return None if row.status is None else StoredAnswer(row.status, row.answer)
 
     async def did(self) -> bool:
         """Tell whether the do took effect: a refusal left nothing to undo."""
-        status = await self.connection.scalar(select(barrier.c.status).where(self._is(_Op.DO)))
+        status = await self.connection.scalar(select(barrier.c.status).where(self._is(Op.DO)))
         return status == HTTPStatus.OK
 
-    def _is(self, op: _Op) -> ColumnElement[bool]:
+    async def fence_pending(self) -> bool:
+        """Fence the do where it has no answer yet; tell whether it did, or may yet do, anything to undo."""
+        pending = and_(self._is(Op.DO), barrier.c.status.is_(None))
+        fenced = await self.connection.execute(update(barrier).where(pending).values(fenced=True))
+        return fenced.rowcount > 0 or await self.did()
+
+    def _in_progress(self) -> Problem:
+        named = f"{self.branch.capitalize()} {self.saga_id}"
+        return Problem(IN_PROGRESS, f"{named} changes at this moment. Send the command again.")
+
+    def _is(self, op: Op) -> ColumnElement[bool]:
         return and_(barrier.c.saga_id == self.saga_id, barrier.c.branch == self.branch, barrier.c.op == op)
 
 
@@ -224,20 +254,26 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
     return dependency
 
 
-async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> _Answer:
+async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> StoredAnswer:
     try:
         # A refusal leaves no business rows, but its own barrier row stays.
         async with connection.begin_nested():
-            return _success(await business())
+            return success(await business())
     except Refusal as refusal:
-        return _Answer(refusal.kind.status, refusal.body())
+        return refused(refusal)
 
 
-def _success(answer: BaseModel) -> _Answer:
-    return _Answer(HTTPStatus.OK, answer.model_dump_json(by_alias=True).encode())
+def success(answer: BaseModel) -> StoredAnswer:
+    """Return what is stored of an effect."""
+    return StoredAnswer(HTTPStatus.OK, answer.model_dump_json(by_alias=True).encode())
 
 
-def _fingerprint(payload: BaseModel) -> bytes:
+def refused(refusal: Refusal) -> StoredAnswer:
+    """Return what is stored of a refusal."""
+    return StoredAnswer(refusal.kind.status, refusal.body())
+
+
+def fingerprint_of(payload: BaseModel) -> bytes:
     """Hash the payload as its model writes it: field order and white space of the request do not count.
 
     A field that must not be guessed from its hash, as a card number, has a serializer that masks it.

@@ -10,14 +10,14 @@ from contextlib import closing, contextmanager
 
 import structlog
 import uvicorn
-from pydantic import ValidationError
+from fastapi import FastAPI
 
 import services
 from services.kit.app import create_app
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import StartError, provision, require_current
-from services.kit.settings import RoleSettings, ServiceSettings
+from services.kit.settings import RoleSettings, ServiceSettings, read_settings
 
 _DRAIN = 8
 """Seconds that running requests get to end after SIGTERM: more than any of them takes."""
@@ -38,7 +38,7 @@ def serve(name: str, port: int | None = None) -> None:
     configure_logging(name)
     default = services.PORTS[name] if port is None else port
     try:
-        settings, own = _read_environment(name)
+        settings, own = read_settings(ServiceSettings), read_settings(lambda: RoleSettings.of(name))
         with (
             closing(_bind(settings.host, default if settings.port is None else settings.port)) as listener,
             asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner,
@@ -67,8 +67,9 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
 def make_server(name: str, database: Database) -> uvicorn.Server:
     """Return the HTTP server of the service `name`."""
     router = importlib.import_module(f"services.{name}.app").router
+    app = create_app(name, router, database)
     config = uvicorn.Config(
-        create_app(name, router, database),
+        app,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -77,23 +78,26 @@ def make_server(name: str, database: Database) -> uvicorn.Server:
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_DRAIN,
     )
-    return _Server(config)
+    return _Server(config, app)
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve within the lifespan of the service's router.
+
+        uvicorn would write what fails there into the log as a traceback, where `serve` wants one message that says why.
+        """
+        async with self._app.router.lifespan_context(self._app):
+            await super().serve(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `_run`: uvicorn raises them again at the end, which would make each stop a failure."""
         yield
-
-
-def _read_environment(name: str) -> tuple[ServiceSettings, RoleSettings]:
-    try:
-        return ServiceSettings(), RoleSettings.of(name)
-    except ValidationError as error:
-        wrong = "; ".join(f"{each['loc'][-1]!s} {each['msg']}" for each in error.errors())
-        message = f"The environment is not as it must be: {wrong}."
-        raise StartError(message) from None
 
 
 async def _role_url(name: str, settings: ServiceSettings, own: RoleSettings) -> str:

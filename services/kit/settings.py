@@ -1,11 +1,16 @@
 """What a service reads from its environment."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from services.kit.provisioning import StartError
+
+_S = TypeVar("_S", bound=BaseSettings)
 
 
 def _check(url: SecretStr) -> SecretStr:
@@ -43,3 +48,17 @@ class RoleSettings(BaseSettings):
     def of(cls, service: str) -> "RoleSettings":
         """Read the settings of one service."""
         return cls(_env_prefix=f"{service.upper()}_")
+
+
+def read_settings(kind: Callable[[], _S]) -> _S:
+    """Read the environment.
+
+    Raises:
+        StartError: it is not as it must be; the message names each wrong variable, and never its value.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = "; ".join(f"{each['loc'][-1]!s} {each['msg']}" for each in error.errors())
+        message = f"The environment is not as it must be: {wrong}."
+        raise StartError(message) from None

@@ -2,26 +2,36 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.kit.barrier import Barrier, barrier_of
+from services.kit.elsewhere import OUTCOME_UNKNOWN, Elsewhere
 from services.kit.models import Money, OrderId
 from services.kit.problems import command_problems
-from services.payment import commands
-from services.payment.commands import PAYMENT_DECLINED, Charge, Payment, Refund
+from services.payment.commands import PAYMENT_DECLINED, CardPayment, Charge, Payment, Refund
+from services.payment.processor import connected
 
-router = APIRouter(tags=["payment"])
+router = APIRouter(tags=["payment"], lifespan=connected)
 PaymentBarrier = Annotated[Barrier, Depends(barrier_of("payment"))]
 
 
-@router.put("/payments/{order_id}", response_model=Payment, responses=command_problems(PAYMENT_DECLINED))
-async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier) -> Response:
+async def _card_payment(request: Request) -> CardPayment:
+    return CardPayment(request.app.state.processor)
+
+
+ByCard = Annotated[CardPayment, Depends(_card_payment)]
+
+
+@router.put(
+    "/payments/{order_id}", response_model=Payment, responses=command_problems(PAYMENT_DECLINED, OUTCOME_UNKNOWN)
+)
+async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Take the amount from the card."""
-    return await barrier.do(order_id, charge, commands.charge)
+    return await Elsewhere(barrier).do(order_id, charge, by_card)
 
 
-@router.delete("/payments/{order_id}", response_model=Refund, responses=command_problems())
-async def refund(order_id: OrderId, barrier: PaymentBarrier) -> Response:
+@router.delete("/payments/{order_id}", response_model=Refund, responses=command_problems(OUTCOME_UNKNOWN))
+async def refund(order_id: OrderId, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Give back what was taken."""
     nothing = Refund(payment_id=order_id, refunded=Money(amount=0, currency="EUR"))
-    return await barrier.undo(order_id, commands.refund, nothing=nothing)
+    return await Elsewhere(barrier).undo(order_id, by_card, nothing=nothing)

@@ -6,6 +6,8 @@ payments = Table(
     "payments",
     MetaData(),
     Column("order_id", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("captured", BigInteger, nullable=False),
     Column("refunded", BigInteger, nullable=False),

@@ -52,4 +52,4 @@ def test_a_worker_is_ready_at_the_offset_and_ends_on_sigterm(run: Run, elsewhere
 def test_an_unknown_service_is_named(stack: Stack) -> None:
     done = stack.saga("services", "stock")
     assert done.status == 2
-    assert "There is no service stock; there are inventory, orders, payment, shipping." in done.errors
+    assert "There is no service stock; there are card_processor, inventory, orders, payment, shipping." in done.errors

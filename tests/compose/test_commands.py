@@ -8,13 +8,18 @@ from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 import services
+from services.card_processor.settings import ProcessorSettings
 from services.kit.settings import RoleSettings, ServiceSettings
+from services.payment.settings import CardProcessorSettings
 from tests.compose.composefile import ComposeFile
 from workers.addresses import Addresses
 from workers.cli import app
 from workers.kit.settings import EngineSettings, WorkerSettings
 
+_PARTICIPANTS = sorted(set(services.PORTS) - {"card_processor"})
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
+_OWN: dict[str, type[BaseSettings]] = {"payment": CardProcessorSettings, "card_processor": ProcessorSettings}
+"""What a service reads beside what every service reads."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +36,20 @@ def test_every_command_of_our_containers_is_one_that_saga_takes(compose: Compose
             command.make_context(name, arguments, parent=context).close()
 
 
-def test_each_participant_has_a_container_of_its_own_name(compose: ComposeFile) -> None:
+def test_each_service_has_a_container_of_its_own_name(compose: ComposeFile) -> None:
     commands = {name: service.command for name, service in compose.ours.items() if service.command[0] == "services"}
-    assert commands == {name: ["services", name] for name in services.PORTS}
+    assert commands == {_container(name): ["services", name] for name in services.PORTS}
 
 
 @pytest.mark.parametrize("name", services.PORTS)
-def test_a_participant_s_container_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
+def test_a_service_s_container_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
     known = {*_names(ServiceSettings), *(f"{name}_{field}".upper() for field in RoleSettings.model_fields)}
-    assert set(compose.services[name].environment) - known == set()
+    known |= set(_names(_OWN[name])) if name in _OWN else set()
+    assert set(compose.services[_container(name)].environment) - known == set()
 
 
 def test_the_workers_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
-    known = {*_names(EngineSettings), *_names(WorkerSettings), *_ADDRESSES}
+    known = {*_names(EngineSettings), *_names(WorkerSettings), *(f"{name.upper()}_URL" for name in _PARTICIPANTS)}
     assert set(compose.services["workers"].environment) - known == set()
 
 
@@ -52,10 +58,10 @@ def test_the_deploy_container_names_only_what_its_settings_read(compose: Compose
 
 
 @pytest.mark.parametrize("name", services.PORTS)
-def test_a_participant_listens_where_its_port_is_published_and_the_workers_look(
+def test_a_service_listens_where_its_port_is_published(
     name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    container = compose.services[name]
+    container = compose.services[_container(name)]
     _take(monkeypatch, container.environment)
     settings = ServiceSettings()
     assert settings.host == "0.0.0.0"  # noqa: S104 - inside a container
@@ -63,8 +69,20 @@ def test_a_participant_listens_where_its_port_is_published_and_the_workers_look(
     assert settings.database_url is not None
     assert settings.database_url.get_secret_value() == _database(compose)
     assert [port.rpartition(":")[2] for port in container.ports] == [str(settings.port)]
+
+
+@pytest.mark.parametrize("name", _PARTICIPANTS)
+def test_the_workers_look_where_a_participant_listens(
+    name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _take(monkeypatch, compose.services["workers"].environment)
-    assert Addresses.of(0).services[name] == f"http://{name}:{settings.port}"
+    assert Addresses.of(0).services[name] == f"http://{_container(name)}:{services.PORTS[name]}"
+
+
+def test_payment_looks_where_the_card_processor_listens(compose: ComposeFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    _take(monkeypatch, compose.services["payment"].environment)
+    port = services.PORTS["card_processor"]
+    assert str(CardProcessorSettings().card_processor_url) == f"http://{_container('card_processor')}:{port}/"
 
 
 @pytest.mark.parametrize("name", ["deploy", "workers"])
@@ -85,6 +103,11 @@ def test_the_workers_health_answers_outside_the_container(
     settings = WorkerSettings()
     assert settings.host == "0.0.0.0"  # noqa: S104 - inside a container
     assert [port.rpartition(":")[2] for port in container.ports] == [str(settings.port)]
+
+
+def _container(name: str) -> str:
+    """The container of a service: a host's name has no underscore."""
+    return name.replace("_", "-")
 
 
 def _database(compose: ComposeFile) -> str:

@@ -11,7 +11,8 @@ from tests.compose.image import Image
 from tests.compose.processes import Processes
 from workers.cluster.ports import HOST
 
-_CHECKED = {"zeebe": 9600, "orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104, "workers": 8100}
+_PARTICIPANTS = {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}
+_CHECKED = {"zeebe": 9600, **_PARTICIPANTS, "card-processor": 8105, "workers": 8100}
 """The containers whose check runs on this machine, and the port that it asks."""
 
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 from pyzeebe import ZeebeClient
 
+from services.card_processor.cards import FAULTS, Fault
 from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SHIPPED
 from tests.proxy import HoldingProxy
 from tests.stack import Stack
@@ -87,7 +88,7 @@ async def _is_away(addresses: Addresses) -> bool:
     return False
 
 
-@pytest.mark.parametrize("service", ["orders", "inventory", "payment", "shipping"])
+@pytest.mark.parametrize("service", ["orders", "inventory", "payment", "shipping", "card_processor"])
 async def test_an_order_outlives_the_death_of_a_service(
     engine: ZeebeClient, world: World, stack: Stack, new_order: NewOrder, service: str
 ) -> None:
@@ -114,6 +115,19 @@ async def test_a_service_killed_after_its_commit_is_asked_again_with_the_same_ke
     assert len(keys) >= 2
     assert set(keys) == {f'"{order_id}/process-payment"'}
     await back_again(stack, "payment", dead)
+
+
+@pytest.mark.parametrize("fault", [Fault.UNANSWERED, Fault.UNHEARD, Fault.LATE, Fault.FAILED])
+async def test_a_card_processor_that_answers_nothing_of_use_charges_once(
+    engine: ZeebeClient, world: World, new_order: NewOrder, fault: Fault
+) -> None:
+    order = new_order(card=next(card for card, each in FAULTS.items() if each is fault))
+    await engine.run_process("order-fulfillment", order)
+    await fulfilled_once(world, order["orderId"])
+    query = "SELECT captured, refunded FROM card_processor.charges WHERE reference = $1"
+    [theirs] = await world.fetch(query, order["orderId"])
+    ours = await world.effects(order["orderId"])
+    assert theirs == {"captured": ours.captured, "refunded": 0}
 
 
 async def test_a_killed_database_loses_nothing(

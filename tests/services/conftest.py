@@ -20,18 +20,24 @@ from services.kit.provisioning import provision
 from services.kit.server import make_server
 from tests.services.participant import Participant, Participants
 from tests.services.postgres import Admin, Postgres
+from tests.services.processor import PROCESSOR_TOKEN, CardProcessor
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
 
 
 @asynccontextmanager
-async def running(name: str, role_url: str) -> AsyncIterator[Participant]:
+async def running(name: str, role_url: str, port: int = 0, **environment: str) -> AsyncIterator[Participant]:
     """Run the service on a free port, in this process but over real HTTP."""
     database = Database(role_url, name)
     server = make_server(name, database)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        with pytest.MonkeyPatch.context() as patch:
+            for variable, value in environment.items():
+                patch.setenv(variable, value)
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
+                await asyncio.sleep(0.001)
         port = listener.getsockname()[1]
         limits = httpx.Limits(max_connections=200)
         try:
@@ -64,9 +70,19 @@ async def admin(postgres: Postgres) -> AsyncIterator[Admin]:
 
 
 @pytest.fixture(scope="session")
-async def participants(role_urls: dict[str, str]) -> AsyncIterator[Participants]:
+async def participants(
+    role_urls: dict[str, str], monkeypatch_session: pytest.MonkeyPatch
+) -> AsyncIterator[Participants]:
+    monkeypatch_session.setenv("TOKEN_CARD_PROCESSOR", PROCESSOR_TOKEN)
     async with AsyncExitStack() as stack:
-        yield {name: await stack.enter_async_context(running(name, url)) for name, url in role_urls.items()}
+        card_processor = await stack.enter_async_context(running("card_processor", role_urls["card_processor"]))
+        address = {"CARD_PROCESSOR_URL": str(card_processor.http.base_url)}
+        others = {
+            name: await stack.enter_async_context(running(name, url, **address))
+            for name, url in role_urls.items()
+            if name != "card_processor"
+        }
+        yield {"card_processor": card_processor, **others}
 
 
 @pytest.fixture
@@ -82,6 +98,11 @@ def inventory(participants: Participants) -> Participant:
 @pytest.fixture
 def payment(participants: Participants) -> Participant:
     return participants["payment"]
+
+
+@pytest.fixture
+def card_processor(participants: Participants, admin: Admin) -> CardProcessor:
+    return CardProcessor(participants["card_processor"].http, admin)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from tests.services.postgres import Admin
 
 
 async def money(admin: Admin, order_id: str) -> list[tuple[int, int]]:
-    rows = await admin.fetch("SELECT captured, refunded FROM payment.payments WHERE order_id = $1", order_id)
+    query = "SELECT captured, refunded FROM payment.payments WHERE order_id = $1 AND captured > 0"
+    rows = await admin.fetch(query, order_id)
     return [(row["captured"], row["refunded"]) for row in rows]
 
 

@@ -93,6 +93,16 @@ def test_a_port_that_is_no_number_is_one_clear_message_and_a_failure() -> None:
     assert (output, len(log.splitlines())) == ("", 1)
 
 
+def test_an_address_that_is_no_url_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:
+    own = {"DATABASE_URL": postgres.url(), "CARD_PROCESSOR_URL": "card-processor:hunter2"}
+    with started("payment", PORT="0", **own) as process:
+        output, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "card_processor_url URL scheme should be 'http' or 'https'" in log
+    assert "hunter2" not in log
+    assert (output, len(log.splitlines())) == ("", 1)
+
+
 def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -127,4 +137,5 @@ def test_a_database_that_cannot_be_used_is_one_clear_message_without_the_passwor
 
 
 def test_every_service_declares_its_port_and_there_is_no_list() -> None:
-    assert services.PORTS == {"inventory": 8102, "orders": 8101, "payment": 8103, "shipping": 8104}
+    participants = {"inventory": 8102, "orders": 8101, "payment": 8103, "shipping": 8104}
+    assert {**participants, "card_processor": 8105} == services.PORTS

@@ -136,6 +136,8 @@ def services_command(
         from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
 
         os.environ["DATABASE_URL"] = Stack(port_offset).database_url
+    # Some call others: they find them at this offset too.
+    os.environ.update({f"{name.upper()}_URL": url for name, url in Addresses.of(port_offset).services.items()})
     if len(wanted) == 1:
         from services.kit.server import serve  # noqa: PLC0415 - no other command needs the web framework and the ORM
 

@@ -1,0 +1,1 @@
+"""The history of the fake card processor's tables."""
