@@ -3,7 +3,7 @@ import io
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeAlias
 from uuid import uuid4
@@ -20,20 +20,22 @@ from services.kit.provisioning import provision
 from services.kit.server import make_server
 from tests.services.participant import Participant, Participants
 from tests.services.postgres import Admin, Postgres
-from tests.services.processor import PROCESSOR_TOKEN, CardProcessor
+from tests.services.processor import PROCESSOR_TOKEN, Books, CardProcessor
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
 
 
 @asynccontextmanager
-async def running(name: str, role_url: str, port: int = 0, **environment: str) -> AsyncIterator[Participant]:
-    """Run the service on a free port, in this process but over real HTTP."""
+async def running(
+    name: str, role_url: str, environment: Mapping[str, str] | None = None, *, port: int = 0
+) -> AsyncIterator[Participant]:
+    """Run the service on a free port, in this process but over real HTTP; `environment` is for its start."""
     database = Database(role_url, name)
     server = make_server(name, database)
     with socket.create_server(("127.0.0.1", port)) as listener:
         with pytest.MonkeyPatch.context() as patch:
-            for variable, value in environment.items():
+            for variable, value in (environment or {}).items():
                 patch.setenv(variable, value)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
@@ -78,7 +80,7 @@ async def participants(
         card_processor = await stack.enter_async_context(running("card_processor", role_urls["card_processor"]))
         address = {"CARD_PROCESSOR_URL": str(card_processor.http.base_url)}
         others = {
-            name: await stack.enter_async_context(running(name, url, **address))
+            name: await stack.enter_async_context(running(name, url, address))
             for name, url in role_urls.items()
             if name != "card_processor"
         }
@@ -103,6 +105,11 @@ def payment(participants: Participants) -> Participant:
 @pytest.fixture
 def card_processor(participants: Participants, admin: Admin) -> CardProcessor:
     return CardProcessor(participants["card_processor"].http, admin)
+
+
+@pytest.fixture
+def books(admin: Admin, card_processor: CardProcessor) -> Books:
+    return Books(admin, card_processor)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import httpx
 
 from services.card_processor.cards import FAULTS, Fault
-from tests.services.participant import PAYS
+from tests.services.participant import CHARGE, PAYS
 from tests.services.postgres import Admin
 
 PROCESSOR_TOKEN = "a token for the card processor"  # noqa: S105 - of a server that lives as long as its test
@@ -13,6 +13,14 @@ AUTHORIZATION = {"Authorization": f"Bearer {PROCESSOR_TOKEN}"}
 FAULTY = {fault: card for card, fault in FAULTS.items()}
 SILENT = (Fault.UNANSWERED, Fault.UNHEARD, Fault.LATE)
 """The faults after which the caller gives up by itself."""
+
+TAKEN, NOTHING, GIVEN_BACK = (12470, 0), (0, 0), (12470, 12470)
+"""What is captured and refunded."""
+
+
+def by(card: str) -> dict[str, object]:
+    """Return the charge of that card."""
+    return {**CHARGE, "card": card}
 
 
 @dataclass(frozen=True)
@@ -42,3 +50,28 @@ class CardProcessor:
         """Return each call of a reference, in order, with how it was answered."""
         query = "SELECT call, status FROM card_processor.calls WHERE reference = $1 ORDER BY position"
         return [(row["call"], row["status"]) for row in await self.admin.fetch(query, reference)]
+
+
+class Books:
+    """The books of both sides for one order."""
+
+    def __init__(self, admin: Admin, processor: CardProcessor) -> None:
+        self._admin = admin
+        self._processor = processor
+
+    async def show(self, order_id: str) -> tuple[str | None, tuple[int, int]]:
+        """Return payment's status of the order and its money; fails where the processor's differs."""
+        query = "SELECT status, captured, refunded FROM payment.payments WHERE order_id = $1"
+        row = await self._admin.fetchrow(query, order_id)
+        status, money = (row["status"], (row["captured"], row["refunded"])) if row else (None, NOTHING)
+        if status != "pending":
+            assert await self._processor.money(order_id) == ([money] if money != NOTHING else [])
+        return status, money
+
+    async def barrier(self, order_id: str) -> list[tuple[str, bool, int | None]]:
+        query = "SELECT op, fenced, status FROM payment.barrier WHERE saga_id = $1 ORDER BY op"
+        return [(row["op"], row["fenced"], row["status"]) for row in await self._admin.fetch(query, order_id)]
+
+    async def events(self, order_id: str) -> list[str]:
+        query = "SELECT event ->> 'type' AS type FROM payment.outbox WHERE event ->> 'subject' = $1 ORDER BY position"
+        return [row["type"].rpartition(".")[2] for row in await self._admin.fetch(query, order_id)]

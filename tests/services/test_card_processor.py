@@ -122,14 +122,14 @@ async def test_a_silent_charge_is_charged_once_if_at_all_and_its_repeat_is_serve
 
 
 async def test_it_takes_as_long_as_its_setting_says(role_urls: dict[str, str], order_id: str, admin: Admin) -> None:
-    async with running("card_processor", role_urls["card_processor"], PROCESSOR_LATENCY="0.3") as slow:
+    async with running("card_processor", role_urls["card_processor"], {"PROCESSOR_LATENCY": "0.3"}) as slow:
         answer = await CardProcessor(slow.http, admin).ask(order_id)
         assert answer.elapsed.total_seconds() >= 0.3
 
 
 async def test_a_setting_that_is_no_number_is_one_clear_message(role_urls: dict[str, str]) -> None:
     with pytest.raises(StartError, match="processor_latency Input should be a valid number"):
-        async with running("card_processor", role_urls["card_processor"], PROCESSOR_LATENCY="slow"):
+        async with running("card_processor", role_urls["card_processor"], {"PROCESSOR_LATENCY": "slow"}):
             pass
 
 

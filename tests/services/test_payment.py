@@ -69,7 +69,9 @@ async def test_simultaneous_charge_and_refund_never_end_with_money_taken(
         assert refund.status_code == 200
         assert charge.status_code == 200 or code(charge) == (409, "COMMAND_FENCED")
         taken = await money(admin, f"{order_id}-{attempt}")
-        assert taken == ([(12470, 12470)] if charge.status_code == 200 else [])
+        # A charge that was fenced on its way may have been taken: then it is given back as well.
+        assert taken in ([], [(12470, 12470)])
+        assert taken or charge.status_code != 200
 
 
 async def test_the_card_number_is_stored_nowhere_and_cannot_be_guessed_from_a_hash(
