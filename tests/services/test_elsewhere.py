@@ -178,3 +178,23 @@ async def test_a_command_cut_off_before_its_answer_is_stored_is_resumed_by_its_r
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
     assert await books.show(order_id) == (("captured", TAKEN) if command == "do" else ("cancelled", GIVEN_BACK))
     assert await books.events(order_id) == (["done"] if command == "do" else ["done", "undone"])
+
+
+async def test_of_two_copies_that_know_the_outcome_one_writes_it_down(
+    payment: Participant, books: Books, admin: Admin, order_id: str
+) -> None:
+    url, body = f"/payments/{order_id}", by(FAULTY[Fault.FAILED])
+    assert code(await payment.do(url, body)) == (503, "OUTCOME_UNKNOWN")
+
+    async def waiting() -> int:
+        return int(await admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    async with admin.transaction():
+        # Both copies come to the point where they write down what the processor did.
+        await admin.execute("SELECT 1 FROM payment.payments WHERE order_id = $1 FOR UPDATE", order_id)
+        copies = [asyncio.create_task(payment.do(url, body)) for _ in range(2)]
+        await eventually(waiting, lambda count: count == 2, seconds=5)
+    answers = await asyncio.gather(*copies)
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert await books.show(order_id) == ("captured", TAKEN)
+    assert await books.events(order_id) == ["done"]
