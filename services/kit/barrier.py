@@ -84,6 +84,8 @@ class Barrier:
 
     database: Database
     branch: str
+    caller: str
+    """Whose command it is; the key is the caller's own, so that nobody is shown the answer to another's command."""
     idempotency_key: str
 
     async def do(
@@ -139,9 +141,10 @@ class Barrier:
         return answer.response()
 
     def _require_key_of(self, saga_id: str) -> None:
-        """Check that the key is one of the URL's saga, or a worker mixes up two of them."""
-        if not (self.idempotency_key.startswith(f'"{saga_id}/') and self.idempotency_key.endswith('"')):
-            error = FieldError(field="Idempotency-Key", message=f'must be "{saga_id}/<task type>", in quotes')
+        """Check that the key is one of the URL's saga and of its caller, or a worker mixes up two of them."""
+        expected = f'"{saga_id}/{self.caller}"'
+        if self.idempotency_key != expected:
+            error = FieldError(field="Idempotency-Key", message=f"must be {expected}, in quotes")
             raise Problem(REQUEST_INVALID, "The Idempotency-Key does not belong to this URL.", [error])
 
     async def _store(self, rows: "_Rows", op: _Op, answer: _Answer, outcome: str) -> None:
@@ -205,7 +208,7 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
     """Return the dependency that puts the barrier of `branch` before a route.
 
     Declare it once, `Reservation = Annotated[Barrier, Depends(barrier_of("reservation"))]`; a request without an
-    Idempotency-Key does not come past it.
+    Idempotency-Key of the route's caller (`called_by`) does not come past it.
     """
 
     async def dependency(
@@ -214,12 +217,15 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
             str,
             Header(
                 alias="Idempotency-Key",
-                description='`"<order id>/<task type>"`, a structured-field string (RFC 8941) with its quotes.',
+                description=(
+                    '`"<order id>/<caller>"`, a structured-field string (RFC 8941) with its quotes; the caller is the '
+                    "one that the operation is for. The same key and payload get the same answer, byte for byte."
+                ),
                 examples=['"4711/reserve-inventory"'],
             ),
         ],
     ) -> Barrier:
-        return Barrier(database_of(request), branch, key)
+        return Barrier(database_of(request), branch, request.state.caller, key)
 
     return dependency
 

@@ -10,14 +10,18 @@ from contextlib import closing, contextmanager
 
 import structlog
 import uvicorn
+from fastapi import APIRouter
 from pydantic import ValidationError
 
 import services
 from services.kit.app import create_app
+from services.kit.auth import Callers, callers_of
+from services.kit.connection import BoundedConnection
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import StartError, provision, require_current
-from services.kit.settings import RoleSettings, ServiceSettings
+from services.kit.settings import LimitSettings, RoleSettings, ServiceSettings
+from services.kit.tokens import Tokens, read_tokens
 
 _DRAIN = 8
 """Seconds that running requests get to end after SIGTERM: more than any of them takes."""
@@ -28,12 +32,13 @@ _log = structlog.get_logger(__name__)
 
 
 def serve(name: str, port: int | None = None) -> None:
-    """Run the service `name`, as `HOST`, `PORT`, `DATABASE_URL` and `<NAME>_DATABASE_URL` say.
+    """Run the service `name`, as `HOST`, `PORT`, `DATABASE_URL`, `<NAME>_DATABASE_URL`, tokens and limits say.
 
     `port` is for where `PORT` says nothing; without either it is the service's own.
 
     Raises:
-        SystemExit: it cannot start: the port is taken, or the database does not let it in. One message says why.
+        SystemExit: it cannot start: the port is taken, a caller has no token, or the database does not let it in. One
+            message says why.
     """
     configure_logging(name)
     default = services.PORTS[name] if port is None else port
@@ -51,8 +56,10 @@ def serve(name: str, port: int | None = None) -> None:
 
 
 async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener: socket.socket) -> None:
+    tokens = read_tokens()
+    _require_tokens(name, tokens)
     database = Database(await _role_url(name, settings, own), name)
-    server = make_server(name, database)
+    server = make_server(name, database, tokens, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.handle_exit, number, None)
@@ -64,11 +71,18 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
     _log.info("stopped")
 
 
-def make_server(name: str, database: Database) -> uvicorn.Server:
+def router_of(name: str) -> APIRouter:
+    """Return the routes of the service `name`."""
+    router: APIRouter = importlib.import_module(f"services.{name}.app").router
+    return router
+
+
+def make_server(name: str, database: Database, tokens: Tokens, limits: LimitSettings) -> uvicorn.Server:
     """Return the HTTP server of the service `name`."""
-    router = importlib.import_module(f"services.{name}.app").router
+    router = router_of(name)
     config = uvicorn.Config(
-        create_app(name, router, database),
+        create_app(name, router, database, Callers(callers_of(router), tokens), limits),
+        http=BoundedConnection,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -94,6 +108,14 @@ def _read_environment(name: str) -> tuple[ServiceSettings, RoleSettings]:
         wrong = "; ".join(f"{each['loc'][-1]!s} {each['msg']}" for each in error.errors())
         message = f"The environment is not as it must be: {wrong}."
         raise StartError(message) from None
+
+
+def _require_tokens(name: str, tokens: Tokens) -> None:
+    """Check that every caller can come in, or the service would answer it 401 for ever."""
+    missing = Callers(callers_of(router_of(name)), tokens).without_token()
+    if missing:
+        message = f"Give a token to everyone who may call it (docs/participants.md). {' '.join(missing)}"
+        raise StartError(message)
 
 
 async def _role_url(name: str, settings: ServiceSettings, own: RoleSettings) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -22,8 +22,17 @@ def _check(url: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check)]
 
 
-class ServiceSettings(BaseSettings):
-    """`HOST`, `PORT` and `DATABASE_URL`."""
+class LimitSettings(BaseSettings):
+    """`MAX_BODY` and `RATE_LIMIT`."""
+
+    max_body: Annotated[int, Field(ge=1)] = 65_536
+    """Bytes that a request's body may have."""
+    rate_limit: Annotated[int, Field(ge=1)] = 1000
+    """Requests in a second that this process takes of one caller, or of one address where the caller is unknown."""
+
+
+class ServiceSettings(LimitSettings):
+    """`HOST`, `PORT`, `DATABASE_URL` and the limits."""
 
     host: str = "127.0.0.1"
     """The address to listen on; a container says `0.0.0.0`."""

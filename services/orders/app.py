@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 from sqlalchemy import select
 
+from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.database import Reading
 from services.kit.models import Answer, Item, Money, Nothing, OrderId
@@ -29,14 +30,24 @@ DispatchBarrier = Annotated[Barrier, Depends(barrier_of("dispatch"))]
 CancellationBarrier = Annotated[Barrier, Depends(barrier_of("cancellation"))]
 
 
-@router.put("/orders/{order_id}", response_model=Acceptance, responses=command_problems(ORDER_DUPLICATE, ORDER_INVALID))
+@router.put(
+    "/orders/{order_id}",
+    dependencies=[called_by("accept-order")],
+    response_model=Acceptance,
+    responses=command_problems(ORDER_DUPLICATE, ORDER_INVALID),
+)
 async def accept(order_id: OrderId, order: NewOrder, barrier: OrderBarrier) -> Response:
     """Claim the order for one process instance, check it and price it."""
     # Two instances of one order send the same key, so the claim is asked before the barrier compares payloads.
     return await barrier.do(order_id, order, commands.accept, guard=commands.claim)
 
 
-@router.delete("/orders/{order_id}", response_model=Progress, responses=command_problems())
+@router.delete(
+    "/orders/{order_id}",
+    dependencies=[called_by("cancel-order")],
+    response_model=Progress,
+    responses=command_problems(),
+)
 async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
     """Close the order as cancelled."""
     return await barrier.undo(order_id, commands.cancel, nothing=Progress(order_id=order_id, status=Status.CANCELLED))
@@ -44,6 +55,7 @@ async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
 
 @router.put(
     "/orders/{order_id}/dispatch",
+    dependencies=[called_by("ship-order")],
     response_model=Progress,
     responses=command_problems(ORDER_CANCELLED, ORDER_NOT_FOUND),
 )
@@ -52,7 +64,12 @@ async def dispatch(order_id: OrderId, body: Nothing, barrier: DispatchBarrier) -
     return await barrier.do(order_id, body, commands.dispatch)
 
 
-@router.put("/orders/{order_id}/cancellation", response_model=Cancellation, responses=command_problems())
+@router.put(
+    "/orders/{order_id}/cancellation",
+    dependencies=[called_by("record-cancellation")],
+    response_model=Cancellation,
+    responses=command_problems(),
+)
 async def record_cancellation(order_id: OrderId, body: Nothing, barrier: CancellationBarrier) -> Response:
     """Record that the customer does not want the order any more, and say whether that came in time."""
     return await barrier.do(order_id, body, commands.record_cancellation)
@@ -68,7 +85,7 @@ class Order(Answer):
     status: Status
 
 
-@router.get("/orders/{order_id}", responses=query_problems(ORDER_NOT_FOUND))
+@router.get("/orders/{order_id}", dependencies=[called_by("read")], responses=query_problems(ORDER_NOT_FOUND))
 async def read_order(order_id: OrderId, database: Reading) -> Order:
     """Show an order."""
     found = (await database.execute(select(orders).where(orders.c.order_id == order_id))).one_or_none()
@@ -99,7 +116,7 @@ class Catalogue(Answer):
     products: list[Product]
 
 
-@router.get("/products", responses=query_problems())
+@router.get("/products", dependencies=[called_by("read")], responses=query_problems())
 async def read_products(database: Reading) -> Catalogue:
     """List the catalogue; an order is priced from it when it is accepted."""
     rows = await database.execute(select(products).order_by(products.c.sku))

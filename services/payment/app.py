@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.models import Money, OrderId
 from services.kit.problems import command_problems
@@ -14,13 +15,23 @@ router = APIRouter(tags=["payment"])
 PaymentBarrier = Annotated[Barrier, Depends(barrier_of("payment"))]
 
 
-@router.put("/payments/{order_id}", response_model=Payment, responses=command_problems(PAYMENT_DECLINED))
+@router.put(
+    "/payments/{order_id}",
+    dependencies=[called_by("process-payment")],
+    response_model=Payment,
+    responses=command_problems(PAYMENT_DECLINED),
+)
 async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier) -> Response:
     """Take the amount from the card."""
     return await barrier.do(order_id, charge, commands.charge)
 
 
-@router.delete("/payments/{order_id}", response_model=Refund, responses=command_problems())
+@router.delete(
+    "/payments/{order_id}",
+    dependencies=[called_by("refund-payment")],
+    response_model=Refund,
+    responses=command_problems(),
+)
 async def refund(order_id: OrderId, barrier: PaymentBarrier) -> Response:
     """Give back what was taken."""
     nothing = Refund(payment_id=order_id, refunded=Money(amount=0, currency="EUR"))

@@ -22,7 +22,7 @@ _DECLINES = {
 class Price(Money):
     """What is to be paid: something."""
 
-    amount: Annotated[int, Field(ge=1, le=10**15)]
+    amount: Annotated[int, Field(ge=1, le=10**15, examples=[9980])]
 
 
 class Charge(Request):

@@ -17,8 +17,10 @@ import services
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import provision
-from services.kit.server import make_server
-from tests.services.participant import Participant, Participants
+from services.kit.server import make_server, router_of
+from services.kit.settings import LimitSettings
+from services.kit.tokens import Tokens
+from tests.services.participant import OwnToken, Participant, Participants, known_to
 from tests.services.postgres import Admin, Postgres
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
@@ -26,17 +28,21 @@ Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 
 
 @asynccontextmanager
-async def running(name: str, role_url: str) -> AsyncIterator[Participant]:
+async def running(
+    name: str, role_url: str, *, tokens: Tokens | None = None, limits: LimitSettings | None = None
+) -> AsyncIterator[Participant]:
     """Run the service on a free port, in this process but over real HTTP."""
     database = Database(role_url, name)
-    server = make_server(name, database)
+    router = router_of(name)
+    server = make_server(name, database, tokens or known_to(router), limits or LimitSettings(rate_limit=1_000_000))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         port = listener.getsockname()[1]
-        limits = httpx.Limits(max_connections=200)
+        url = f"http://127.0.0.1:{port}"
+        pool = httpx.Limits(max_connections=200)
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, limits=limits) as http:
-                yield Participant(http)
+            async with httpx.AsyncClient(base_url=url, timeout=20, limits=pool, auth=OwnToken(router)) as http:
+                yield Participant(http, router)
         finally:
             server.should_exit = True
             await serving
