@@ -62,11 +62,11 @@ def caller_of(route: APIRoute) -> str:
     Raises:
         TypeError: It does not say that, or names several.
     """
-    named = [each.scopes for each in route.dependencies if isinstance(each, params.Security)]
+    named = [name for each in route.dependencies if isinstance(each, params.Security) for name in each.scopes or ()]
     if len(named) != 1:
         message = f'{route.path} must say who calls it: dependencies=[called_by("<task type>")]'
         raise TypeError(message)
-    return str(named[0][0])
+    return named[0]
 
 
 class Callers:

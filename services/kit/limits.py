@@ -94,7 +94,8 @@ class Bodies:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            body += message.get("body", b"")
+            part: bytes = message.get("body", b"")
+            body += part
             if len(body) > self._most:
                 raise self._too_large()
             if not message.get("more_body"):

@@ -8,13 +8,18 @@ from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 import services
+from services.kit.auth import Callers, callers_of
+from services.kit.server import router_of
 from services.kit.settings import RoleSettings, ServiceSettings
+from services.kit.tokens import Tokens
 from tests.compose.composefile import ComposeFile
 from workers.addresses import Addresses
 from workers.cli import app
+from workers.cluster.tokens import callers
 from workers.kit.settings import EngineSettings, WorkerSettings
 
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
+_TOKENS = {f"TOKEN_{caller.replace('-', '_').upper()}": caller for caller in callers()}
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +43,28 @@ def test_each_participant_has_a_container_of_its_own_name(compose: ComposeFile) 
 
 @pytest.mark.parametrize("name", services.PORTS)
 def test_a_participant_s_container_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
-    known = {*_names(ServiceSettings), *(f"{name}_{field}".upper() for field in RoleSettings.model_fields)}
+    known = {*_TOKENS, *_names(ServiceSettings), *(f"{name}_{field}".upper() for field in RoleSettings.model_fields)}
     assert set(compose.services[name].environment) - known == set()
 
 
 def test_the_workers_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
-    known = {*_names(EngineSettings), *_names(WorkerSettings), *_ADDRESSES}
+    known = {*_TOKENS, *_names(EngineSettings), *_names(WorkerSettings), *_ADDRESSES}
     assert set(compose.services["workers"].environment) - known == set()
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_a_participant_s_container_has_a_token_for_each_of_its_callers(name: str, compose: ComposeFile) -> None:
+    tokens = Tokens(compose.services[name].environment)
+    assert Callers(callers_of(router_of(name)), tokens).without_token() == []
+
+
+def test_the_workers_send_the_tokens_that_the_participants_know_and_no_two_are_the_same(compose: ComposeFile) -> None:
+    containers = [compose.services[name].environment for name in (*services.PORTS, "workers")]
+    seen = {frozenset((name, each.get(name)) for name in _TOKENS) for each in containers}
+    assert len(seen) == 1
+    values = [value for _, value in next(iter(seen))]
+    assert None not in values
+    assert len(set(values)) == len(_TOKENS)
 
 
 def test_the_deploy_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:

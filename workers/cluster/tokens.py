@@ -14,10 +14,15 @@ _NO_STEPS = ("read", "record-events", "card-processor")
 """The callers that are no task types: queries, the participants' relays, and payment at its card processor."""
 
 
+def callers() -> list[str]:
+    """Name everyone who calls a participant."""
+    return [*handlers(discover(workers.steps)), *_NO_STEPS]
+
+
 def tokens_of(layout: Layout) -> Path:
     """Return the folder with a token for each caller; what is not there yet is made, what is there stays."""
     layout.tokens.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for caller in (*handlers(discover(workers.steps)), *_NO_STEPS):
+    for caller in callers():
         if not (layout.tokens / caller).exists():
             _make(layout.tokens / caller)
     return layout.tokens
