@@ -1,16 +1,18 @@
 """The HTTP face of orders."""
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
 from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
-from services.kit.database import Reading
+from services.kit.database import Reading, database_of
+from services.kit.events import MEDIA_TYPE_UNKNOWN, REQUEST_BODY, Event, events_of
 from services.kit.models import Answer, Item, Money, Nothing, OrderId
 from services.kit.problems import Problem, command_problems, query_problems
-from services.orders import commands
+from services.orders import commands, timeline
 from services.orders.commands import (
     ORDER_CANCELLED,
     ORDER_DUPLICATE,
@@ -23,6 +25,7 @@ from services.orders.commands import (
     Status,
 )
 from services.orders.tables import order_items, orders, products
+from services.orders.timeline import Timeline
 
 router = APIRouter(tags=["orders"])
 OrderBarrier = Annotated[Barrier, Depends(barrier_of("order"))]
@@ -100,6 +103,26 @@ async def read_order(order_id: OrderId, database: Reading) -> Order:
         total=Money(amount=found.total, currency="EUR"),
         status=found.status,
     )
+
+
+@router.post(
+    "/events",
+    operation_id="record-events",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=query_problems(MEDIA_TYPE_UNKNOWN),
+    openapi_extra=REQUEST_BODY,
+)
+async def record_events(events: Annotated[list[Event], Depends(events_of)], request: Request) -> None:
+    """Take up to 100 events into the timelines of their orders; one that came before changes nothing."""
+    # Not `Reading`, which ends after the answer is sent: who is told 204 never sends the events again.
+    async with database_of(request).transaction() as connection:
+        await timeline.apply(connection, events)
+
+
+@router.get("/orders/{order_id}/events", responses=query_problems())
+async def read_events(order_id: OrderId, database: Reading) -> Timeline:
+    """Show what every participant did for an order; of an order that nobody knows, nothing."""
+    return await timeline.read(database, order_id)
 
 
 class Product(Answer):
