@@ -58,6 +58,7 @@ def create_app(title: str, router: APIRouter, database: Database, callers: Calle
     """Return the application that answers `router`'s routes from `database`, to its `callers`, within `limits`."""
     app = FastAPI(title=title, version="1")
     app.state.database = database
+    app.state.retention = limits.retention
     app.include_router(router)
     app.include_router(health)
     app.add_exception_handler(Problem, _problem)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    DateTime,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -29,11 +30,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import outbox
 from services.kit.database import Database, database_of
 from services.kit.problems import (
+    ANSWER_FORGOTTEN,
     FENCED,
     IN_PROGRESS,
     KEY_REUSED,
@@ -54,7 +57,11 @@ barrier = Table(
     Column("fingerprint", LargeBinary),
     Column("status", SmallInteger),
     Column("answer", LargeBinary),
+    Column("created_at", DateTime(timezone=True)),
 )
+
+_UNIQUE_VIOLATION = "23505"
+"""SQLSTATE of business rows that are there already, although the barrier let their command pass."""
 
 _P = TypeVar("_P", bound=BaseModel)
 _log = structlog.get_logger(__name__)
@@ -188,7 +195,7 @@ class _Rows:
         row = (await self.connection.execute(query.where(self._is(op)))).one_or_none()
         named = f"{self.branch.capitalize()} {self.saga_id}"
         if row is None:  # It was removed between our two statements: its time was over.
-            raise Problem(IN_PROGRESS, f"{named} changes at this moment. Send the command again.")
+            raise self._in_progress()
         if row.fenced:
             raise Problem(FENCED, f"{named} was undone before this command arrived.")
         if row.fingerprint != fingerprint:
@@ -196,9 +203,21 @@ class _Rows:
         return _Answer(row.status, row.answer)
 
     async def did(self) -> bool:
-        """Tell whether the do took effect: a refusal left nothing to undo."""
-        status = await self.connection.scalar(select(barrier.c.status).where(self._is(_Op.DO)))
-        return status == HTTPStatus.OK
+        """Tell whether the do took effect: a refusal left nothing to undo.
+
+        Raises:
+            Problem: the row is being forgotten at this moment.
+        """
+        # Locked, so that the saga is not forgotten between this and the undo's own row.
+        query = select(barrier.c.status).where(self._is(_Op.DO)).with_for_update(read=True)
+        row = (await self.connection.execute(query)).one_or_none()
+        if row is None:
+            raise self._in_progress()
+        return bool(row.status == HTTPStatus.OK)
+
+    def _in_progress(self) -> Problem:
+        detail = f"{self.branch.capitalize()} {self.saga_id} changes at this moment. Send the command again."
+        return Problem(IN_PROGRESS, detail)
 
     def _is(self, op: _Op) -> ColumnElement[bool]:
         return and_(barrier.c.saga_id == self.saga_id, barrier.c.branch == self.branch, barrier.c.op == op)
@@ -237,6 +256,11 @@ async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[Bas
             return _success(await business())
     except Refusal as refusal:
         return _Answer(refusal.kind.status, refusal.body())
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
+            raise
+        detail = "What this command would do is done, and its barrier row was forgotten with its saga."
+        raise Problem(ANSWER_FORGOTTEN, detail) from error
 
 
 def _success(answer: BaseModel) -> _Answer:

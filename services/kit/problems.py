@@ -37,6 +37,7 @@ KEY_MISSING = ProblemType("IDEMPOTENCY_KEY_MISSING", 400, "A command needs an Id
 KEY_REUSED = ProblemType("IDEMPOTENCY_KEY_REUSED", 422, "The command was sent before with another payload")
 IN_PROGRESS = ProblemType("COMMAND_IN_PROGRESS", 409, "The same command is running", retry_after=1)
 FENCED = ProblemType("COMMAND_FENCED", 409, "The command comes after its undo")
+ANSWER_FORGOTTEN = ProblemType("ANSWER_FORGOTTEN", 409, "The command took effect, and its answer is no longer kept")
 DATABASE_UNAVAILABLE = ProblemType("DATABASE_UNAVAILABLE", 503, "The database is away", retry_after=1)
 INTERNAL = ProblemType("INTERNAL_ERROR", 500, "The service has a bug")
 _ANY_REQUEST = (
@@ -128,7 +129,7 @@ def documented(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
 
 def command_problems(*refusals: ProblemType) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a command: its own refusals and those that any command can meet."""
-    barrier = (KEY_MISSING, REQUEST_INVALID, KEY_REUSED, IN_PROGRESS, FENCED)
+    barrier = (KEY_MISSING, REQUEST_INVALID, KEY_REUSED, IN_PROGRESS, FENCED, ANSWER_FORGOTTEN)
     return documented(*refusals, *barrier, *_ANY_REQUEST)
 
 

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 
 import structlog
 import uvicorn
@@ -20,6 +20,8 @@ from services.kit.connection import BoundedConnection
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import StartError, provision, require_current
+from services.kit.relay import Relay
+from services.kit.retention import router as retention_router
 from services.kit.settings import LimitSettings, RoleSettings, ServiceSettings
 from services.kit.tokens import Tokens, read_tokens
 
@@ -60,21 +62,38 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
     _require_tokens(name, tokens)
     database = Database(await _role_url(name, settings, own), name)
     server = make_server(name, database, tokens, settings)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.handle_exit, number, None)
-    _log.info("started", port=listener.getsockname()[1])
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        _log.info("started", port=listener.getsockname()[1])
+        relay = _make_relay(database, tokens, settings)
+        if relay:
+            await stack.enter_async_context(relay.running())
+
+        def stop(number: int) -> None:
+            server.handle_exit(number, None)
+            if relay:
+                relay.stop()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
         await server.serve(sockets=[listener])
-    finally:
-        await database.close()
     _log.info("stopped")
 
 
 def router_of(name: str) -> APIRouter:
-    """Return the routes of the service `name`."""
-    router: APIRouter = importlib.import_module(f"services.{name}.app").router
+    """Return the routes of the service `name`: its own, and those that every participant has."""
+    router = APIRouter()
+    router.include_router(importlib.import_module(f"services.{name}.app").router)
+    router.include_router(retention_router)
     return router
+
+
+def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -> Relay | None:
+    if settings.events_url is None:
+        _log.info("events stay in the outbox: EVENTS_URL is not set")
+        return None
+    return Relay(database, str(settings.events_url), tokens=tokens, retention=settings.retention)
 
 
 def make_server(name: str, database: Database, tokens: Tokens, limits: LimitSettings) -> uvicorn.Server:

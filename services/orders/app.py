@@ -107,7 +107,7 @@ async def read_order(order_id: OrderId, database: Reading) -> Order:
 
 @router.post(
     "/events",
-    operation_id="record-events",
+    dependencies=[called_by("record-events")],
     status_code=HTTPStatus.NO_CONTENT,
     responses=query_problems(MEDIA_TYPE_UNKNOWN),
     openapi_extra=REQUEST_BODY,
@@ -119,7 +119,7 @@ async def record_events(events: Annotated[list[Event], Depends(events_of)], requ
         await timeline.apply(connection, events)
 
 
-@router.get("/orders/{order_id}/events", responses=query_problems())
+@router.get("/orders/{order_id}/events", dependencies=[called_by("read")], responses=query_problems())
 async def read_events(order_id: OrderId, database: Reading) -> Timeline:
     """Show what every participant did for an order; of an order that nobody knows, nothing."""
     return await timeline.read(database, order_id)

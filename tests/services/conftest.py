@@ -5,6 +5,8 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -12,41 +14,71 @@ import asyncpg
 import httpx
 import pytest
 import structlog
+from sqlalchemy import make_url
 
 import services
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import provision
+from services.kit.relay import Relay
 from services.kit.server import make_server, router_of
 from services.kit.settings import LimitSettings
 from services.kit.tokens import Tokens
-from tests.services.participant import OwnToken, Participant, Participants, known_to
+from tests.services.participant import OwnToken, Participant, Participants, known_to, token
 from tests.services.postgres import Admin, Postgres
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
 
 
+RELAY_TOKENS = Tokens({"TOKEN_RECORD_EVENTS": token("record-events")})
+
+
 @asynccontextmanager
 async def running(
-    name: str, role_url: str, *, tokens: Tokens | None = None, limits: LimitSettings | None = None
+    name: str,
+    role_url: str,
+    *,
+    port: int = 0,
+    tokens: Tokens | None = None,
+    limits: LimitSettings | None = None,
+    events_url: str | None = None,
+    relay_tokens: Tokens = RELAY_TOKENS,
 ) -> AsyncIterator[Participant]:
-    """Run the service on a free port, in this process but over real HTTP."""
+    """Run the service in this process but over real HTTP; its relay too, where `events_url` is given."""
     database = Database(role_url, name)
     router = router_of(name)
-    server = make_server(name, database, tokens or known_to(router), limits or LimitSettings(rate_limit=1_000_000))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    limits = limits or LimitSettings(rate_limit=1_000_000)
+    server = make_server(name, database, tokens or known_to(router), limits)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        if events_url:
+            relay = Relay(database, events_url, tokens=relay_tokens, retention=limits.retention)
+            await stack.enter_async_context(relay.running())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        port = listener.getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
         pool = httpx.Limits(max_connections=200)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             async with httpx.AsyncClient(base_url=url, timeout=20, limits=pool, auth=OwnToken(router)) as http:
                 yield Participant(http, router)
         finally:
             server.should_exit = True
             await serving
-            await database.close()
+
+
+@dataclass(frozen=True)
+class OwnDatabase:
+    """A database that no other test sees: as new as a first start leaves it."""
+
+    url: str
+    """An administrator's."""
+    admin: Admin
+    role_urls: dict[str, str]
+
+    async def connect(self) -> Admin:
+        """Open another connection of an administrator's."""
+        return await asyncpg.connect(self.url)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +92,29 @@ async def postgres() -> AsyncIterator[Postgres]:
 @pytest.fixture(scope="session")
 async def role_urls(postgres: Postgres) -> dict[str, str]:
     return {name: await provision(name, postgres.url()) for name in services.PORTS}
+
+
+@pytest.fixture(scope="session")
+async def pattern_urls(postgres: Postgres) -> dict[str, str]:
+    """The services' roles, at a database that nobody uses: others are copied from it."""
+    connection = await asyncpg.connect(postgres.url())
+    await connection.execute("CREATE DATABASE pattern")
+    await connection.close()
+    return {name: await provision(name, postgres.url("pattern")) for name in services.PORTS}
+
+
+@pytest.fixture
+async def own_database(postgres: Postgres, pattern_urls: dict[str, str], admin: Admin) -> AsyncIterator[OwnDatabase]:
+    name = f"own_{uuid4().hex}"
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE pattern")
+    role_urls = {
+        service: make_url(url).set(database=name).render_as_string(hide_password=False)
+        for service, url in pattern_urls.items()
+    }
+    connection = await asyncpg.connect(postgres.url(name))
+    yield OwnDatabase(postgres.url(name), connection, role_urls)
+    await connection.close()
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
