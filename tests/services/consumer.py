@@ -14,6 +14,12 @@ import uvicorn
 _Message = MutableMapping[str, Any]
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Delivery:
     """One request, and what it was answered with."""
@@ -32,6 +38,8 @@ class FakeConsumer:
     retry_after: str | None = None
     deliveries: list[Delivery] = field(default_factory=list)
     url: str = ""
+    first_held: asyncio.Event = field(default_factory=_set)
+    """The answer to the first delivery waits for it."""
 
     @property
     def accepted(self) -> list[dict[str, str]]:
@@ -65,6 +73,8 @@ class FakeConsumer:
         status = self.answers.pop(0) if self.answers else 204
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         self.deliveries.append(Delivery(json.loads(body), headers, time.monotonic(), status))
+        if len(self.deliveries) == 1:
+            await self.first_held.wait()
         wait = [(b"retry-after", self.retry_after.encode())] if status == 503 and self.retry_after else []
         await send({"type": "http.response.start", "status": status, "headers": wait})
         await send({"type": "http.response.body"})

@@ -10,6 +10,7 @@ import pytest
 
 from services.kit import inbox
 from services.orders import timeline
+from tests.services.conftest import OwnDatabase, running
 from tests.services.participant import Participant, code
 from tests.services.postgres import Admin
 
@@ -84,15 +85,19 @@ async def test_what_fails_after_the_inbox_leaves_the_event_new(
 
 
 async def test_events_are_acknowledged_when_they_are_committed_and_not_before(
-    orders: Participant, admin: Admin, order_id: str
+    own_database: OwnDatabase, order_id: str
 ) -> None:
-    async with admin.transaction():
-        # As a database that is away when it comes to writing.
-        await admin.execute("LOCK TABLE orders.timeline")
-        answer = await send(orders, [event("a", order_id)])
-        assert answer.status_code in {409, 503}
-    assert (await send(orders, [event("a", order_id)])).status_code == 204
-    assert await admin.fetchval("SELECT count(*) FROM orders.timeline WHERE order_id = $1", order_id) == 1
+    # As a database that is cut off at the commit, when all statements have succeeded.
+    await own_database.admin.execute(
+        "CREATE FUNCTION orders.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'cut off'; END $$; "
+        "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON orders.timeline DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION orders.fail()"
+    )
+    async with running("orders", own_database.role_urls["orders"]) as orders:
+        assert code(await send(orders, [event("a", order_id)])) == (500, "INTERNAL_ERROR")
+        await own_database.admin.execute("DROP TRIGGER fail ON orders.timeline")
+        assert (await send(orders, [event("a", order_id)])).status_code == 204
+        assert await read(orders, order_id) == ["a"]
 
 
 async def test_the_timeline_is_in_the_order_of_time_then_of_arrival(orders: Participant, order_id: str) -> None:

@@ -123,7 +123,7 @@ async def test_events_wait_for_a_consumer_that_is_away(
     async with running("inventory", own_database.role_urls["inventory"], events_url=url) as inventory:
         for number in range(3):
             await reserve(inventory, f"{order_id}-{number}")
-        await eventually(lambda: asyncio.sleep(0, logged()), lambda lines: "events wait" in {e["event"] for e in lines})
+        await eventually(lambda: lines(logged), lambda lines: "events wait" in {e["event"] for e in lines})
         assert all_are("waits", 3)(await outbox())
         async with running("orders", own_database.role_urls["orders"], port=port):
             rows = await eventually(outbox, all_are("delivered", 3))
@@ -240,6 +240,39 @@ async def test_a_leader_whose_session_ends_leads_again(
         assert await leaders(own_database) != [before]
 
 
+async def test_a_leader_that_hangs_loses_the_lead_and_can_mark_nothing_any_more(
+    own_database: OwnDatabase, outbox: Outbox, order_id: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    monkeypatch.setattr(relay, "_POLL", 0.1)
+    monkeypatch.setitem(relay._SESSION, "idle_session_timeout", "300ms")  # noqa: SLF001 - or the test takes 90 seconds
+    url = own_database.role_urls["inventory"]
+    held = asyncio.Event()
+    async with (
+        FakeConsumer([], first_held=held).running() as slow,
+        FakeConsumer([500] * 100).running() as other,
+        running("inventory", url, events_url=slow.url) as inventory,
+    ):
+        await reserve(inventory, order_id)
+        await eventually(lambda: count(slow), lambda deliveries: deliveries == 1)
+        (before,) = await leaders(own_database)
+        async with running("inventory", url, events_url=other.url):
+            await eventually(lambda: count(other), lambda deliveries: deliveries >= 1)
+            assert before not in await leaders(own_database)
+            held.set()
+            await eventually(
+                lambda: lines(logged), lambda logged: any("database" in str(each.get("reason")) for each in logged)
+            )
+            assert all_are("waits", 1)(await outbox()), "its mark comes after its session"
+
+
+async def count(consumer: FakeConsumer) -> int:
+    return len(consumer.deliveries)
+
+
+async def lines(logged: Logged) -> list[dict[str, object]]:
+    return logged()
+
+
 async def test_an_event_whose_transaction_commits_after_a_later_one_is_delivered(
     own_database: OwnDatabase, consumer: Participant, outbox: Outbox, order_id: str
 ) -> None:
@@ -332,7 +365,7 @@ async def test_the_relay_sends_its_own_token_and_none_before_it_has_one(
         ) as inventory,
     ):
         await reserve(inventory, order_id)
-        await eventually(lambda: asyncio.sleep(0, logged()), lambda lines: "events wait" in {e["event"] for e in lines})
+        await eventually(lambda: lines(logged), lambda lines: "events wait" in {e["event"] for e in lines})
         assert consumer.deliveries == []
         (tmp_path / "record-events").write_text("secret\n")
         await eventually(outbox, all_are("delivered", 1))
