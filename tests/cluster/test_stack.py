@@ -48,6 +48,16 @@ def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert stack.application_environment()["TOKENS"] == str(stack.layout.tokens)
 
 
+def test_events_go_to_the_orders_service_or_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTS_URL", "")
+    stack = Stack(OFFSET)
+    assert stack.application_environment()["EVENTS_URL"] == f"{stack.addresses['orders']}/events"
+    monkeypatch.setenv("ORDERS_URL", "http://mesh:1/")
+    assert stack.application_environment()["EVENTS_URL"] == "http://mesh:1/events"
+    monkeypatch.setenv("EVENTS_URL", "http://elsewhere/in")
+    assert stack.application_environment()["EVENTS_URL"] == "http://elsewhere/in"
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose one part only waits."""

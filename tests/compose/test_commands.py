@@ -24,7 +24,7 @@ _TOKENS = {f"TOKEN_{caller.replace('-', '_').upper()}": caller for caller in cal
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {"PORT", "HOST"} | _ADDRESSES | set(_names(EngineSettings)) | set(_names(WorkerSettings)):
+    for name in {"PORT", "HOST", "EVENTS_URL"} | _ADDRESSES | set(_names(EngineSettings)) | set(_names(WorkerSettings)):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -85,6 +85,14 @@ def test_a_participant_listens_where_its_port_is_published_and_the_workers_look(
     assert [port.rpartition(":")[2] for port in container.ports] == [str(settings.port)]
     _take(monkeypatch, compose.services["workers"].environment)
     assert Addresses.of(0).services[name] == f"http://{name}:{settings.port}"
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_a_participant_delivers_its_events_to_the_orders_service(
+    name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take(monkeypatch, compose.services[name].environment)
+    assert str(ServiceSettings().events_url) == f"http://orders:{services.PORTS['orders']}/events"
 
 
 @pytest.mark.parametrize("name", ["deploy", "workers"])

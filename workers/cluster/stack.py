@@ -276,6 +276,7 @@ class Stack:
             "DATABASE_URL": self.database_url,
             "SAGA_PORT_OFFSET": str(self.port_offset),
             **({} if are_named() else {"TOKENS": str(self.tokens)}),
+            "EVENTS_URL": os.environ.get("EVENTS_URL") or f"{participants['ORDERS_URL'].rstrip('/')}/events",
             **participants,
             **engine,
         }

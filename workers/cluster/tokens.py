@@ -10,8 +10,8 @@ import workers.steps
 from workers.cluster.layout import Layout
 from workers.kit.discovery import discover, handlers
 
-_NO_STEPS = ("read", "record-events", "card-processor")
-"""The callers that are no task types: queries, the participants' relays, and payment at its card processor."""
+_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas")
+"""The callers that are no task types: queries, relays, payment at its card processor, and `saga purge`."""
 
 
 def callers() -> list[str]:
