@@ -38,11 +38,11 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     specversion: Literal["1.0"]
-    id: Name
+    id: Annotated[Name, Field(examples=["2f6a3c0e-8f0b-4a53-9d0c-9a1f0d6f7f10"])]
     source: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$"), Field(examples=["/payment"])]
     type: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$"), Field(examples=["saga.payment.payment.done"])]
-    subject: OrderId
-    time: Annotated[AwareDatetime, AfterValidator(_check_year)]
+    subject: Annotated[OrderId, Field(examples=["4711"])]
+    time: Annotated[AwareDatetime, AfterValidator(_check_year), Field(examples=["2026-11-25T10:00:00Z"])]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -55,10 +55,14 @@ _READERS: dict[str, TypeAdapter[list[Event]] | TypeAdapter[Event]] = {
     BATCH: TypeAdapter(_Batch),
     SINGLE: TypeAdapter(Event),
 }
+_SCHEMA: Final = Event.model_json_schema()
 REQUEST_BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {media_type: {"schema": reader.json_schema()} for media_type, reader in _READERS.items()},
+        "content": {
+            BATCH: {"schema": {"type": "array", "items": _SCHEMA, "maxItems": LIMIT}},
+            SINGLE: {"schema": _SCHEMA},
+        },
     }
 }
 """What OpenAPI says of a route that takes events: `openapi_extra`."""

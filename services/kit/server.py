@@ -83,10 +83,8 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
 
 def router_of(name: str) -> APIRouter:
     """Return the routes of the service `name`: its own, and those that every participant has."""
-    router = APIRouter()
-    router.include_router(importlib.import_module(f"services.{name}.app").router)
-    router.include_router(retention_router)
-    return router
+    own: APIRouter = importlib.import_module(f"services.{name}.app").router
+    return APIRouter(routes=[*own.routes, *retention_router.routes])
 
 
 def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -> Relay | None:
