@@ -6,7 +6,8 @@ that succeeds, there is nothing to undo, and the row stays as a tombstone that f
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -61,7 +62,7 @@ barrier = Table(
 )
 
 _UNIQUE_VIOLATION = "23505"
-"""SQLSTATE of business rows that are there already, although the barrier let their command pass."""
+"""SQLSTATE unique_violation."""
 
 _P = TypeVar("_P", bound=BaseModel)
 _log = structlog.get_logger(__name__)
@@ -251,11 +252,23 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
 
 async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> _Answer:
     try:
-        # A refusal leaves no business rows, but its own barrier row stays.
-        async with connection.begin_nested():
-            return _success(await business())
+        with telling_what_was_forgotten():
+            # A refusal leaves no business rows, but its own barrier row stays.
+            async with connection.begin_nested():
+                return _success(await business())
     except Refusal as refusal:
         return _Answer(refusal.kind.status, refusal.body())
+
+
+@contextmanager
+def telling_what_was_forgotten() -> Iterator[None]:
+    """Run business code that writes a command's first rows.
+
+    Raises:
+        Problem: ANSWER_FORGOTTEN; the rows are there already, although the barrier let their command pass.
+    """
+    try:
+        yield
     except IntegrityError as error:
         if getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
             raise
