@@ -3,7 +3,7 @@ import io
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -23,8 +23,10 @@ from services.kit.relay import Relay
 from services.kit.server import make_server, router_of
 from services.kit.settings import LimitSettings
 from services.kit.tokens import Tokens
+from tests.proxy import HoldingProxy
 from tests.services.participant import OwnToken, Participant, Participants, known_to, token
 from tests.services.postgres import Admin, Postgres
+from tests.stack import free_port
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
@@ -147,6 +149,46 @@ def payment(participants: Participants) -> Participant:
 @pytest.fixture
 def shipping(participants: Participants) -> Participant:
     return participants["shipping"]
+
+
+@pytest.fixture
+async def consumer(own_database: OwnDatabase) -> AsyncIterator[Participant]:
+    async with running("orders", own_database.role_urls["orders"]) as orders:
+        yield orders
+
+
+@pytest.fixture
+def way(consumer: Participant) -> Iterator[HoldingProxy]:
+    """The way from the relay to the consumer."""
+    proxy = HoldingProxy(free_port())
+    proxy.start(str(consumer.http.base_url))
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def outbox(own_database: OwnDatabase) -> Callable[[], Awaitable[list[tuple[str, str]]]]:
+    """Read the inventory's events, and how far each is."""
+
+    async def read() -> list[tuple[str, str]]:
+        rows = await own_database.admin.fetch(
+            "SELECT event ->> 'id' AS id, coalesce(rejected_with::text, CASE WHEN delivered_at IS NULL THEN 'waits' "
+            "ELSE 'delivered' END) AS state FROM inventory.outbox ORDER BY position"
+        )
+        return [(row["id"], row["state"]) for row in rows]
+
+    return read
+
+
+@pytest.fixture
+def timeline(own_database: OwnDatabase) -> Callable[[], Awaitable[list[str]]]:
+    """Read the ids of the events that were applied, in that order."""
+
+    async def read() -> list[str]:
+        rows = await own_database.admin.fetch("SELECT id FROM orders.timeline ORDER BY arrival")
+        return [row["id"] for row in rows]
+
+    return read
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import httpx
 import pytest
@@ -17,66 +16,11 @@ from services.kit.tokens import Tokens
 from tests.proxy import HoldingProxy
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer
+from tests.services.deliveries import Outbox, TimelineIds, all_are, events_url, lines, reserve
 from tests.services.participant import HOLD, Participant, bearer, key, token
 from tests.services.test_server import PATIENCE, started, until_ready
 from tests.stack import free_port
 from tests.world import eventually
-
-Outbox: TypeAlias = Callable[[], Awaitable[list[tuple[str, str]]]]
-TimelineIds: TypeAlias = Callable[[], Awaitable[list[str]]]
-NOWHERE = "http://127.0.0.1:9/events"
-
-
-@pytest.fixture
-async def consumer(own_database: OwnDatabase) -> AsyncIterator[Participant]:
-    async with running("orders", own_database.role_urls["orders"]) as orders:
-        yield orders
-
-
-@pytest.fixture
-def way(consumer: Participant) -> Iterator[HoldingProxy]:
-    """The way from the relay to the consumer."""
-    proxy = HoldingProxy(free_port())
-    proxy.start(str(consumer.http.base_url))
-    yield proxy
-    proxy.stop()
-
-
-@pytest.fixture
-def outbox(own_database: OwnDatabase) -> Outbox:
-    """Read the inventory's events, and how far each is."""
-
-    async def read() -> list[tuple[str, str]]:
-        rows = await own_database.admin.fetch(
-            "SELECT event ->> 'id' AS id, coalesce(rejected_with::text, CASE WHEN delivered_at IS NULL THEN 'waits' "
-            "ELSE 'delivered' END) AS state FROM inventory.outbox ORDER BY position"
-        )
-        return [(row["id"], row["state"]) for row in rows]
-
-    return read
-
-
-@pytest.fixture
-def timeline(own_database: OwnDatabase) -> TimelineIds:
-    """Read the ids of the events that were applied, in that order."""
-
-    async def read() -> list[str]:
-        rows = await own_database.admin.fetch("SELECT id FROM orders.timeline ORDER BY arrival")
-        return [row["id"] for row in rows]
-
-    return read
-
-
-def all_are(state: str, count: int) -> Callable[[list[tuple[str, str]]], bool]:
-    return lambda rows: [each for _, each in rows] == [state] * count
-
-
-def events_url(consumer: Participant) -> str:
-    return f"{consumer.http.base_url}/events"
-
-
-async def reserve(inventory: Participant, order_id: str) -> None:
-    assert (await inventory.do(f"/reservations/{order_id}", HOLD)).status_code == 200
 
 
 async def test_every_event_is_delivered_and_applied_once(
@@ -178,99 +122,6 @@ async def test_a_service_that_is_told_to_end_ends_and_marks_the_delivery_in_flig
         _, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
     assert process.returncode == 0, log
     assert all_are("delivered", 1)(await outbox())
-
-
-async def leaders(own_database: OwnDatabase) -> list[int]:
-    """Return the pids of the sessions that lead."""
-    rows = await own_database.admin.fetch(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = $1 "
-        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        relay._LOCK,  # noqa: SLF001 - the lock is what is looked at
-    )
-    return [row["pid"] for row in rows]
-
-
-async def test_of_two_replicas_one_leads_and_delivers_the_events_of_both(
-    own_database: OwnDatabase, order_id: str, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay, "_POLL", 0.1)
-    url = own_database.role_urls["inventory"]
-    async with (
-        FakeConsumer([]).running() as consumer,
-        running("inventory", url, events_url=consumer.url) as one,
-        running("inventory", url, events_url=consumer.url) as other,
-    ):
-        for number in range(10):
-            await asyncio.gather(reserve(one, f"{order_id}-{number}"), reserve(other, f"{order_id}-{number}-b"))
-        rows = await eventually(outbox, all_are("delivered", 20))
-        assert len(await leaders(own_database)) == 1
-    sent = [event["id"] for event in consumer.accepted]
-    assert sorted(sent) == sorted(event_id for event_id, _ in rows), "two leaders would send some of them twice"
-
-
-async def test_when_the_leader_is_killed_a_replica_takes_over(
-    own_database: OwnDatabase,
-    consumer: Participant,
-    outbox: Outbox,
-    order_id: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(relay, "_POLL", 0.1)
-    url, port = own_database.role_urls["inventory"], free_port()
-    environment = {"EVENTS_URL": NOWHERE, "TOKEN_RECORD_EVENTS": token("record-events"), "PORT": str(port)}
-    with started("inventory", INVENTORY_DATABASE_URL=url, **environment) as leader:
-        before = await eventually(lambda: leaders(own_database), lambda pids: len(pids) == 1)
-        async with running("inventory", url, events_url=events_url(consumer)) as inventory:
-            await reserve(inventory, order_id)
-            assert await leaders(own_database) == before
-            assert all_are("waits", 1)(await outbox())
-            leader.send_signal(signal.SIGKILL)
-            await eventually(outbox, all_are("delivered", 1))
-            assert await leaders(own_database) != before
-
-
-async def test_a_leader_whose_session_ends_leads_again(
-    own_database: OwnDatabase, consumer: Participant, outbox: Outbox, order_id: str
-) -> None:
-    async with running("inventory", own_database.role_urls["inventory"], events_url=events_url(consumer)) as inventory:
-        (before,) = await eventually(lambda: leaders(own_database), lambda pids: len(pids) == 1)
-        await own_database.admin.execute("SELECT pg_terminate_backend($1)", before)
-        await reserve(inventory, order_id)
-        await eventually(outbox, all_are("delivered", 1))
-        assert await leaders(own_database) != [before]
-
-
-async def test_a_leader_that_hangs_loses_the_lead_and_can_mark_nothing_any_more(
-    own_database: OwnDatabase, outbox: Outbox, order_id: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
-) -> None:
-    monkeypatch.setattr(relay, "_POLL", 0.1)
-    monkeypatch.setitem(relay._SESSION, "idle_session_timeout", "300ms")  # noqa: SLF001 - or the test takes 90 seconds
-    url = own_database.role_urls["inventory"]
-    held = asyncio.Event()
-    async with (
-        FakeConsumer([], first_held=held).running() as slow,
-        FakeConsumer([500] * 100).running() as other,
-        running("inventory", url, events_url=slow.url) as inventory,
-    ):
-        await reserve(inventory, order_id)
-        await eventually(lambda: count(slow), lambda deliveries: deliveries == 1)
-        (before,) = await leaders(own_database)
-        async with running("inventory", url, events_url=other.url):
-            await eventually(lambda: count(other), lambda deliveries: deliveries >= 1)
-            assert before not in await leaders(own_database)
-            held.set()
-            await eventually(
-                lambda: lines(logged), lambda logged: any("database" in str(each.get("reason")) for each in logged)
-            )
-            assert all_are("waits", 1)(await outbox()), "its mark comes after its session"
-
-
-async def count(consumer: FakeConsumer) -> int:
-    return len(consumer.deliveries)
-
-
-async def lines(logged: Logged) -> list[dict[str, object]]:
-    return logged()
 
 
 async def test_an_event_whose_transaction_commits_after_a_later_one_is_delivered(
