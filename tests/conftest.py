@@ -110,6 +110,6 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session", autouse=True)
 def no_cluster_from_outside() -> None:
     """The suite brings its own stack; what the environment names would send its orders elsewhere."""
-    foreign = ("ZEEBE_", "CAMUNDA_", "WORKER_", "DATABASE_URL", "HOST", "PORT")
+    foreign = ("ZEEBE_", "CAMUNDA_", "WORKER_", "DATABASE_URL", "HOST", "PORT", "TOKEN")
     for name in [name for name in os.environ if name.startswith(foreign) or name.endswith(("_URL", "_DATABASE_URL"))]:
         del os.environ[name]

@@ -31,8 +31,8 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 class NewCharge(Request):
     """What is to be taken, from which card; in the currency's minor unit."""
 
-    reference: Reference
-    amount: Annotated[int, Field(ge=1, le=10**15)]
+    reference: Annotated[Reference, Field(examples=["4711"])]
+    amount: Annotated[int, Field(ge=1, le=10**15, examples=[4990])]
     currency: Literal["EUR"]
     card: Card
 

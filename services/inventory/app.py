@@ -8,6 +8,7 @@ from sqlalchemy import select
 from services.inventory import commands
 from services.inventory.commands import OUT_OF_STOCK, Hold, Release, Reservation
 from services.inventory.tables import stock
+from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.database import Reading
 from services.kit.models import Answer, OrderId
@@ -17,13 +18,23 @@ router = APIRouter(tags=["inventory"])
 ReservationBarrier = Annotated[Barrier, Depends(barrier_of("reservation"))]
 
 
-@router.put("/reservations/{order_id}", response_model=Reservation, responses=command_problems(OUT_OF_STOCK))
+@router.put(
+    "/reservations/{order_id}",
+    dependencies=[called_by("reserve-inventory")],
+    response_model=Reservation,
+    responses=command_problems(OUT_OF_STOCK),
+)
 async def reserve(order_id: OrderId, hold: Hold, barrier: ReservationBarrier) -> Response:
     """Hold all of the items or none."""
     return await barrier.do(order_id, hold, commands.reserve)
 
 
-@router.delete("/reservations/{order_id}", response_model=Release, responses=command_problems())
+@router.delete(
+    "/reservations/{order_id}",
+    dependencies=[called_by("release-inventory")],
+    response_model=Release,
+    responses=command_problems(),
+)
 async def release(order_id: OrderId, barrier: ReservationBarrier) -> Response:
     """Give the items back to the stock."""
     return await barrier.undo(order_id, commands.release, nothing=Release(reservation_id=order_id, items=[]))
@@ -43,7 +54,7 @@ class Stock(Answer):
     stock: list[Article]
 
 
-@router.get("/stock", responses=query_problems())
+@router.get("/stock", dependencies=[called_by("read")], responses=query_problems())
 async def read_stock(database: Reading) -> Stock:
     """List the stock."""
     rows = await database.execute(select(stock).order_by(stock.c.sku))

@@ -11,12 +11,15 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.kit.auth import Callers, Door
 from services.kit.database import Database, Reading
+from services.kit.limits import Bodies, Rate
 from services.kit.problems import (
     DATABASE_UNAVAILABLE,
     INTERNAL,
     KEY_MISSING,
     LISTED,
+    RATE_LIMITED,
     REQUEST_INVALID,
     FieldError,
     Problem,
@@ -24,6 +27,7 @@ from services.kit.problems import (
     ProblemType,
     documented,
 )
+from services.kit.settings import LimitSettings
 
 _log = structlog.get_logger(__name__)
 
@@ -37,28 +41,32 @@ class Health(BaseModel):
 health = APIRouter(tags=["health"])
 
 
-@health.get("/live")
+@health.get("/live", responses=documented(RATE_LIMITED))
 async def live() -> Health:
     """Say that the process answers; nothing else is asked."""
     return Health(status="live")
 
 
-@health.get("/ready", responses=documented(DATABASE_UNAVAILABLE))
+@health.get("/ready", responses=documented(DATABASE_UNAVAILABLE, RATE_LIMITED))
 async def ready(database: Reading) -> Health:
     """Say that commands can be taken: the database answers."""
     await database.execute(text("SELECT 1"))
     return Health(status="ready")
 
 
-def create_app(title: str, router: APIRouter, database: Database) -> FastAPI:
-    """Return the application that answers `router`'s routes from `database`."""
+def create_app(title: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings) -> FastAPI:
+    """Return the application that answers `router`'s routes from `database`, to its `callers`, within `limits`."""
     app = FastAPI(title=title, version="1")
     app.state.database = database
+    app.state.retention = limits.retention
     app.include_router(router)
     app.include_router(health)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    # The last one added is the outermost.
+    app.add_middleware(Bodies, most=limits.max_body)
+    app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit))
     app.add_middleware(_Bugs)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app

@@ -6,7 +6,8 @@ that succeeds, there is nothing to undo, and the row stays as a tombstone that f
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    DateTime,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -29,11 +31,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit import outbox
 from services.kit.database import Database, database_of
 from services.kit.problems import (
+    ANSWER_FORGOTTEN,
     FENCED,
     IN_PROGRESS,
     KEY_REUSED,
@@ -54,7 +58,11 @@ barrier = Table(
     Column("fingerprint", LargeBinary),
     Column("status", SmallInteger),
     Column("answer", LargeBinary),
+    Column("created_at", DateTime(timezone=True)),
 )
+
+_UNIQUE_VIOLATION = "23505"
+"""SQLSTATE unique_violation."""
 
 _P = TypeVar("_P", bound=BaseModel)
 _log = structlog.get_logger(__name__)
@@ -90,6 +98,8 @@ class Barrier:
 
     database: Database
     branch: str
+    caller: str
+    """Whose command it is; the key is the caller's own, so that nobody is shown the answer to another's command."""
     idempotency_key: str
 
     async def do(
@@ -145,9 +155,10 @@ class Barrier:
         return answer.response()
 
     def require_key_of(self, saga_id: str) -> None:
-        """Check that the key is one of the URL's saga, or a worker mixes up two of them."""
-        if not (self.idempotency_key.startswith(f'"{saga_id}/') and self.idempotency_key.endswith('"')):
-            error = FieldError(field="Idempotency-Key", message=f'must be "{saga_id}/<task type>", in quotes')
+        """Check that the key is one of the URL's saga and of its caller, or a worker mixes up two of them."""
+        expected = f'"{saga_id}/{self.caller}"'
+        if self.idempotency_key != expected:
+            error = FieldError(field="Idempotency-Key", message=f"must be {expected}, in quotes")
             raise Problem(REQUEST_INVALID, "The Idempotency-Key does not belong to this URL.", [error])
 
     async def store(self, rows: "Rows", op: Op, answer: StoredAnswer, outcome: str) -> None:
@@ -213,9 +224,17 @@ class Rows:
         return None if row.status is None else StoredAnswer(row.status, row.answer)
 
     async def did(self) -> bool:
-        """Tell whether the do took effect: a refusal left nothing to undo."""
-        status = await self.connection.scalar(select(barrier.c.status).where(self._is(Op.DO)))
-        return status == HTTPStatus.OK
+        """Tell whether the do took effect: a refusal left nothing to undo.
+
+        Raises:
+            Problem: the row is being forgotten at this moment.
+        """
+        # Locked, so that the saga is not forgotten between this and the undo's own row.
+        query = select(barrier.c.status).where(self._is(Op.DO)).with_for_update(read=True)
+        row = (await self.connection.execute(query)).one_or_none()
+        if row is None:
+            raise self._in_progress()
+        return bool(row.status == HTTPStatus.OK)
 
     async def fence_pending(self) -> bool:
         """Fence the do where it has no answer yet; tell whether it did, or may yet do, anything to undo."""
@@ -235,7 +254,7 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
     """Return the dependency that puts the barrier of `branch` before a route.
 
     Declare it once, `Reservation = Annotated[Barrier, Depends(barrier_of("reservation"))]`; a request without an
-    Idempotency-Key does not come past it.
+    Idempotency-Key of the route's caller (`called_by`) does not come past it.
     """
 
     async def dependency(
@@ -244,23 +263,43 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
             str,
             Header(
                 alias="Idempotency-Key",
-                description='`"<order id>/<task type>"`, a structured-field string (RFC 8941) with its quotes.',
+                description=(
+                    '`"<order id>/<caller>"`, a structured-field string (RFC 8941) with its quotes; the caller is the '
+                    "one that the operation is for. The same key and payload get the same answer, byte for byte."
+                ),
                 examples=['"4711/reserve-inventory"'],
             ),
         ],
     ) -> Barrier:
-        return Barrier(database_of(request), branch, key)
+        return Barrier(database_of(request), branch, request.state.caller, key)
 
     return dependency
 
 
 async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> StoredAnswer:
     try:
-        # A refusal leaves no business rows, but its own barrier row stays.
-        async with connection.begin_nested():
-            return success(await business())
+        with telling_what_was_forgotten():
+            # A refusal leaves no business rows, but its own barrier row stays.
+            async with connection.begin_nested():
+                return success(await business())
     except Refusal as refusal:
         return refused(refusal)
+
+
+@contextmanager
+def telling_what_was_forgotten() -> Iterator[None]:
+    """Run business code that writes a command's first rows.
+
+    Raises:
+        Problem: ANSWER_FORGOTTEN; the rows are there already, although the barrier let their command pass.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != _UNIQUE_VIOLATION:
+            raise
+        detail = "What this command would do is done, and its barrier row was forgotten with its saga."
+        raise Problem(ANSWER_FORGOTTEN, detail) from error
 
 
 def success(answer: BaseModel) -> StoredAnswer:

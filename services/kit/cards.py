@@ -28,5 +28,9 @@ Card = Annotated[
     SecretStr,
     AfterValidator(_check),
     PlainSerializer(last_four, return_type=str),
-    Field(examples=["4242424242424242"]),
+    Field(
+        examples=["4242424242424242"],
+        # What `_check` sees to, so that a number of another length is told apart from one with a wrong check digit.
+        json_schema_extra={"minLength": luhn.LENGTHS[0], "maxLength": luhn.LENGTHS[-1]},
+    ),
 ]

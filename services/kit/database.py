@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from services.kit import outbox
 from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, Problem
 
 _CONNECT_TIMEOUT = 2.0
@@ -57,6 +58,9 @@ class Database:
     def __init__(self, url: str, schema: str) -> None:
         """Open nothing yet; unqualified names mean `schema`."""
         self.schema = schema
+        self._url = url
+        self.event_committed = asyncio.Event()
+        """Set by each commit that wrote an event; who waits for it clears it."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: connect(url, schema),
@@ -77,7 +81,9 @@ class Database:
         """
         try:
             async with asyncio.timeout(_TRANSACTION_TIMEOUT), self._engine.begin() as connection:
+                outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
+                wrote_event = outbox.recorded(connection)
         except (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError) as error:
             raise _unavailable() from error
         except (DBAPIError, asyncpg.PostgresError) as error:
@@ -88,9 +94,20 @@ class Database:
             if state[:2] in _AWAY or state == _READ_ONLY or _is_cut_off(error):
                 raise _unavailable() from error
             raise
+        if wrote_event:
+            self.event_committed.set()
+
+    async def session(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """Open a connection beside the pool, for what belongs to a session; its statements have bounds as well.
+
+        Raises:
+            OSError: nobody answers there in time.
+            asyncpg.PostgresError: the server refuses.
+        """
+        return await connect(self._url, self.schema)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close the pool's connections."""
         await self._engine.dispose()
 
 

@@ -20,7 +20,7 @@ from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.kit.barrier import Barrier, Op, Rows, fingerprint_of, refused, success
+from services.kit.barrier import Barrier, Op, Rows, fingerprint_of, refused, success, telling_what_was_forgotten
 from services.kit.problems import Problem, ProblemType, Refusal
 
 OUTCOME_UNKNOWN = ProblemType("OUTCOME_UNKNOWN", 503, "It is not known what the third party did", retry_after=1)
@@ -80,7 +80,8 @@ class Elsewhere:
             is_new = Op.DO in await rows.insert({Op.DO: fingerprint})
             answer = None if is_new else await rows.find(Op.DO, fingerprint)
             if is_new:
-                await effect.intend(rows.connection, saga_id, command)
+                with telling_what_was_forgotten():
+                    await effect.intend(rows.connection, saga_id, command)
         if answer is not None:
             return answer.response()
         async with self._conversation(saga_id):

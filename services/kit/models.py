@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 """No control characters: PostgreSQL cannot store NUL, and the others belong in no name."""
 
-OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), Field(examples=["4711"])]
 """The order's name; it is the saga's name as well (design: the barrier)."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE)]
@@ -33,8 +33,8 @@ class Answer(BaseModel):
 class Item(Request):
     """So many of one article."""
 
-    sku: Name
-    quantity: Annotated[int, Field(ge=1, le=1000)]
+    sku: Annotated[Name, Field(examples=["KEYBOARD"])]
+    quantity: Annotated[int, Field(ge=1, le=1000, examples=[2])]
 
 
 def _distinct(items: list[Item]) -> list[Item]:
@@ -50,7 +50,7 @@ Items = Annotated[list[Item], Field(min_length=1, max_length=50), AfterValidator
 class Money(Request):
     """An amount in the currency's minor unit: 4990 EUR is 49.90 euros."""
 
-    amount: Annotated[int, Field(ge=0, le=10**15)]
+    amount: Annotated[int, Field(ge=0, le=10**15, examples=[9980])]
     currency: Literal["EUR"] = "EUR"
 
 

@@ -27,13 +27,24 @@ class ProblemType:
         return f"urn:saga:problem:{self.code.lower().replace('_', '-')}"
 
 
+UNAUTHENTICATED = ProblemType("UNAUTHENTICATED", 401, "The request has no token, or one that is not known here")
+FORBIDDEN = ProblemType("FORBIDDEN", 403, "The token is another caller's")
+BODY_LATE = ProblemType("BODY_LATE", 408, "The request's body did not arrive")
+BODY_TOO_LARGE = ProblemType("BODY_TOO_LARGE", 413, "The request's body is too large")
+RATE_LIMITED = ProblemType("RATE_LIMITED", 429, "The caller sends too many requests", retry_after=1)
 REQUEST_INVALID = ProblemType("REQUEST_INVALID", 422, "The request does not validate")
 KEY_MISSING = ProblemType("IDEMPOTENCY_KEY_MISSING", 400, "A command needs an Idempotency-Key")
 KEY_REUSED = ProblemType("IDEMPOTENCY_KEY_REUSED", 422, "The command was sent before with another payload")
 IN_PROGRESS = ProblemType("COMMAND_IN_PROGRESS", 409, "The same command is running", retry_after=1)
 FENCED = ProblemType("COMMAND_FENCED", 409, "The command comes after its undo")
+ANSWER_FORGOTTEN = ProblemType("ANSWER_FORGOTTEN", 409, "The command took effect, and its answer is no longer kept")
 DATABASE_UNAVAILABLE = ProblemType("DATABASE_UNAVAILABLE", 503, "The database is away", retry_after=1)
 INTERNAL = ProblemType("INTERNAL_ERROR", 500, "The service has a bug")
+_ANY_REQUEST = (
+    *(UNAUTHENTICATED, FORBIDDEN, BODY_LATE, BODY_TOO_LARGE, RATE_LIMITED),
+    *(DATABASE_UNAVAILABLE, INTERNAL),
+)
+"""What any request with a token can meet."""
 LISTED = 20
 """Errors that a problem lists at most: whatever was sent, the answer stays short."""
 
@@ -118,14 +129,13 @@ def documented(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
 
 def command_problems(*refusals: ProblemType) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a command: its own refusals and those that any command can meet."""
-    return documented(
-        *refusals, KEY_MISSING, REQUEST_INVALID, KEY_REUSED, IN_PROGRESS, FENCED, DATABASE_UNAVAILABLE, INTERNAL
-    )
+    barrier = (KEY_MISSING, REQUEST_INVALID, KEY_REUSED, IN_PROGRESS, FENCED, ANSWER_FORGOTTEN)
+    return documented(*refusals, *barrier, *_ANY_REQUEST)
 
 
 def query_problems(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a query: its own problems and those that any request can meet."""
-    return documented(*kinds, REQUEST_INVALID, DATABASE_UNAVAILABLE, INTERNAL)
+    return documented(*kinds, REQUEST_INVALID, *_ANY_REQUEST)
 
 
 def _documented(status: int, kinds: list[ProblemType]) -> dict[str, Any]:
@@ -139,4 +149,6 @@ def _documented(status: int, kinds: list[ProblemType]) -> dict[str, Any]:
     }
     if any(kind.retry_after is not None for kind in kinds):
         described["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    if status == HTTPStatus.UNAUTHORIZED:
+        described["headers"] = {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}}
     return described

@@ -6,18 +6,23 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 import services
 from services.kit.app import create_app
+from services.kit.auth import Callers, callers_of
+from services.kit.connection import BoundedConnection
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import StartError, provision, require_current
-from services.kit.settings import RoleSettings, ServiceSettings, read_settings
+from services.kit.relay import Relay
+from services.kit.retention import router as retention_router
+from services.kit.settings import LimitSettings, RoleSettings, ServiceSettings, read_settings
+from services.kit.tokens import Tokens, read_tokens
 
 _DRAIN = 8
 """Seconds that running requests get to end after SIGTERM: more than any of them takes."""
@@ -28,12 +33,13 @@ _log = structlog.get_logger(__name__)
 
 
 def serve(name: str, port: int | None = None) -> None:
-    """Run the service `name`, as `HOST`, `PORT`, `DATABASE_URL` and `<NAME>_DATABASE_URL` say.
+    """Run the service `name`, as `HOST`, `PORT`, `DATABASE_URL`, `<NAME>_DATABASE_URL`, tokens and limits say.
 
     `port` is for where `PORT` says nothing; without either it is the service's own.
 
     Raises:
-        SystemExit: it cannot start: the port is taken, or the database does not let it in. One message says why.
+        SystemExit: it cannot start: the port is taken, a caller has no token, or the database does not let it in. One
+            message says why.
     """
     configure_logging(name)
     default = services.PORTS[name] if port is None else port
@@ -51,25 +57,49 @@ def serve(name: str, port: int | None = None) -> None:
 
 
 async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener: socket.socket) -> None:
+    tokens = read_tokens()
+    _require_tokens(name, tokens)
     database = Database(await _role_url(name, settings, own), name)
-    server = make_server(name, database)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.handle_exit, number, None)
-    _log.info("started", port=listener.getsockname()[1])
-    try:
+    server = make_server(name, database, tokens, settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        _log.info("started", port=listener.getsockname()[1])
+        relay = _make_relay(database, tokens, settings)
+        if relay:
+            await stack.enter_async_context(relay.running())
+
+        def stop(number: int) -> None:
+            server.handle_exit(number, None)
+            if relay:
+                relay.stop()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop, number)
         await server.serve(sockets=[listener])
-    finally:
-        await database.close()
     _log.info("stopped")
 
 
-def make_server(name: str, database: Database) -> uvicorn.Server:
+def router_of(name: str) -> APIRouter:
+    """Return the routes of the service `name`: its own, and those that every participant has."""
+    own: APIRouter = importlib.import_module(f"services.{name}.app").router
+    return APIRouter(routes=[*own.routes, *retention_router.routes], lifespan=own.lifespan_context)
+
+
+def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -> Relay | None:
+    if settings.events_url is None:
+        _log.info("events stay in the outbox: EVENTS_URL is not set")
+        return None
+    return Relay(database, str(settings.events_url), tokens=tokens, retention=settings.retention)
+
+
+def make_server(name: str, database: Database, tokens: Tokens, limits: LimitSettings) -> uvicorn.Server:
     """Return the HTTP server of the service `name`."""
-    router = importlib.import_module(f"services.{name}.app").router
-    app = create_app(name, router, database)
+    router = router_of(name)
+    app = create_app(name, router, database, Callers(callers_of(router), tokens), limits)
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -98,6 +128,14 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to `_run`: uvicorn raises them again at the end, which would make each stop a failure."""
         yield
+
+
+def _require_tokens(name: str, tokens: Tokens) -> None:
+    """Check that every caller can come in, or the service would answer it 401 for ever."""
+    missing = Callers(callers_of(router_of(name)), tokens).without_token()
+    if missing:
+        message = f"Give a token to everyone who may call it (docs/participants.md). {' '.join(missing)}"
+        raise StartError(message)
 
 
 async def _role_url(name: str, settings: ServiceSettings, own: RoleSettings) -> str:

@@ -1,9 +1,10 @@
 """What a service reads from its environment."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -27,8 +28,24 @@ def _check(url: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check)]
 
 
-class ServiceSettings(BaseSettings):
-    """`HOST`, `PORT` and `DATABASE_URL`."""
+class LimitSettings(BaseSettings):
+    """`MAX_BODY`, `RATE_LIMIT` and `BARRIER_RETENTION_DAYS`."""
+
+    max_body: Annotated[int, Field(ge=1)] = 65_536
+    """Bytes that a request's body may have."""
+    rate_limit: Annotated[int, Field(ge=1)] = 1000
+    """Requests in a second that this process takes of one caller, or of one address where the caller is unknown."""
+    barrier_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days for which a command's repeat is recognised: more than any saga lasts, its retries and incidents included."""
+
+    @property
+    def retention(self) -> timedelta:
+        """The age from which rows may be forgotten."""
+        return timedelta(days=self.barrier_retention_days)
+
+
+class ServiceSettings(LimitSettings):
+    """`HOST`, `PORT`, `DATABASE_URL`, `EVENTS_URL` and the limits."""
 
     host: str = "127.0.0.1"
     """The address to listen on; a container says `0.0.0.0`."""
@@ -36,6 +53,8 @@ class ServiceSettings(BaseSettings):
     """The TCP port to listen on; 0 takes a free one. Without it, the service's own default."""
     database_url: DatabaseUrl | None = None
     """An administrator's `postgresql://` URL: schema, role and tables are made with it where they are missing."""
+    events_url: AnyHttpUrl | None = None
+    """Where the relay delivers the events; without it they stay in the outbox."""
 
 
 class RoleSettings(BaseSettings):

@@ -1,15 +1,18 @@
 """The HTTP face of orders."""
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy import select
 
+from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
-from services.kit.database import Reading
+from services.kit.database import Reading, database_of
+from services.kit.events import MEDIA_TYPE_UNKNOWN, REQUEST_BODY, Event, events_of
 from services.kit.models import Answer, Item, Money, Nothing, OrderId
 from services.kit.problems import Problem, command_problems, query_problems
-from services.orders import commands
+from services.orders import commands, timeline
 from services.orders.commands import (
     ORDER_CANCELLED,
     ORDER_DUPLICATE,
@@ -22,6 +25,7 @@ from services.orders.commands import (
     Status,
 )
 from services.orders.tables import order_items, orders, products
+from services.orders.timeline import Timeline
 
 router = APIRouter(tags=["orders"])
 OrderBarrier = Annotated[Barrier, Depends(barrier_of("order"))]
@@ -29,14 +33,24 @@ DispatchBarrier = Annotated[Barrier, Depends(barrier_of("dispatch"))]
 CancellationBarrier = Annotated[Barrier, Depends(barrier_of("cancellation"))]
 
 
-@router.put("/orders/{order_id}", response_model=Acceptance, responses=command_problems(ORDER_DUPLICATE, ORDER_INVALID))
+@router.put(
+    "/orders/{order_id}",
+    dependencies=[called_by("accept-order")],
+    response_model=Acceptance,
+    responses=command_problems(ORDER_DUPLICATE, ORDER_INVALID),
+)
 async def accept(order_id: OrderId, order: NewOrder, barrier: OrderBarrier) -> Response:
     """Claim the order for one process instance, check it and price it."""
     # Two instances of one order send the same key, so the claim is asked before the barrier compares payloads.
     return await barrier.do(order_id, order, commands.accept, guard=commands.claim)
 
 
-@router.delete("/orders/{order_id}", response_model=Progress, responses=command_problems())
+@router.delete(
+    "/orders/{order_id}",
+    dependencies=[called_by("cancel-order")],
+    response_model=Progress,
+    responses=command_problems(),
+)
 async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
     """Close the order as cancelled."""
     return await barrier.undo(order_id, commands.cancel, nothing=Progress(order_id=order_id, status=Status.CANCELLED))
@@ -44,6 +58,7 @@ async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
 
 @router.put(
     "/orders/{order_id}/dispatch",
+    dependencies=[called_by("ship-order")],
     response_model=Progress,
     responses=command_problems(ORDER_CANCELLED, ORDER_NOT_FOUND),
 )
@@ -52,7 +67,12 @@ async def dispatch(order_id: OrderId, body: Nothing, barrier: DispatchBarrier) -
     return await barrier.do(order_id, body, commands.dispatch)
 
 
-@router.put("/orders/{order_id}/cancellation", response_model=Cancellation, responses=command_problems())
+@router.put(
+    "/orders/{order_id}/cancellation",
+    dependencies=[called_by("record-cancellation")],
+    response_model=Cancellation,
+    responses=command_problems(),
+)
 async def record_cancellation(order_id: OrderId, body: Nothing, barrier: CancellationBarrier) -> Response:
     """Record that the customer does not want the order any more, and say whether that came in time."""
     return await barrier.do(order_id, body, commands.record_cancellation)
@@ -68,7 +88,7 @@ class Order(Answer):
     status: Status
 
 
-@router.get("/orders/{order_id}", responses=query_problems(ORDER_NOT_FOUND))
+@router.get("/orders/{order_id}", dependencies=[called_by("read")], responses=query_problems(ORDER_NOT_FOUND))
 async def read_order(order_id: OrderId, database: Reading) -> Order:
     """Show an order."""
     found = (await database.execute(select(orders).where(orders.c.order_id == order_id))).one_or_none()
@@ -85,6 +105,26 @@ async def read_order(order_id: OrderId, database: Reading) -> Order:
     )
 
 
+@router.post(
+    "/events",
+    dependencies=[called_by("record-events")],
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=query_problems(MEDIA_TYPE_UNKNOWN),
+    openapi_extra=REQUEST_BODY,
+)
+async def record_events(events: Annotated[list[Event], Depends(events_of)], request: Request) -> None:
+    """Take up to 100 events into the timelines of their orders; one that came before changes nothing."""
+    # Not `Reading`, which ends after the answer is sent: who is told 204 never sends the events again.
+    async with database_of(request).transaction() as connection:
+        await timeline.apply(connection, events)
+
+
+@router.get("/orders/{order_id}/events", dependencies=[called_by("read")], responses=query_problems())
+async def read_events(order_id: OrderId, database: Reading) -> Timeline:
+    """Show what every participant did for an order; of an order that nobody knows, nothing."""
+    return await timeline.read(database, order_id)
+
+
 class Product(Answer):
     """An article that can be ordered."""
 
@@ -99,7 +139,7 @@ class Catalogue(Answer):
     products: list[Product]
 
 
-@router.get("/products", responses=query_problems())
+@router.get("/products", dependencies=[called_by("read")], responses=query_problems())
 async def read_products(database: Reading) -> Catalogue:
     """List the catalogue; an order is priced from it when it is accepted."""
     rows = await database.execute(select(products).order_by(products.c.sku))

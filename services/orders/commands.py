@@ -1,7 +1,9 @@
 """The rules of orders: one process instance per order, known articles only, and one end of each."""
 
 from enum import StrEnum
+from typing import Annotated
 
+from pydantic import Field
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,8 +36,8 @@ class _Decision(StrEnum):
 class NewOrder(Request):
     """An order, and the process instance that wants to carry it out."""
 
-    claimant: Name
-    customer_id: Name
+    claimant: Annotated[Name, Field(examples=["2251799813685249"])]
+    customer_id: Annotated[Name, Field(examples=["c-1"])]
     items: Items
 
 

@@ -1,6 +1,6 @@
 """The tables of the orders service."""
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Table, Text
 
 _metadata = MetaData()
 
@@ -42,4 +42,15 @@ decisions = Table(
     _metadata,
     Column("order_id", Text, primary_key=True),
     Column("decision", Text, nullable=False),
+)
+
+timeline = Table(
+    "timeline",
+    _metadata,
+    Column("arrival", BigInteger, Identity(always=True), primary_key=True),
+    Column("order_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False),
 )

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.elsewhere import OUTCOME_UNKNOWN, Elsewhere
 from services.kit.models import Money, OrderId
@@ -23,14 +24,22 @@ ByCard = Annotated[CardPayment, Depends(_card_payment)]
 
 
 @router.put(
-    "/payments/{order_id}", response_model=Payment, responses=command_problems(PAYMENT_DECLINED, OUTCOME_UNKNOWN)
+    "/payments/{order_id}",
+    dependencies=[called_by("process-payment")],
+    response_model=Payment,
+    responses=command_problems(PAYMENT_DECLINED, OUTCOME_UNKNOWN),
 )
 async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Take the amount from the card."""
     return await Elsewhere(barrier).do(order_id, charge, by_card)
 
 
-@router.delete("/payments/{order_id}", response_model=Refund, responses=command_problems(OUTCOME_UNKNOWN))
+@router.delete(
+    "/payments/{order_id}",
+    dependencies=[called_by("refund-payment")],
+    response_model=Refund,
+    responses=command_problems(OUTCOME_UNKNOWN),
+)
 async def refund(order_id: OrderId, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Give back what was taken."""
     nothing = Refund(payment_id=order_id, refunded=Money(amount=0, currency="EUR"))

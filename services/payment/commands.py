@@ -21,7 +21,7 @@ _REASONS = {"INSUFFICIENT_FUNDS": "The card has insufficient funds."}
 class Price(Money):
     """What is to be paid: something."""
 
-    amount: Annotated[int, Field(ge=1, le=10**15)]
+    amount: Annotated[int, Field(ge=1, le=10**15, examples=[9980])]
 
 
 class Charge(Request):

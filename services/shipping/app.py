@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.models import OrderId
 from services.kit.problems import command_problems
@@ -14,13 +15,23 @@ router = APIRouter(tags=["shipping"])
 ShipmentBarrier = Annotated[Barrier, Depends(barrier_of("shipment"))]
 
 
-@router.put("/shipments/{order_id}", response_model=Shipment, responses=command_problems(ADDRESS_UNSERVICEABLE))
+@router.put(
+    "/shipments/{order_id}",
+    dependencies=[called_by("ship-order")],
+    response_model=Shipment,
+    responses=command_problems(ADDRESS_UNSERVICEABLE),
+)
 async def ship(order_id: OrderId, parcel: Parcel, barrier: ShipmentBarrier) -> Response:
     """Hand the parcel to the carrier."""
     return await barrier.do(order_id, parcel, commands.ship)
 
 
-@router.delete("/shipments/{order_id}", response_model=ShipmentCancellation, responses=command_problems())
+@router.delete(
+    "/shipments/{order_id}",
+    dependencies=[called_by("cancel-shipment")],
+    response_model=ShipmentCancellation,
+    responses=command_problems(),
+)
 async def cancel(order_id: OrderId, barrier: ShipmentBarrier) -> Response:
     """Call the parcel back."""
     return await barrier.undo(order_id, commands.cancel, nothing=ShipmentCancellation(shipment_id=order_id))

@@ -3,7 +3,7 @@
 import secrets
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,11 +19,13 @@ _UNSERVICEABLE = frozenset({"AQ", "BV", "HM", "TF"})
 class Address(Request):
     """Where a parcel goes."""
 
-    name: Line
-    street: Line
-    city: Line
-    postal_code: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=PRINTABLE)]
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    name: Annotated[Line, Field(examples=["Ada Lovelace"])]
+    street: Annotated[Line, Field(examples=["12 Analytical Row"])]
+    city: Annotated[Line, Field(examples=["Berlin"])]
+    postal_code: Annotated[
+        str, StringConstraints(min_length=1, max_length=16, pattern=PRINTABLE), Field(examples=["10115"])
+    ]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(examples=["DE"])]
 
 
 class Parcel(Request):

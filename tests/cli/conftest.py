@@ -9,6 +9,7 @@ import pytest
 from tests.stack import ROOT, SAGA, Stack, free_offset
 from tests.world import World
 from workers.addresses import Addresses
+from workers.cluster import stack as embedded
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -21,6 +22,7 @@ def elsewhere(stack: Stack, addresses: Addresses, world: World, tmp_path: Path) 
         **{f"{name.upper()}_URL": url for name, url in addresses.services.items()},
         "ZEEBE_ADDRESS": addresses.engine.address,
         "DATABASE_URL": world.url,
+        "TOKENS": str(embedded.Stack(stack.offset).tokens),
         "SAGA_PORT_OFFSET": str(free_offset()),
         "WORKER_STATE": str(tmp_path),
     }

@@ -26,7 +26,7 @@ NO_ANSWER = "The engine does not answer"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the stacks of these tests have their data."""
-    for name in ("ZEEBE_ADDRESS", "DATABASE_URL", "PAYMENT_URL"):
+    for name in ("ZEEBE_ADDRESS", "DATABASE_URL", "PAYMENT_URL", "TOKENS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SAGA_HOME", str(tmp_path))
     return tmp_path
@@ -39,12 +39,23 @@ def test_a_host_in_the_user_s_shell_moves_no_part_away_from_this_machine() -> No
 
 
 def test_an_empty_variable_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ZEEBE_ADDRESS", "DATABASE_URL", "PAYMENT_URL"):
+    for name in ("ZEEBE_ADDRESS", "DATABASE_URL", "PAYMENT_URL", "TOKENS", "TOKEN_READ"):
         monkeypatch.setenv(name, "")
     stack = Stack(OFFSET)
     assert stack.parts == PARTS
     assert f"@{HOST}:" in stack.database_url
     assert stack.application_environment()["PAYMENT_URL"] == stack.addresses["payment"]
+    assert stack.application_environment()["TOKENS"] == str(stack.layout.tokens)
+
+
+def test_events_go_to_the_orders_service_or_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTS_URL", "")
+    stack = Stack(OFFSET)
+    assert stack.application_environment()["EVENTS_URL"] == f"{stack.addresses['orders']}/events"
+    monkeypatch.setenv("ORDERS_URL", "http://mesh:1/")
+    assert stack.application_environment()["EVENTS_URL"] == "http://mesh:1/events"
+    monkeypatch.setenv("EVENTS_URL", "http://elsewhere/in")
+    assert stack.application_environment()["EVENTS_URL"] == "http://elsewhere/in"
 
 
 @pytest.fixture

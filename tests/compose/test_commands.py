@@ -9,22 +9,27 @@ from pydantic_settings import BaseSettings
 
 import services
 from services.card_processor.settings import ProcessorSettings
+from services.kit.auth import Callers, callers_of
+from services.kit.server import router_of
 from services.kit.settings import RoleSettings, ServiceSettings
+from services.kit.tokens import Tokens
 from services.payment.settings import CardProcessorSettings
 from tests.compose.composefile import ComposeFile
 from workers.addresses import Addresses
 from workers.cli import app
+from workers.cluster.tokens import callers
 from workers.kit.settings import EngineSettings, WorkerSettings
 
 _PARTICIPANTS = sorted(set(services.PORTS) - {"card_processor"})
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
 _OWN: dict[str, type[BaseSettings]] = {"payment": CardProcessorSettings, "card_processor": ProcessorSettings}
 """What a service reads beside what every service reads."""
+_TOKENS = {f"TOKEN_{caller.replace('-', '_').upper()}": caller for caller in callers()}
 
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {"PORT", "HOST"} | _ADDRESSES | set(_names(EngineSettings)) | set(_names(WorkerSettings)):
+    for name in {"PORT", "HOST", "EVENTS_URL"} | _ADDRESSES | set(_names(EngineSettings)) | set(_names(WorkerSettings)):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -43,14 +48,30 @@ def test_each_service_has_a_container_of_its_own_name(compose: ComposeFile) -> N
 
 @pytest.mark.parametrize("name", services.PORTS)
 def test_a_service_s_container_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
-    known = {*_names(ServiceSettings), *(f"{name}_{field}".upper() for field in RoleSettings.model_fields)}
+    known = {*_TOKENS, *_names(ServiceSettings), *(f"{name}_{field}".upper() for field in RoleSettings.model_fields)}
     known |= set(_names(_OWN[name])) if name in _OWN else set()
     assert set(compose.services[_container(name)].environment) - known == set()
 
 
 def test_the_workers_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
-    known = {*_names(EngineSettings), *_names(WorkerSettings), *(f"{name.upper()}_URL" for name in _PARTICIPANTS)}
+    participants = (f"{name.upper()}_URL" for name in _PARTICIPANTS)
+    known = {*_TOKENS, *_names(EngineSettings), *_names(WorkerSettings), *participants}
     assert set(compose.services["workers"].environment) - known == set()
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_a_participant_s_container_has_a_token_for_each_of_its_callers(name: str, compose: ComposeFile) -> None:
+    tokens = Tokens(compose.services[_container(name)].environment)
+    assert Callers(callers_of(router_of(name)), tokens).without_token() == []
+
+
+def test_the_workers_send_the_tokens_that_the_participants_know_and_no_two_are_the_same(compose: ComposeFile) -> None:
+    containers = [compose.services[_container(name)].environment for name in (*services.PORTS, "workers")]
+    seen = {frozenset((name, each.get(name)) for name in _TOKENS) for each in containers}
+    assert len(seen) == 1
+    values = [value for _, value in next(iter(seen))]
+    assert None not in values
+    assert len(set(values)) == len(_TOKENS)
 
 
 def test_the_deploy_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
@@ -83,6 +104,14 @@ def test_payment_looks_where_the_card_processor_listens(compose: ComposeFile, mo
     _take(monkeypatch, compose.services["payment"].environment)
     port = services.PORTS["card_processor"]
     assert str(CardProcessorSettings().card_processor_url) == f"http://{_container('card_processor')}:{port}/"
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_a_participant_delivers_its_events_to_the_orders_service(
+    name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take(monkeypatch, compose.services[_container(name)].environment)
+    assert str(ServiceSettings().events_url) == f"http://orders:{services.PORTS['orders']}/events"
 
 
 @pytest.mark.parametrize("name", ["deploy", "workers"])

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import services
+from services.kit.server import router_of
 from tests.compose import dockerfile
 from tests.compose.composefile import ROOT, ComposeFile
 from tests.compose.image import Image
+from tests.services.participant import tokens_of
 from tests.stack import free_port
 
 _LOCK = ROOT / "requirements.lock"
@@ -70,7 +72,16 @@ def test_the_built_image_deploys_its_own_diagrams(image: Image) -> None:
 
 @pytest.mark.parametrize("name", services.PORTS)
 def test_the_built_image_s_participant_needs_a_database(name: str, image: Image) -> None:
-    done = image.run("services", name, PORT=str(free_port()))
+    tokens = tokens_of(router_of(name))
+    done = image.run("services", name, PORT=str(free_port()), **tokens)
     assert done.returncode != 0
     assert "DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", services.PORTS)
+def test_the_built_image_s_participant_needs_a_token_of_each_of_its_callers(name: str, image: Image) -> None:
+    done = image.run("services", name, PORT=str(free_port()))
+    assert done.returncode != 0
+    assert all(variable in done.stderr for variable in tokens_of(router_of(name)))
     assert "Traceback" not in done.stderr

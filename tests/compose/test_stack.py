@@ -49,6 +49,7 @@ async def test_the_deploy_container_s_command_deploys(processes: Processes, imag
 
 async def test_an_order_is_fulfilled_and_operate_shows_it(processes: Processes, image: Image) -> None:
     environment = processes.environment("deploy")
+    environment["TOKEN_READ"] = processes.environment("orders")["TOKEN_READ"]
     await asyncio.to_thread(image.run, "deploy", **environment)
     environment["ORDERS_URL"] = f"http://{HOST}:{processes.port('orders', 8101)}"
     order = str(ROOT / _ORDER)

@@ -1,13 +1,18 @@
 """The way to a participant: each answer is told apart by the outcomes table."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
 import respx
 from pydantic import BaseModel
 
+from services.kit.tokens import Tokens
 from workers.kit import Broken, Declined, Receipt, Service, Unavailable
+from workers.kit.service import Participants
+from workers.tokens import for_step
 
 URL = "http://participant.test"
 
@@ -23,7 +28,7 @@ class Charge(BaseModel):
 @pytest.fixture
 async def payment() -> AsyncIterator[Service]:
     async with httpx.AsyncClient(base_url=URL) as http:
-        yield Service("payment", http, "4711/process-payment")
+        yield Service("payment", http, "4711/process-payment", lambda: "secret")
 
 
 def problem(status: int, code: str, **more: object) -> httpx.Response:
@@ -44,7 +49,85 @@ async def test_a_command_carries_the_sagas_key_and_reads_the_receipt(
     assert paid == Paid(payment_id="p")
     request = respx_mock.calls.last.request
     assert request.headers["Idempotency-Key"] == '"4711/process-payment"'
+    assert request.headers["Authorization"] == "Bearer secret"
     assert request.content == b'{"amount":5}'
+
+
+@respx.mock
+async def test_the_token_is_looked_up_at_each_command(respx_mock: respx.Router) -> None:
+    tokens = iter(["old", "new"])
+    respx_mock.delete(f"{URL}/payments/4711").mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
+    async with httpx.AsyncClient(base_url=URL) as http:
+        payment = Service("payment", http, "4711/refund-payment", lambda: next(tokens))
+        for _ in range(2):
+            await payment.delete("/payments/4711", Paid)
+    assert [call.request.headers["Authorization"] for call in respx_mock.calls] == ["Bearer old", "Bearer new"]
+
+
+@respx.mock
+async def test_without_a_token_nothing_is_sent_and_the_incident_says_where_it_belongs(
+    respx_mock: respx.Router, tmp_path: Path
+) -> None:
+    participants = Participants(
+        {"payment": httpx.AsyncClient(base_url=URL)}, for_step(Tokens({"TOKENS": str(tmp_path)}))
+    )
+    with pytest.raises(Broken, match=f"{tmp_path}/process-payment is not there, or empty.* then retry"):
+        await participants.service("payment", "4711", "process-payment").put("/payments/4711", Paid)
+    assert respx_mock.calls.call_count == 0
+    (tmp_path / "process-payment").write_text("secret")
+    assert for_step(Tokens({"TOKENS": str(tmp_path)}))("process-payment") == "secret"
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "UNAUTHENTICATED"), (403, "FORBIDDEN")])
+@respx.mock
+async def test_a_token_that_the_participant_does_not_know_is_an_incident_that_says_what_to_do(
+    respx_mock: respx.Router, payment: Service, status: int, code: str
+) -> None:
+    expected = f"payment answered {status} {code}: it knows another token of process-payment .* Give both the same one"
+    with pytest.raises(Broken, match=expected) as caught:
+        await answered(respx_mock, payment, problem(status, code))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@respx.mock
+async def test_a_redirect_is_an_incident_and_never_followed(respx_mock: respx.Router, status: int) -> None:
+    elsewhere = respx_mock.route(host="elsewhere.test")
+    respx_mock.put(f"{URL}/payments/4711").mock(
+        return_value=httpx.Response(status, headers={"Location": "http://elsewhere.test/payments/4711"})
+    )
+    async with httpx.AsyncClient(base_url=URL, follow_redirects=True) as http:
+        payment = Service("payment", http, "4711/process-payment", lambda: "secret")
+        with pytest.raises(Broken, match=str(status)):
+            await payment.put("/payments/4711", Paid)
+    assert not elsewhere.called
+
+
+HOSTILE = [
+    *("http://elsewhere.test/x", "//elsewhere.test/x", "@elsewhere.test", "x@elsewhere.test", "\\\\elsewhere.test"),
+    *("..", "../../stock", ".", "x/../../stock", "%2e%2e", "%2F", "x?y=1", "x#y", "x;y", "x y", "x/", "/"),
+    *("x\r\nHost: elsewhere.test", "x\n", "\n", "x\0", "ümlaut", "x\u2028", '"', "\\", "x" + "\ud800"),
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@respx.mock
+async def test_no_variable_in_a_path_or_a_key_leads_a_command_elsewhere(respx_mock: respx.Router, value: str) -> None:
+    anywhere = respx_mock.route().mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
+    async with httpx.AsyncClient(base_url=URL) as http:
+        participants = Participants({"payment": http}, lambda _: "secret")
+        payment = participants.service("payment", "4711", "process-payment")
+        for path in (f"/payments/{value}", f"{value}/payments", value):
+            with pytest.raises(Broken, match="payment is not asked") as caught:
+                await payment.put(path, Paid)
+            assert not value.strip("./") or value not in str(caught.value)
+        keyed = participants.service("payment", value, "process-payment")
+        with suppress(Broken):
+            await keyed.delete("/payments/4711", Paid)
+    for call in anywhere.calls:
+        assert str(call.request.url) == f"{URL}/payments/4711"
+        assert call.request.headers["Host"] == "participant.test"
+        assert call.request.headers["Idempotency-Key"] == f'"{value}/process-payment"'
 
 
 @pytest.mark.parametrize("status", [409, 422])
@@ -84,7 +167,7 @@ async def test_the_barriers_own_refusals_never_compensate(
         await answered(respx_mock, payment, problem(422, code))
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 500])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 409, 422, 500])
 @respx.mock
 async def test_an_answer_that_nobody_expects_is_an_incident(
     respx_mock: respx.Router, payment: Service, status: int

@@ -3,8 +3,9 @@ import io
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -12,43 +13,83 @@ import asyncpg
 import httpx
 import pytest
 import structlog
+from sqlalchemy import make_url
 
 import services
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import provision
-from services.kit.server import make_server
-from tests.services.participant import Participant, Participants
+from services.kit.relay import Relay
+from services.kit.server import make_server, router_of
+from services.kit.settings import LimitSettings
+from services.kit.tokens import Tokens
+from tests.proxy import HoldingProxy
+from tests.services.participant import OwnToken, Participant, Participants, known_to, token
 from tests.services.postgres import Admin, Postgres
 from tests.services.processor import PROCESSOR_TOKEN, Books, CardProcessor
+from tests.stack import free_port
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
 
 
+RELAY_TOKENS = Tokens({"TOKEN_RECORD_EVENTS": token("record-events")})
+
+
 @asynccontextmanager
 async def running(
-    name: str, role_url: str, environment: Mapping[str, str] | None = None, *, port: int = 0
+    name: str,
+    role_url: str,
+    environment: Mapping[str, str] | None = None,
+    *,
+    port: int = 0,
+    tokens: Tokens | None = None,
+    limits: LimitSettings | None = None,
+    events_url: str | None = None,
+    relay_tokens: Tokens = RELAY_TOKENS,
 ) -> AsyncIterator[Participant]:
-    """Run the service on a free port, in this process but over real HTTP; `environment` is for its start."""
+    """Run the service in this process but over real HTTP; its relay too, where `events_url` is given.
+
+    `environment` is for its start.
+    """
     database = Database(role_url, name)
-    server = make_server(name, database)
-    with socket.create_server(("127.0.0.1", port)) as listener:
+    router = router_of(name)
+    limits = limits or LimitSettings(rate_limit=1_000_000)
+    server = make_server(name, database, tokens or known_to(router), limits)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        if events_url:
+            relay = Relay(database, events_url, tokens=relay_tokens, retention=limits.retention)
+            await stack.enter_async_context(relay.running())
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in (environment or {}).items():
                 patch.setenv(variable, value)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn tells nobody
                 await asyncio.sleep(0.001)
-        port = listener.getsockname()[1]
-        limits = httpx.Limits(max_connections=200)
+        pool = httpx.Limits(max_connections=200)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, limits=limits) as http:
-                yield Participant(http)
+            async with httpx.AsyncClient(base_url=url, timeout=20, limits=pool, auth=OwnToken(router)) as http:
+                yield Participant(http, router)
         finally:
             server.should_exit = True
             await serving
-            await database.close()
+
+
+@dataclass(frozen=True)
+class OwnDatabase:
+    """A database that no other test sees: as new as a first start leaves it."""
+
+    url: str
+    """An administrator's."""
+    admin: Admin
+    role_urls: dict[str, str]
+
+    async def connect(self) -> Admin:
+        """Open another connection of an administrator's."""
+        return await asyncpg.connect(self.url)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +103,29 @@ async def postgres() -> AsyncIterator[Postgres]:
 @pytest.fixture(scope="session")
 async def role_urls(postgres: Postgres) -> dict[str, str]:
     return {name: await provision(name, postgres.url()) for name in services.PORTS}
+
+
+@pytest.fixture(scope="session")
+async def pattern_urls(postgres: Postgres) -> dict[str, str]:
+    """The services' roles, at a database that nobody uses: others are copied from it."""
+    connection = await asyncpg.connect(postgres.url())
+    await connection.execute("CREATE DATABASE pattern")
+    await connection.close()
+    return {name: await provision(name, postgres.url("pattern")) for name in services.PORTS}
+
+
+@pytest.fixture
+async def own_database(postgres: Postgres, pattern_urls: dict[str, str], admin: Admin) -> AsyncIterator[OwnDatabase]:
+    name = f"own_{uuid4().hex}"
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE pattern")
+    role_urls = {
+        service: make_url(url).set(database=name).render_as_string(hide_password=False)
+        for service, url in pattern_urls.items()
+    }
+    connection = await asyncpg.connect(postgres.url(name))
+    yield OwnDatabase(postgres.url(name), connection, role_urls)
+    await connection.close()
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -115,6 +179,46 @@ def books(admin: Admin, card_processor: CardProcessor) -> Books:
 @pytest.fixture
 def shipping(participants: Participants) -> Participant:
     return participants["shipping"]
+
+
+@pytest.fixture
+async def consumer(own_database: OwnDatabase) -> AsyncIterator[Participant]:
+    async with running("orders", own_database.role_urls["orders"]) as orders:
+        yield orders
+
+
+@pytest.fixture
+def way(consumer: Participant) -> Iterator[HoldingProxy]:
+    """The way from the relay to the consumer."""
+    proxy = HoldingProxy(free_port())
+    proxy.start(str(consumer.http.base_url))
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def outbox(own_database: OwnDatabase) -> Callable[[], Awaitable[list[tuple[str, str]]]]:
+    """Read the inventory's events, and how far each is."""
+
+    async def read() -> list[tuple[str, str]]:
+        rows = await own_database.admin.fetch(
+            "SELECT event ->> 'id' AS id, coalesce(rejected_with::text, CASE WHEN delivered_at IS NULL THEN 'waits' "
+            "ELSE 'delivered' END) AS state FROM inventory.outbox ORDER BY position"
+        )
+        return [(row["id"], row["state"]) for row in rows]
+
+    return read
+
+
+@pytest.fixture
+def timeline(own_database: OwnDatabase) -> Callable[[], Awaitable[list[str]]]:
+    """Read the ids of the events that were applied, in that order."""
+
+    async def read() -> list[str]:
+        rows = await own_database.admin.fetch("SELECT id FROM orders.timeline ORDER BY arrival")
+        return [row["id"] for row in rows]
+
+    return read
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import httpx
 
 from services.card_processor.cards import FAULTS, Fault
-from tests.services.participant import CHARGE, PAYS
+from tests.services.participant import CHARGE, PAYS, token
 from tests.services.postgres import Admin
 
-PROCESSOR_TOKEN = "a token for the card processor"  # noqa: S105 - of a server that lives as long as its test
+PROCESSOR_TOKEN = token("card-processor")
 AUTHORIZATION = {"Authorization": f"Bearer {PROCESSOR_TOKEN}"}
 FAULTY = {fault: card for card, fault in FAULTS.items()}
 SILENT = (Fault.UNANSWERED, Fault.UNHEARD, Fault.LATE)

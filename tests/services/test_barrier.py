@@ -148,10 +148,20 @@ async def test_a_command_without_a_key_is_not_taken(
     assert await branch.effects(admin, order_id) == 0
 
 
-@pytest.mark.parametrize("value", ['"other/charge"', "order/charge", '""', '"', "order"])
-async def test_a_key_of_another_order_is_refused(participants: Participants, order_id: str, value: str) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        *('"other/process-payment"', '"{}/refund-payment"', '"{}/process-payment2"', '"{}/"'),
+        *("{}/process-payment", '"{}/process-payment', '""', '"', "order"),
+    ],
+)
+async def test_a_key_of_another_order_or_of_another_caller_is_refused(
+    participants: Participants, order_id: str, value: str
+) -> None:
     http = participants["payment"].http
-    answer = await http.put(f"/payments/{order_id}", json=CHARGE, headers={"Idempotency-Key": value})
+    await participants["payment"].do(f"/payments/{order_id}", CHARGE)
+    key = {"Idempotency-Key": value.format(order_id)}
+    answer = await http.put(f"/payments/{order_id}", json=CHARGE, headers=key)
     assert code(answer) == (422, "REQUEST_INVALID")
     assert [error["field"] for error in answer.json()["errors"]] == ["Idempotency-Key"]
 
@@ -236,7 +246,7 @@ async def test_at_most_one_row_per_saga_branch_and_op_is_kept(
 ) -> None:
     payment, order_id = participants["payment"], new_id()
     url = f"/payments/{order_id}"
-    sent = [payment.do(url, CHARGE, f"attempt-{number}") for number in range(5)]
+    sent = [payment.do(url, CHARGE) for _ in range(5)]
     await asyncio.gather(*sent, payment.undo(url), payment.undo(url))
     rows = await admin.fetch("SELECT branch, op FROM payment.barrier WHERE saga_id = $1 ORDER BY op", order_id)
     assert [tuple(row) for row in rows] == [("payment", "do"), ("payment", "undo")]

@@ -11,7 +11,7 @@ import pytest
 
 from services.card_processor.cards import Fault
 from tests.services.conftest import running
-from tests.services.participant import CHARGE, TOTAL, Participant, code, key
+from tests.services.participant import CHARGE, TOTAL, Participant, bearer, code, key
 from tests.services.postgres import Postgres
 from tests.services.processor import FAULTY, GIVEN_BACK, NOTHING, PROCESSOR_TOKEN, TAKEN, Books, CardProcessor, by
 from tests.services.test_server import started, until_ready
@@ -38,7 +38,9 @@ async def test_payment_killed_between_the_processors_charge_and_its_own_record_g
     with started("payment", **environment) as process:
         await asyncio.to_thread(until_ready, port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
-            charging = asyncio.create_task(http.put(url, json=body, headers=key(url, "do-it")))
+            charging = asyncio.create_task(
+                http.put(url, json=body, headers={**key(url, "process-payment"), **bearer("process-payment")})
+            )
             await eventually(lambda: card_processor.money(order_id), bool, seconds=10)
             os.kill(process.pid, signal.SIGKILL)
             with suppress(httpx.TransportError):

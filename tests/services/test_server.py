@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 import services
-from tests.services.participant import HOLD, ITEMS, key
+from services.kit.server import router_of
+from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
 from tests.services.postgres import PASSWORD, Postgres
 from tests.stack import free_port
 
@@ -28,7 +29,7 @@ def started(name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", f"from services.kit.server import serve; serve({name!r})"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={"PATH": os.environ["PATH"], **tokens_of(router_of(name)), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -64,16 +65,23 @@ def test_a_service_starts_answers_and_ends_with_success_at_sigterm(
         url = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{url}/live").json() == {"status": "live"}
         path = f"/reservations/{order_id}"
-        answer = httpx.put(url + path, json=HOLD, headers=key(path, "reserve-inventory"))
+        headers = key(path, "reserve-inventory") | bearer("reserve-inventory")
+        answer = httpx.put(url + path, json=HOLD, headers=headers)
         assert answer.json()["items"] == ITEMS
         process.send_signal(signal.SIGTERM)
         output, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert output == ""
     lines = [json.loads(line) for line in log.splitlines()]
-    assert [line["event"] for line in lines] == ["started", "command", "stopped"]
+    assert [line["event"] for line in lines] == [
+        "started",
+        "events stay in the outbox: EVENTS_URL is not set",
+        "command",
+        "stopped",
+    ]
     assert {line["service"] for line in lines} == {"inventory"}
     assert PASSWORD not in log
+    assert token("reserve-inventory") not in log
     assert role_urls["inventory"] not in log
 
 
@@ -102,6 +110,25 @@ def test_an_address_that_is_no_url_is_one_clear_message_and_a_failure(postgres: 
     assert "hunter2" not in log
     assert "Traceback" not in log
     assert output == ""
+
+
+def test_a_caller_without_a_token_is_one_clear_message_that_says_where_it_belongs(tmp_path: Path) -> None:
+    (tmp_path / "read").write_text("secret\n")
+    (tmp_path / "reserve-inventory").write_text("\n")
+    with started("inventory", DATABASE_URL="postgresql://postgres@127.0.0.1:1/x", TOKENS=str(tmp_path)) as process:
+        output, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    for missing in ("release-inventory", "reserve-inventory"):
+        assert f"There is no token for {missing}: {tmp_path / missing} is not there, or empty." in log
+    assert "no token for read" not in log
+    assert (output, len(log.splitlines())) == ("", 1)
+
+
+def test_a_caller_without_a_token_in_the_environment_is_named_with_its_variable() -> None:
+    with started("shipping", TOKEN_SHIP_ORDER="") as process:
+        _, log = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "There is no token for ship-order: TOKEN_SHIP_ORDER is not there, or empty." in log
 
 
 def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:

@@ -15,6 +15,9 @@ from workers.failure import Failure
 _PAUSE = 0.25
 """Seconds between two looks; Operate learns of an event about a second after the broker."""
 
+_PAGE = 500
+"""What one search finds at most."""
+
 
 class FlowNode(BaseModel):
     """One element that the instance went through."""
@@ -82,9 +85,28 @@ class Operate:
 
     async def instances(self, variable: str, value: str) -> list[int]:
         """Return the keys of the process instances whose `variable` is the text `value`, oldest first."""
-        query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": 500}
-        answer = await self._search("/v1/variables/search", query)
-        return sorted({item["processInstanceKey"] for item in answer["items"]})
+        return sorted({item["processInstanceKey"] for item in await self._with_variable(variable, value)})
+
+    async def has_active(self, variable: str, value: str) -> bool:
+        """Tell whether a process instance that has not ended has the text `value` as its `variable`.
+
+        Raises:
+            Failure: Operate does not answer, or knows more of them than it tells at once.
+        """
+        found = await self._with_variable(variable, value)
+        if len(found) >= _PAGE:
+            message = f"Operate knows {_PAGE} instances of it or more, too many to look at."
+            raise Failure(message)
+        for key in {item["processInstanceKey"] for item in found}:
+            query = {"filter": {"key": key, "state": "ACTIVE"}}
+            if (await self._search("/v1/process-instances/search", query))["items"]:
+                return True
+        return False
+
+    async def _with_variable(self, variable: str, value: str) -> list[dict[str, Any]]:
+        query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": _PAGE}
+        found: list[dict[str, Any]] = (await self._search("/v1/variables/search", query))["items"]
+        return found
 
     async def _ended(self, instance: int) -> bool:
         query = {"filter": {"key": instance}}
@@ -94,7 +116,7 @@ class Operate:
     async def _flow_nodes(self, instance: int) -> list[FlowNode]:
         query = {
             "filter": {"processInstanceKey": instance},
-            "size": 500,
+            "size": _PAGE,
             "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
         }
         answer = await self._search("/v1/flownode-instances/search", query)

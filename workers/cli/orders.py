@@ -11,12 +11,14 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from services.kit.tokens import TokenMissingError, read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.engine import create, deploy, diagrams, engine, place
 from workers.failure import Failure, bad_input
 from workers.kit.variables import field_errors
 from workers.order import Order
+from workers.tokens import find_tokens
 
 app = typer.Typer()
 
@@ -47,7 +49,9 @@ def start_command(
     if wait and message:
         hint = "--wait needs an instance to wait for, and a message has none yet; leave one of the two out."
         raise bad_input(hint)
-    asyncio.run(_start(_read(file), Addresses.of(port_offset), wait=wait, message=message))
+    order = _read(file)
+    find_tokens(port_offset)
+    asyncio.run(_start(order, Addresses.of(port_offset), wait=wait, message=message))
 
 
 async def _start(order: Order, addresses: Addresses, *, wait: bool, message: bool) -> None:
@@ -102,8 +106,17 @@ async def _check_skus(order: Order, addresses: Addresses) -> None:
     """Refuse articles that the catalogue does not have; the process would reject them too, but later."""
     orders = addresses.services["orders"]
     try:
+        token = {"Authorization": f"Bearer {read_tokens().current('read')}"}
         async with httpx.AsyncClient(base_url=orders, timeout=10.0) as http:
-            response = (await http.get("/products")).raise_for_status()
+            response = (await http.get("/products", headers=token)).raise_for_status()
+    except TokenMissingError as error:
+        message = f"{error} The orders service needs it to show its catalogue; nothing was started."
+        raise Failure(message) from error
+    except httpx.HTTPStatusError as error:
+        message = f"The orders service at {orders} answers {error.response.status_code}; nothing was started."
+        if error.response.status_code == httpx.codes.UNAUTHORIZED:
+            message += " It knows another token of the caller read; set TOKENS or TOKEN_READ (docs/participants.md)."
+        raise Failure(message) from error
     except httpx.HTTPError as error:
         why = type(error).__name__
         message = f"The orders service at {orders} cannot be asked for its catalogue ({why}); nothing was started."

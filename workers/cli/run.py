@@ -20,6 +20,7 @@ import uvicorn
 import services
 import workers.steps
 from services.kit.logs import configure_logging
+from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cli.processes import run_processes
@@ -35,6 +36,7 @@ from workers.kit.metrics import Metrics
 from workers.kit.pools import Pools
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
+from workers.tokens import find_tokens, for_step
 
 _CALL_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 """Seconds: a participant that takes longer is asked again by the engine, with the same key."""
@@ -55,6 +57,7 @@ def workers_command(
     settings = read(WorkerSettings)
     if "port" not in settings.model_fields_set:
         settings = settings.model_copy(update={"port": Ports.of(port_offset).workers})
+    find_tokens(port_offset)
     if processes > 1:
         sys.exit(run_processes(processes, port_offset, settings))
     with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
@@ -85,6 +88,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             SystemRandom(),
             middleware=[Log(), metrics],
             activations=Activations(settings.activations, journal),
+            token=for_step(read_tokens()),
         )
         metrics.watch(worker)
         loop = asyncio.get_running_loop()
@@ -138,6 +142,7 @@ def services_command(
         os.environ["DATABASE_URL"] = Stack(port_offset).database_url
     # Some call others: they find them at this offset too.
     os.environ.update({f"{name.upper()}_URL": url for name, url in Addresses.of(port_offset).services.items()})
+    find_tokens(port_offset)
     if len(wanted) == 1:
         from services.kit.server import serve  # noqa: PLC0415 - no other command needs the web framework and the ORM
 

@@ -38,6 +38,11 @@ class Layout:
         return self.data / "supervisor.lock"
 
     @property
+    def tokens(self) -> Path:
+        """A file for each caller of the participants, with its bearer token."""
+        return self.data / "tokens"
+
+    @property
     def archives(self) -> Path:
         """Java's archives of loaded classes."""
         return self.cache / "classes"

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -23,9 +24,11 @@ from workers.cluster.postgres import database_url, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
+from workers.cluster.tokens import tokens_of
 from workers.environment import read
 from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
+from workers.tokens import are_named
 
 PARTS = ("postgres", "opensearch", "camunda", *services.PORTS, "workers")
 _NEEDS = {
@@ -43,7 +46,7 @@ class Stack:
     """The stack of one data directory and port offset.
 
     What the environment names is not embedded: a cluster (`ZEEBE_ADDRESS` and the other names that Camunda's clients
-    read) replaces OpenSearch and Camunda, `DATABASE_URL` replaces PostgreSQL.
+    read) replaces OpenSearch and Camunda, `DATABASE_URL` replaces PostgreSQL, `TOKENS` or `TOKEN_...` the tokens.
     """
 
     def __init__(self, port_offset: int = 0, parts: Collection[str] = PARTS) -> None:
@@ -226,6 +229,11 @@ class Stack:
         """Return the administrator's URL of the database, password included: the environment's, or our server's."""
         return os.environ.get("DATABASE_URL") or database_url(self.layout, self.ports)
 
+    @property
+    def tokens(self) -> Path:
+        """Return the folder of the stack's own tokens, made where it is not there yet."""
+        return tokens_of(self.layout)
+
     def _closed(self, parts: Collection[str]) -> tuple[str, ...]:
         """Add what `parts` need; drop what the environment replaces."""
         unknown = sorted(set(parts) - set(PARTS))
@@ -267,6 +275,8 @@ class Stack:
         return {
             "DATABASE_URL": self.database_url,
             "SAGA_PORT_OFFSET": str(self.port_offset),
+            **({} if are_named() else {"TOKENS": str(self.tokens)}),
+            "EVENTS_URL": os.environ.get("EVENTS_URL") or f"{participants['ORDERS_URL'].rstrip('/')}/events",
             **participants,
             **engine,
         }

@@ -2,12 +2,11 @@
 
 import asyncio
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 from typing import Any
 
-import httpx
 import structlog
 
 from workers.kit.handler import Handler
@@ -15,7 +14,7 @@ from workers.kit.headers import HeaderError, retry_of
 from workers.kit.job import Job
 from workers.kit.middleware import Middleware, Proceed, chained
 from workers.kit.outcomes import Answer, Attempt, Broken, Complete, StepError, answer_to
-from workers.kit.service import BlockingService, Service
+from workers.kit.service import BlockingService, Participants
 from workers.kit.threads import Threads
 from workers.kit.variables import Variables
 
@@ -28,14 +27,14 @@ class Runner:
     def __init__(
         self,
         handler: Handler,
-        services: Mapping[str, httpx.AsyncClient],
+        participants: Participants,
         threads: Threads,
         random: Random,
         middleware: Sequence[Middleware],
     ) -> None:
         """Wire the handler to its participants, and put `middleware` around it; `threads` is for what blocks."""
         self._handler = handler
-        self._services = {name: services[name] for name in handler.services}
+        self._participants = participants
         self._threads = threads
         self._random = random
         self.answer: Proceed = chained(middleware, self._guarded(self._step), self._guarded)
@@ -78,12 +77,10 @@ class Runner:
     def _arguments(self, job: Job, variables: Variables) -> dict[str, Any]:
         handler = self._handler
         arguments: dict[str, Any] = {}
-        if handler.services:
-            key = f"{variables.saga_id}/{job.task_type}"
-            for name, http in self._services.items():
-                service = Service(name, http, key)
-                loop = asyncio.get_running_loop()
-                arguments[name] = BlockingService(service, loop) if handler.is_blocking else service
+        for name in handler.services:
+            service = self._participants.service(name, variables.saga_id, job.task_type)
+            loop = asyncio.get_running_loop()
+            arguments[name] = BlockingService(service, loop) if handler.is_blocking else service
         if handler.job_parameter is not None:
             arguments[handler.job_parameter] = job
         return arguments

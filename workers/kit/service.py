@@ -4,7 +4,9 @@ The worker never retries by itself here: the engine does, from its persisted sta
 """
 
 import asyncio
-from collections.abc import Coroutine
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -31,9 +33,24 @@ _NOT_BUSINESS = frozenset({"IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "REQUEST_
 """Refusals of the barrier and of the HTTP layer: 409 and 422 as well, but never a reason to compensate."""
 
 
+_NOT_LET_IN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
+"""Plain segments (RFC 3986, unreserved characters), none of them `.` or `..`: nothing else is sent to a participant."""
+_KEY = re.compile(r"[!#-\[\]-~]+")
+"""What a structured-field string (RFC 8941) holds without escapes, but for the space."""
 _RETRY_AFTER_MOST = 300
 """Seconds: whoever says more is asked again after these."""
 _RETRY_AFTER_DIGITS = 9
+
+
+def no_token(task_type: str) -> str:
+    """Have no token for any task type: for a worker whose steps ask no participant.
+
+    Raises:
+        Broken: Always.
+    """
+    message = f"There is no token for {task_type}: this worker was made without any."
+    raise Broken(message)
 
 
 class Problem(BaseModel):
@@ -48,11 +65,20 @@ class Problem(BaseModel):
 class Service:
     """One participant, bound to the job at hand: every command carries that job's idempotency key."""
 
-    def __init__(self, name: str, http: httpx.AsyncClient, idempotency_key: str) -> None:
-        """`http` has the participant's base URL and the deadlines; the key is `<saga id>/<task type>`."""
+    def __init__(self, name: str, http: httpx.AsyncClient, idempotency_key: str, token: Callable[[], str]) -> None:
+        """Speak to one participant for one job.
+
+        Args:
+            name: The participant's name.
+            http: Has the participant's base URL and the deadlines.
+            idempotency_key: `<saga id>/<task type>`.
+            token: Returns what proves to the participant who asks. It is called at each command, so that a token may
+                change while the worker runs.
+        """
         self._name = name
         self._http = http
         self._key = idempotency_key
+        self._token = token
 
     async def put(self, path: str, answer: type[_Answer], body: BaseModel | None = None) -> _Answer:
         """Do: PUT `body` to `path` and read the answer; without a body, the URL says it all.
@@ -60,7 +86,8 @@ class Service:
         Raises:
             Declined: The participant refused for a business reason.
             Unavailable: It could not be asked, or its answer did not arrive.
-            Broken: It answered something that nobody expected.
+            Broken: It answered something that nobody expected, there is no token for it, or `path` is not made of plain
+                segments: what comes from a process variable is part of one and never leads elsewhere.
         """
         content = body.model_dump_json(by_alias=True, exclude_none=True) if body else "{}"
         return await self._command("PUT", path, answer, content)
@@ -70,10 +97,21 @@ class Service:
         return await self._command("DELETE", path, answer, None)
 
     async def _command(self, method: str, path: str, answer: type[_Answer], content: str | None) -> _Answer:
-        # The key is a structured-field string (RFC 8941): the IETF Idempotency-Key draft asks for that.
-        headers = {"Idempotency-Key": f'"{self._key}"', "Content-Type": "application/json"}
+        if not (_PATH.fullmatch(path) and _KEY.fullmatch(self._key)):
+            message = (
+                f"{self._name} is not asked: a variable in the path or in the key of this command holds more than "
+                "letters, digits, '-', '.', '_' and '~'. Let the step's model refuse it, or mend it, then retry."
+            )
+            raise Broken(message)
+        headers = {
+            "Authorization": f"Bearer {self._token()}",
+            "Content-Type": "application/json",
+            # The key is a structured-field string (RFC 8941): the IETF Idempotency-Key draft asks for that.
+            "Idempotency-Key": f'"{self._key}"',
+        }
         try:
-            response = await self._http.request(method, path, content=content, headers=headers)
+            # Where a redirect leads, no token may go, and no order.
+            response = await self._http.request(method, path, content=content, headers=headers, follow_redirects=False)
         except httpx.TransportError as error:
             # A timeout or a reset leaves open whether the command took effect: only the same key may ask again.
             message = f"{self._name} could not be asked ({type(error).__name__})."
@@ -102,7 +140,27 @@ class Service:
             return Declined(problem.code, problem.detail or problem.title, tuple(problem.errors))
         # Its code, and not its free text, which may quote the request.
         said = f" {code}" if problem else ""
+        if status in _NOT_LET_IN:
+            caller = self._key.rpartition("/")[2]
+            return Broken(
+                f"{self._name} answered {status}{said}: it knows another token of {caller} than this worker has. "
+                "Give both the same one (docs/participants.md), then retry."
+            )
         return Broken(f"{self._name} answered {status}{said}, which this step does not expect. Mend it, then retry.")
+
+
+@dataclass(frozen=True, slots=True)
+class Participants:
+    """The way to every participant, for jobs of any task type."""
+
+    clients: Mapping[str, httpx.AsyncClient]
+    """An HTTP client by the participant's name; each has the participant's base URL and the deadlines."""
+    token: Callable[[str], str]
+    """Returns the token of a task type; raises Broken where there is none."""
+
+    def service(self, name: str, saga_id: str, task_type: str) -> Service:
+        """Return the participant `name` for a job of `task_type`."""
+        return Service(name, self.clients[name], f"{saga_id}/{task_type}", lambda: self.token(task_type))
 
 
 class BlockingService:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
 
@@ -26,6 +26,7 @@ from workers.kit.middleware import Ended, Middleware
 from workers.kit.outcomes import Answer, Fail, Unavailable
 from workers.kit.pace import Pace
 from workers.kit.runner import Runner, about
+from workers.kit.service import Participants, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.threads import Threads
 from workers.kit.window import Window
@@ -49,6 +50,7 @@ class Worker:
         *,
         middleware: Sequence[Middleware] = (),
         activations: Activations | None = None,
+        token: Callable[[str], str] = no_token,
     ) -> None:
         """Wire the worker; nothing is sent before `run`.
 
@@ -60,6 +62,8 @@ class Worker:
             random: The source of all jitter.
             middleware: What every job passes, the outermost first.
             activations: Counts what is begun and never answered; in memory only where none is given.
+            token: Returns what proves to a participant which task type asks, at each command; raises Broken where there
+                is nothing.
         """
         gateway = stub(channel)
         self._settings = settings
@@ -79,9 +83,10 @@ class Worker:
         self._handlers = handlers
         self._intakes: dict[str, Intake] = {}
         pace = Pace.of(len(handlers))
+        participants = Participants(services, token)
         for task_type, handler in handlers.items():
             window = self._windows[task_type] = Window(settings.window_per_type, self._process)
-            self._runners[task_type] = Runner(handler, services, self._threads, random, middleware)
+            self._runners[task_type] = Runner(handler, participants, self._threads, random, middleware)
             self._intakes[task_type] = Intake(
                 gateway,
                 Subscription(task_type, settings.name, settings.lease, handler.fetch),

@@ -1,7 +1,7 @@
 """The same workers written plainly: pyzeebe and httpx as their documentation shows them, with the defaults of both.
 
-`python -m tests.benchmarks.orders.plain` runs it; ZEEBE_ADDRESS, ORDERS_URL and so on say where everything is. It sends
-the commands that `workers/steps` sends, under the same keys and with the same bodies, and leaves the same receipts.
+`python -m tests.benchmarks.orders.plain` runs it; ZEEBE_ADDRESS, ORDERS_URL, TOKENS and so on say where everything is.
+It sends what `workers/steps` sends, under the same keys and with the same bodies, and leaves the same receipts.
 """
 # ruff: noqa: N803 - pyzeebe fetches the process variables that a task's parameters are named after
 # mypy: disable-error-code="arg-type"
@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 from pyzeebe import Job, ZeebeTaskRouter, ZeebeWorker, create_insecure_channel
 from pyzeebe.errors import BusinessError
+
+from services.kit.tokens import read_tokens
 
 REFUSALS = frozenset(
     {
@@ -30,6 +32,7 @@ REFUSALS = frozenset(
 
 router = ZeebeTaskRouter()
 http = httpx.AsyncClient()
+tokens = read_tokens()
 
 
 async def command(method: str, service: str, path: str, key: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -40,7 +43,9 @@ async def command(method: str, service: str, path: str, key: str, body: dict[str
         httpx.HTTPError: it cannot be asked, or answers something else.
     """
     url = f"{os.environ[f'{service.upper()}_URL']}{path}"
-    response = await http.request(method, url, json=body, headers={"Idempotency-Key": f'"{key}"'})
+    token = tokens.current(key.rpartition("/")[2])
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f'"{key}"'}
+    response = await http.request(method, url, json=body, headers=headers)
     if response.status_code in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
         problem = response.json()
         if problem["code"] in REFUSALS:

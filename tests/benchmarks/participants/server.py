@@ -13,28 +13,30 @@ from services.inventory import commands
 from services.inventory.app import router as inventory
 from services.inventory.commands import Hold, Release, Reservation
 from services.kit.app import create_app
+from services.kit.auth import Callers, called_by, callers_of
 from services.kit.database import Database, Reading
 from services.kit.logs import configure_logging
 from services.kit.models import OrderId
+from services.kit.settings import LimitSettings
+from services.kit.tokens import read_tokens
 
 bare = APIRouter(prefix="/bare")
 
 
-@bare.put("/reservations/{order_id}")
+@bare.put("/reservations/{order_id}", dependencies=[called_by("reserve-inventory")])
 async def reserve(order_id: OrderId, hold: Hold, database: Reading) -> Reservation:
     return await commands.reserve(database, order_id, hold)
 
 
-@bare.delete("/reservations/{order_id}")
+@bare.delete("/reservations/{order_id}", dependencies=[called_by("release-inventory")])
 async def release(order_id: OrderId, database: Reading) -> Release:
     return await commands.release(database, order_id)
 
 
 def app(database: Database) -> FastAPI:
-    both = APIRouter()
-    both.include_router(inventory)
-    both.include_router(bare)
-    return create_app("inventory", both, database)
+    both = APIRouter(routes=[*inventory.routes, *bare.routes])
+    limits = LimitSettings(rate_limit=1_000_000)
+    return create_app("inventory", both, database, Callers(callers_of(both), read_tokens()), limits)
 
 
 def main(url: str, port: int) -> None:

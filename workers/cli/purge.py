@@ -1,0 +1,194 @@
+"""`saga purge`: have the participants forget the sagas that ended longer ago than their retention."""
+
+import asyncio
+import json
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.kit.tokens import TokenMissingError, Tokens, read_tokens
+from workers.addresses import Addresses
+from workers.cli.operate import Operate
+from workers.cli.options import PortOffset
+from workers.failure import Failure
+from workers.tokens import find_tokens
+
+_PAGE = 500
+"""Sagas that a participant is asked for at once."""
+_AT_ONCE = 16
+"""Sagas that are looked at and forgotten at the same time: the participants have other work."""
+_SHOWN = 20
+"""Reasons that are printed; `--json` has all of them."""
+
+app = typer.Typer()
+
+
+class Verdict(StrEnum):
+    """What became of one saga at one participant."""
+
+    FORGETTABLE = "forgettable"
+    FORGOTTEN = "forgotten"
+    LIVE = "live"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One saga at one participant; no saga where the participant did not even say which it has."""
+
+    participant: str
+    saga: str | None
+    verdict: Verdict
+    why: str | None = None
+
+
+@app.command("purge")
+def purge_command(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    port_offset: PortOffset = 0,
+) -> None:
+    """Let the participants forget sagas that ended longer ago than BARRIER_RETENTION_DAYS; their business rows stay.
+
+    A saga is kept while Operate shows an active instance of it. What cannot be told is kept too, and exits with 1.
+    """
+    find_tokens(port_offset)
+    lines = asyncio.run(_purge(Addresses.of(port_offset), read_tokens(), delete=yes))
+    console = Console(highlight=False, markup=False)
+    if as_json:
+        console.print(json.dumps([asdict(line) for line in lines]), soft_wrap=True)
+    else:
+        _show(console, lines, done=yes)
+    if any(line.verdict is Verdict.KEPT for line in lines):
+        raise typer.Exit(1)
+
+
+def _show(console: Console, lines: list[Line], *, done: bool) -> None:
+    verdicts = (Verdict.FORGOTTEN if done else Verdict.FORGETTABLE, Verdict.LIVE, Verdict.KEPT)
+    counts = Counter((line.participant, line.verdict) for line in lines if line.saga is not None)
+    table = Table("participant", *verdicts)
+    for participant in dict.fromkeys(line.participant for line in lines):
+        table.add_row(participant, *(str(counts[participant, verdict]) for verdict in verdicts))
+    if lines:
+        console.print(table)
+    else:
+        console.print("No participant has a saga that is older than its retention.")
+    reasons = [f"{line.participant} {line.saga or ''}".rstrip() + f": {line.why}" for line in lines if line.why]
+    for reason in reasons[:_SHOWN]:
+        console.print(reason, soft_wrap=True)
+    if len(reasons) > _SHOWN:
+        console.print(f"And {len(reasons) - _SHOWN} more; --json shows all of them.")
+    if counts and not done:
+        console.print("Nothing was changed; --yes does it.")
+
+
+async def _purge(addresses: Addresses, tokens: Tokens, *, delete: bool) -> list[Line]:
+    async with AsyncExitStack() as stack:
+        lives = _Lives()
+        if addresses.operate is None:
+            lives.unknown = "CAMUNDA_OPERATE_BASE_URL is not set, so nobody can be asked whether it has ended"
+        else:
+            try:
+                lives.operate = await stack.enter_async_context(Operate(addresses.operate))
+            except Failure as failure:
+                lives.unknown = str(failure)
+        lines: list[Line] = []
+        for name, url in addresses.services.items():
+            async with httpx.AsyncClient(base_url=url, timeout=10.0) as http:
+                lines += await _Participant(name, http, tokens).purge(lives, delete=delete)
+        return lines
+
+
+class _Lives:
+    """Which sagas are alive, as far as Operate knows."""
+
+    def __init__(self) -> None:
+        self.operate: Operate | None = None
+        self.unknown = ""
+        """Why nobody can be asked."""
+        self._known: dict[str, bool] = {}
+
+    async def is_live(self, saga: str) -> bool:
+        """Tell whether a process instance of the saga is active.
+
+        Raises:
+            Failure: it cannot be told.
+        """
+        if self.operate is None:
+            raise Failure(self.unknown)
+        if saga not in self._known:
+            self._known[saga] = await self.operate.has_active("orderId", saga)
+        return self._known[saga]
+
+
+class _Participant:
+    def __init__(self, name: str, http: httpx.AsyncClient, tokens: Tokens) -> None:
+        self._name = name
+        self._http = http
+        self._tokens = tokens
+
+    async def purge(self, lives: _Lives, *, delete: bool) -> list[Line]:
+        """Ask for the expired sagas, page by page, and have those forgotten that have ended."""
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(saga: str) -> Line:
+            async with room:
+                return await self._purge_one(saga, lives, delete=delete)
+
+        lines: list[Line] = []
+        page: list[str] | None = None
+        while page is None or len(page) == _PAGE:
+            try:
+                page = await self._expired(after=page[-1] if page else None)
+            except Failure as failure:
+                return [*lines, Line(self._name, None, Verdict.KEPT, str(failure))]
+            lines += await asyncio.gather(*(one(saga) for saga in page))
+        return lines
+
+    async def _purge_one(self, saga: str, lives: _Lives, *, delete: bool) -> Line:
+        try:
+            if await lives.is_live(saga):
+                return Line(self._name, saga, Verdict.LIVE)
+            if not delete:
+                return Line(self._name, saga, Verdict.FORGETTABLE)
+            await self._ask("DELETE", f"/sagas/{saga}/barrier", "purge-sagas")
+        except Failure as failure:
+            return Line(self._name, saga, Verdict.KEPT, str(failure))
+        return Line(self._name, saga, Verdict.FORGOTTEN)
+
+    async def _expired(self, after: str | None) -> list[str]:
+        query = {"limit": _PAGE} | ({"after": after} if after else {})
+        answer = await self._ask("GET", "/sagas/expired", "read", query)
+        return list(answer.json()["sagaIds"])
+
+    async def _ask(
+        self, method: str, path: str, caller: str, query: dict[str, str | int] | None = None
+    ) -> httpx.Response:
+        try:
+            headers = {"Authorization": f"Bearer {self._tokens.current(caller)}"}
+            answer = await self._http.request(method, path, params=query, headers=headers)
+        except TokenMissingError as error:
+            raise Failure(str(error)) from None
+        except httpx.TransportError as error:
+            message = f"{self._name} at {self._http.base_url} does not answer ({type(error).__name__})."
+            raise Failure(message) from error
+        if not answer.is_success:
+            raise Failure(_said(answer))
+        return answer
+
+
+def _said(answer: httpx.Response) -> str:
+    """Return what a participant says when it does not do it: its problem's code and detail."""
+    try:
+        problem = answer.json()
+        return f"{problem['code']}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return f"It answers {answer.status_code}."

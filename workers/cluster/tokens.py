@@ -1,0 +1,40 @@
+"""The tokens of the embedded stack: a random one for each caller, in a folder that only its owner reads."""
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import workers.steps
+from workers.cluster.layout import Layout
+from workers.kit.discovery import discover, handlers
+
+_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas")
+"""The callers that are no task types: queries, relays, payment at its card processor, and `saga purge`."""
+
+
+def callers() -> list[str]:
+    """Name everyone who calls a participant."""
+    return [*handlers(discover(workers.steps)), *_NO_STEPS]
+
+
+def tokens_of(layout: Layout) -> Path:
+    """Return the folder with a token for each caller; what is not there yet is made, what is there stays."""
+    layout.tokens.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for caller in callers():
+        if not (layout.tokens / caller).exists():
+            _make(layout.tokens / caller)
+    return layout.tokens
+
+
+def _make(path: Path) -> None:
+    """Write a token that appears whole, and never takes the place of one that another process has just made."""
+    handle, draft = tempfile.mkstemp(dir=path.parents[1])  # its owner's alone
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()

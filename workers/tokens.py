@@ -1,0 +1,34 @@
+"""The tokens that say to the participants who asks: the environment's, or else those of the embedded stack."""
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from services.kit.tokens import TokenMissingError, Tokens
+from workers.kit.outcomes import Broken
+
+
+def are_named() -> bool:
+    """Tell whether the environment says where tokens are: in the folder `TOKENS`, or in `TOKEN_<CALLER>`."""
+    return any(value and (name == "TOKENS" or name.startswith("TOKEN_")) for name, value in os.environ.items())
+
+
+def find_tokens(port_offset: int) -> None:
+    """Name the embedded stack's tokens to this process and its children where the environment names none."""
+    if not are_named() and find_spec("jgo"):
+        from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
+
+        os.environ["TOKENS"] = str(Stack(port_offset).tokens)
+
+
+def for_step(tokens: Tokens) -> Callable[[str], str]:
+    """Return how a step's token is looked up: by its task type, at each command."""
+
+    def token(task_type: str) -> str:
+        try:
+            return tokens.current(task_type)
+        except TokenMissingError as error:
+            message = f"{error} Put the one there that the participant knows (docs/participants.md), then retry."
+            raise Broken(message) from None
+
+    return token
