@@ -1,0 +1,67 @@
+"""What the machine sends: the commands of the real routes, behind the real barrier."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from services.inventory import app as inventory
+from services.kit.barrier import Barrier
+from services.kit.database import Database
+from services.kit.problems import Problem
+from services.orders import app as orders
+from services.shipping import app as shipping
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller gets, byte for byte."""
+
+    status: int
+    body: bytes
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A route to do something and one to undo it."""
+
+    name: str
+    do: Callable[[str, Any, Barrier], Awaitable[Response]]
+    undo: Callable[[str, Barrier], Awaitable[Response]] | None = None
+
+
+RESERVATION = Branch("reservation", inventory.reserve, inventory.release)
+SHIPMENT = Branch("shipment", shipping.ship, shipping.cancel)
+ORDER = Branch("order", orders.accept, orders.cancel)
+DISPATCH = Branch("dispatch", orders.dispatch)
+CANCELLATION = Branch("cancellation", orders.record_cancellation)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A do with its payload, or an undo without one."""
+
+    saga: str
+    branch: Branch
+    payload: BaseModel | None
+
+    @property
+    def is_undo(self) -> bool:
+        return self.payload is None
+
+    async def send(self, database: Database) -> Answer:
+        """Return the answer; what is none, and would be a bug's 500, is raised."""
+        caller = self.branch.name
+        barrier = Barrier(database, self.branch.name, caller, f'"{self.saga}/{caller}"')
+        try:
+            if self.payload is None:
+                assert self.branch.undo
+                response = await self.branch.undo(self.saga, barrier)
+            else:
+                response = await self.branch.do(self.saga, self.payload, barrier)
+        except Problem as problem:
+            return Answer(problem.kind.status, problem.body(), problem.kind.code)
+        return Answer(response.status_code, bytes(response.body))
