@@ -4,6 +4,7 @@ Two histories meet in each schema: the kit's own (`kit_0001`, …) and the servi
 `v0001_stock.py` holds the revision `inventory_0001`, so that a start can compare names without loading alembic.
 """
 
+from importlib import import_module
 from importlib.resources import files
 
 import asyncpg
@@ -45,7 +46,8 @@ def upgrade(connection: Connection, service: str) -> None:
 
 def options(service: str) -> dict[str, str]:
     """Return alembic's options: one environment for all services, two histories for each."""
-    locations = (str(files(package)) for package in (_KIT, _package(service)))
+    # Not importlib.resources: of a folder without an __init__.py it gives no path.
+    locations = (next(iter(import_module(package).__path__)) for package in (_KIT, _package(service)))
     return {
         "script_location": str(files("services.kit.migrations")),
         "version_locations": "\n".join(locations),
