@@ -1,0 +1,120 @@
+"""Behind a proxy that sends a request again by itself, as a mesh does, each command still has one effect."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.proxy import HoldingProxy
+from tests.services.conftest import running
+from tests.services.participant import OwnToken, Participant, Participants
+from tests.services.postgres import Admin
+from tests.services.test_barrier import BRANCHES, Branch
+from tests.stack import free_port
+from tests.world import eventually
+
+_CONFIGURATION = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; {user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    upstream service {{ server 127.0.0.1:{first} max_fails=0; server 127.0.0.1:{second} backup; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection "";
+            proxy_next_upstream error timeout http_502 http_503 non_idempotent; proxy_next_upstream_tries 3;
+            proxy_connect_timeout 1s; proxy_read_timeout 1s;
+        }}
+    }}
+}}
+"""
+
+
+@asynccontextmanager
+async def mesh(folder: Path, first: int, second: int) -> AsyncIterator[str]:
+    """Run nginx before two replicas: what the first does not answer well in a second, the second is sent."""
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if nginx is None:
+        assert "CI" not in os.environ, "CI must have nginx"
+        pytest.skip("nginx is not installed on this machine")
+    port = free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    file = folder / "nginx.conf"
+    file.write_text(_CONFIGURATION.format(folder=folder, first=first, second=second, port=port, user=user))
+    process = await asyncio.create_subprocess_exec(nginx, "-c", str(file), "-p", str(folder))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with httpx.AsyncClient() as http:
+            await eventually(lambda: _answers(http, f"{url}/live"), bool, seconds=10)
+        yield url
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).is_success
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def first_replica(target: str) -> Iterator[HoldingProxy]:
+    proxy = HoldingProxy(free_port())
+    proxy.start(target)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+@pytest.mark.parametrize("fault", ["applied, and the answer is late", "applied, and the answer is lost", "away"])
+@pytest.mark.parametrize("branch", BRANCHES, ids=lambda branch: branch.service)
+async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer(
+    participants: Participants,
+    role_urls: dict[str, str],
+    admin: Admin,
+    tmp_path: Path,
+    order_id: str,
+    branch: Branch,
+    fault: str,
+) -> None:
+    name, url = branch.service, branch.url(order_id)
+    own = participants[name]
+    target = f"http://127.0.0.1:{free_port()}" if fault == "away" else str(own.http.base_url)
+    processor = {"CARD_PROCESSOR_URL": str(participants["card_processor"].http.base_url)}
+    async with running(name, role_urls[name], processor) as replica:
+        with first_replica(target) as proxy:
+            first, second = httpx.URL(proxy.url).port, replica.http.base_url.port
+            assert first
+            assert second
+            async with (
+                mesh(tmp_path, first, second) as behind,
+                httpx.AsyncClient(base_url=behind, timeout=20, auth=OwnToken(own.router)) as http,
+            ):
+                caller = Participant(http, own.router)
+                hold = {"away": None, "applied, and the answer is late": proxy.hold_reply}.get(fault, proxy.lose_reply)
+                with hold("PUT", url) if hold else nullcontext():
+                    done = await caller.do(url, branch.body)
+                assert done.status_code == 200, done.text
+                assert len(proxy.keys(url)) == 1, "it came to the first replica, and then to the second"
+                with hold("DELETE", url) if hold else nullcontext():
+                    undone = await caller.undo(url)
+                assert undone.status_code == 200, undone.text
+                assert (await own.do(url, branch.body)).content == done.content
+                assert (await own.undo(url)).content == undone.content
+    rows = f"SELECT op, status FROM {name}.barrier WHERE saga_id = $1 ORDER BY op"  # noqa: S608 - our name
+    assert [tuple(row) for row in await admin.fetch(rows, order_id)] == [("do", 200), ("undo", 200)]
+    assert await branch.effects(admin, order_id) == 1
+    if name == "payment":
+        money = "SELECT captured, refunded FROM card_processor.charges WHERE reference = $1"
+        assert [tuple(row) for row in await admin.fetch(money, order_id)] == [(12470, 12470)]
