@@ -89,6 +89,14 @@ class Postgres:
         for pid in self._pids():
             os.kill(pid, signal.SIGCONT)
 
+    def kill(self) -> None:
+        """SIGKILL every process of the server, as a machine that loses its power but not its disk."""
+        assert self._process
+        for pid in self._pids():
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait(_PATIENCE)
+        self._process = None
+
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._directory)

@@ -1,0 +1,151 @@
+"""SIGKILL of a service, and of its database, at three moments of a command: barrier and business rows, both or neither.
+
+What payment has at its card processor is no row of the same transaction: test_processor_away.py kills there.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from services.kit.provisioning import provision
+from services.kit.server import router_of
+from tests.proxy import HoldingProxy
+from tests.services.participant import OwnToken, Participant
+from tests.services.postgres import Postgres
+from tests.services.test_barrier import BRANCHES, Branch
+from tests.services.test_server import started, until_ready
+from tests.stack import free_port
+from tests.world import eventually
+
+LOCAL = [branch for branch in BRANCHES if branch.service != "payment"]
+Kill = Callable[[], None]
+Command = Callable[[Participant], Coroutine[Any, Any, httpx.Response | None]]
+
+
+@pytest.fixture(scope="module")
+async def mortal() -> AsyncIterator[Postgres]:
+    """A database server of its own, which these tests kill."""
+    server = Postgres()
+    await server.start()
+    for branch in LOCAL:
+        await provision(branch.service, server.url())
+    yield server
+    server.remove()
+
+
+@asynccontextmanager
+async def one(name: str, postgres: Postgres) -> AsyncIterator[tuple[Participant, subprocess.Popen[str], str]]:
+    """Run the service as a process; yield how to call it, the process, and its address."""
+    port = free_port()
+    with started(name, DATABASE_URL=postgres.url(), PORT=str(port)) as process:
+        await asyncio.to_thread(until_ready, port)
+        url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=url, timeout=20, auth=OwnToken(router_of(name))) as http:
+            yield Participant(http, router_of(name)), process, url
+
+
+async def send(participant: Participant, branch: Branch, order_id: str, op: str) -> httpx.Response | None:
+    """Return the answer; None where the connection broke."""
+    url = branch.url(order_id)
+    with suppress(httpx.TransportError):
+        return await (participant.do(url, branch.body) if op == "do" else participant.undo(url))
+    return None
+
+
+async def before_begin(
+    participant: Participant, process: subprocess.Popen[str], kill: Kill, command: Command, _: object
+) -> httpx.Response | None:
+    """Kill when the service has got the request and has not looked at it."""
+    os.kill(process.pid, signal.SIGSTOP)
+    sending = asyncio.create_task(command(participant))
+    await asyncio.sleep(0)
+    kill()
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGCONT)
+    return await sending
+
+
+async def before_commit(
+    participant: Participant, _: object, kill: Kill, command: Command, watched: tuple[Postgres, str]
+) -> httpx.Response | None:
+    """Kill when all rows are written but the event, whose table is locked: COMMIT would be next."""
+    postgres, service = watched
+    watcher, locker = await asyncpg.connect(postgres.url()), await asyncpg.connect(postgres.url())
+    await locker.execute(f"BEGIN; LOCK TABLE {service}.outbox IN EXCLUSIVE MODE")
+    sending = asyncio.create_task(command(participant))
+
+    async def waiting() -> bool:
+        query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = $1::regclass"
+        return bool(await watcher.fetchval(query, f"{service}.outbox"))
+
+    await eventually(waiting, bool, seconds=10)
+    kill()
+    answer = await sending
+    for connection in (watcher, locker):
+        connection.terminate()
+    return answer
+
+
+async def after_commit(
+    participant: Participant, _: object, kill: Kill, command: Command, watched: tuple[Postgres, str]
+) -> httpx.Response | None:
+    """Kill when the answer is on its way, and has not come."""
+    proxy = HoldingProxy(free_port())
+    proxy.start(str(participant.http.base_url))
+    url = watched[1]
+    try:
+        async with httpx.AsyncClient(base_url=proxy.url, timeout=20, auth=participant.http.auth) as http:
+            with proxy.hold_reply("PUT", url) as do, proxy.hold_reply("DELETE", url) as undo:
+                sending = asyncio.create_task(command(Participant(http, participant.router)))
+                await eventually(lambda: _either(do.applied.is_set() or undo.applied.is_set()), bool, seconds=10)
+                kill()
+            return await sending
+    finally:
+        proxy.stop()
+
+
+async def _either(is_so: bool) -> bool:  # noqa: FBT001 - for `eventually`
+    return is_so
+
+
+@pytest.mark.parametrize("victim", ["service", "database"])
+@pytest.mark.parametrize("moment", [before_begin, before_commit, after_commit], ids=lambda moment: moment.__name__)
+@pytest.mark.parametrize("op", ["do", "undo"])
+@pytest.mark.parametrize("branch", LOCAL, ids=lambda branch: branch.service)
+async def test_a_kill_leaves_the_rows_of_barrier_and_business_both_or_neither(
+    mortal: Postgres, order_id: str, branch: Branch, op: str, moment: Callable[..., object], victim: str
+) -> None:
+    async with one(branch.service, mortal) as (participant, process, _):
+        if op == "undo":
+            done = await send(participant, branch, order_id, "do")
+            assert done is not None
+            assert done.status_code == 200
+        kill = process.kill if victim == "service" else mortal.kill
+        watched = (mortal, branch.url(order_id) if moment is after_commit else branch.service)
+        await moment(participant, process, kill, lambda to: send(to, branch, order_id, op), watched)  # type: ignore[misc]
+    if victim == "database":
+        await mortal.start()
+    admin = await asyncpg.connect(mortal.url())
+    stands = moment is after_commit
+    rows = f"SELECT count(*) FROM {branch.service}.barrier WHERE saga_id = $1 AND op = $2"  # noqa: S608 - our name
+    event = f"SELECT count(*) FROM {branch.service}.outbox WHERE event ->> 'subject' = $1 AND event ->> 'type' LIKE $2"  # noqa: S608
+    kind = "%.done" if op == "do" else "%.undone"
+    assert await admin.fetchval(rows, order_id, op) == stands
+    assert await admin.fetchval(event, order_id, kind) == stands
+    if op == "do":
+        assert await branch.effects(admin, order_id) == stands
+    async with one(branch.service, mortal) as (participant, _, _):
+        answers = [await send(participant, branch, order_id, op) for _ in range(2)]
+    assert all(answer is not None and answer.status_code == 200 for answer in answers)
+    assert len({answer.content for answer in answers if answer is not None}) == 1
+    assert await branch.effects(admin, order_id) == 1
+    assert await admin.fetchval(event, order_id, kind) == 1
+    await admin.close()
