@@ -121,10 +121,13 @@ async def dispatch(connection: AsyncConnection, order_id: str, _: Nothing) -> Pr
     # A condition in the statement, not a look before it: the undo of the order may run at this moment.
     open_order = (orders.c.order_id == order_id) & (orders.c.status != Status.CANCELLED)
     statement = update(orders).where(open_order).values(status=Status.SHIPPING)
-    if (await connection.execute(statement)).rowcount == 0:
-        if await connection.scalar(select(orders.c.status).where(orders.c.order_id == order_id)) is None:
+    while (await connection.execute(statement)).rowcount == 0:
+        status = await connection.scalar(select(orders.c.status).where(orders.c.order_id == order_id))
+        if status is None:
             raise Problem(ORDER_NOT_FOUND, f"Order {order_id} was never accepted.")
-        raise Refusal(ORDER_CANCELLED, f"Order {order_id} was cancelled before.")
+        if status == Status.CANCELLED:
+            raise Refusal(ORDER_CANCELLED, f"Order {order_id} was cancelled before.")
+        # It was accepted between the two statements: the next one finds it.
     return Progress(order_id=order_id, status=Status.SHIPPING)
 
 

@@ -63,8 +63,8 @@ async def test_no_interleaving_of_commands_crashes_and_repeats_breaks_an_invaria
     postgres: Postgres, pattern_urls: dict[str, str], admin: Admin
 ) -> None:
     processes = os.cpu_count() or 1
-    # A few more are played than must count: one that sends fewer than three commands does not.
-    each = SEQUENCES * 13 // 10 // processes
+    # Hypothesis plays about a third more than it is asked for; what counts is counted below.
+    each = SEQUENCES * 9 // 10 // processes
     seeds = [SystemRandom().getrandbits(32) for _ in range(processes)]
     print("seeds", seeds)  # noqa: T201 - to play a failing run again
     databases = await _databases(postgres, pattern_urls, admin, processes)
