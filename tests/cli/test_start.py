@@ -98,6 +98,16 @@ def test_a_catalogue_that_is_not_there_is_told_with_its_address(stack: Stack, ne
     assert "nothing was started" in done.errors
 
 
+def test_a_catalogue_that_wants_another_token_is_told_with_what_to_set(stack: Stack, new_order: NewOrder) -> None:
+    done = stack.saga("start", "-", stdin=json.dumps(new_order()), environment={"TOKEN_READ": "wrong"})
+    assert done.status == 1
+    assert "answers 401; nothing was started." in done.errors
+    assert "set TOKENS or TOKEN_READ" in done.errors
+    done = stack.saga("start", "-", stdin=json.dumps(new_order()), environment={"TOKEN_SHIP_ORDER": "other"})
+    assert done.status == 1
+    assert "There is no token for read: TOKEN_READ is not there, or empty." in done.errors
+
+
 def test_a_diagram_that_the_engine_refuses_is_told_and_not_deployed(stack: Stack, tmp_path: Path) -> None:
     broken = tmp_path / "broken.bpmn"
     diagram = (Path(__file__).parents[2] / "bpmn" / "order-fulfillment.bpmn").read_text()

@@ -157,6 +157,16 @@ async def test_a_token_is_rotated_while_requests_go_on_and_the_service_runs(
         assert await status("new") == 200
 
 
+@pytest.mark.parametrize("wrong", ["folder", "no ASCII"])
+def test_a_token_that_cannot_be_read_is_told_before_the_service_starts(tmp_path: Path, wrong: str) -> None:
+    if wrong == "folder":
+        (tmp_path / "read").mkdir()
+    else:
+        (tmp_path / "read").write_text("tökén", encoding="utf-8")
+    [message] = Callers(["read"], Tokens({"TOKENS": str(tmp_path)})).without_token()
+    assert message.startswith("The token of read cannot be read: ")
+
+
 def test_every_token_is_compared_whether_one_fits_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
@@ -180,6 +181,20 @@ async def test_what_is_nested_too_deep_is_refused_before_it_is_read(
     answer = await inventory.http.put(path, content=body, headers=headers)
     assert code(answer) == (422, "REQUEST_INVALID")
     assert message in [error["message"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize("unit", [b'"', b'\\"', b'\\\\"', b'"\\'])
+async def test_a_body_of_quotes_does_not_keep_the_service_busy(
+    inventory: Participant, order_id: str, unit: bytes
+) -> None:
+    body = b"[]" * DEPTH + b'[{"' + unit * (60_000 // len(unit))
+    path = f"/reservations/{order_id}"
+    headers = {**inventory.key("PUT", path), "Content-Type": "application/json"}
+    begun = time.process_time()
+    assert code(await inventory.http.put(path, content=body, headers=headers)) == (422, "REQUEST_INVALID")
+    assert time.process_time() - begun < 1.0, (
+        "some milliseconds are enough; looked through for each quote, seconds are not"
+    )
 
 
 @pytest.mark.parametrize("text", ["[" * 100, '"[{' * 30, "\\" * 33 + "[" * 50, "{[" * 20 + '"'])
