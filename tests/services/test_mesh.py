@@ -15,6 +15,8 @@ from tests.services.conftest import running
 from tests.services.participant import OwnToken, Participant, Participants
 from tests.services.postgres import Admin
 from tests.services.test_barrier import BRANCHES, Branch
+from tests.services.test_kills import LOCAL
+from tests.services.test_server import started, until_ready
 from tests.stack import free_port
 from tests.world import eventually
 
@@ -118,3 +120,46 @@ async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer
     if name == "payment":
         money = "SELECT captured, refunded FROM card_processor.charges WHERE reference = $1"
         assert [tuple(row) for row in await admin.fetch(money, order_id)] == [(12470, 12470)]
+
+
+@pytest.mark.parametrize("op", ["do", "undo"])
+@pytest.mark.parametrize("branch", LOCAL, ids=lambda branch: branch.service)
+async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at_the_other(
+    participants: Participants,
+    role_urls: dict[str, str],
+    admin: Admin,
+    tmp_path: Path,
+    order_id: str,
+    branch: Branch,
+    op: str,
+) -> None:
+    name, url, port = branch.service, branch.url(order_id), free_port()
+    other = participants[name]
+    second = other.http.base_url.port
+    assert second
+    if op == "undo":
+        assert (await other.do(url, branch.body)).status_code == 200
+    with started(name, PORT=str(port), **{f"{name.upper()}_DATABASE_URL": role_urls[name]}) as victim:
+        await asyncio.to_thread(until_ready, port)
+        async with (
+            mesh(tmp_path, port, second) as behind,
+            httpx.AsyncClient(base_url=behind, timeout=20, auth=OwnToken(other.router)) as http,
+        ):
+            caller = Participant(http, other.router)
+            async with admin.transaction():
+                await admin.execute(f"LOCK TABLE {name}.outbox IN EXCLUSIVE MODE")
+                sending = asyncio.create_task(caller.do(url, branch.body) if op == "do" else caller.undo(url))
+                await eventually(lambda: _is_waited_for(admin, f"{name}.outbox"), bool, seconds=10)
+                victim.kill()
+            answer = await sending
+    assert answer.status_code == 200, answer.text
+    again = await (other.do(url, branch.body) if op == "do" else other.undo(url))
+    assert again.content == answer.content
+    rows = f"SELECT count(*) FROM {name}.barrier WHERE saga_id = $1 AND op = $2 AND status = 200"  # noqa: S608 - our name
+    assert await admin.fetchval(rows, order_id, op) == 1
+    assert await branch.effects(admin, order_id) == 1
+
+
+async def _is_waited_for(admin: Admin, table: str) -> bool:
+    query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = $1::regclass"
+    return bool(await admin.fetchval(query, table))

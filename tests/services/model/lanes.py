@@ -40,6 +40,7 @@ class Lane(Database):
 
     def start(self, command: Coroutine[Any, Any, None]) -> None:
         """Begin the command; it waits before its first statement."""
+        self.pid = 0  # The backend of a command that was cut off may still be there: it is none of ours.
         self.blocked = self.crashed = self.at_commit = self.committed = False
         self._gated = True
         self._stopped.clear()
@@ -137,10 +138,6 @@ class Scheduler:
     @property
     def runnable(self) -> list[Lane]:
         return [lane for lane in self.lanes if lane.waits_for_us]
-
-    @property
-    def committing(self) -> list[Lane]:
-        return [lane for lane in self.runnable if lane.at_commit]
 
     async def clear(self) -> None:
         """Cut off whatever still runs, so that it holds no lock."""

@@ -29,13 +29,13 @@ def _rows(rows: Iterable[asyncpg.Record]) -> set[tuple[Any, ...]]:
 
 @dataclass(slots=True)
 class Inventory(Books):
-    """Two articles, of which there are three and two pieces."""
+    """Two articles, of which there are two pieces and one: hardly two orders can have what they want."""
 
     schema: str = "inventory"
     branches: tuple[Branch, ...] = (RESERVATION,)
-    sagas: tuple[str, ...] = field(default_factory=lambda: _fresh("order", 2))
+    sagas: tuple[str, ...] = field(default_factory=lambda: _fresh("order", 3))
     keeps: frozenset[str] = frozenset({"OUT_OF_STOCK"})
-    on_hand: dict[str, int] = field(default_factory=lambda: dict(zip(_fresh("sku", 2), (3, 2), strict=True)))
+    on_hand: dict[str, int] = field(default_factory=lambda: dict(zip(_fresh("sku", 2), (2, 1), strict=True)))
     held: dict[str, dict[str, int]] = field(default_factory=dict)
     released: set[str] = field(default_factory=set)
 
@@ -45,7 +45,7 @@ class Inventory(Books):
 
     def payloads(self, _branch: Branch) -> list[BaseModel]:
         one, two = self.on_hand
-        wanted = [{one: 1}, {one: 2, two: 1}, {two: 1, one: 2}, {two: 2, one: 1}, {one: 1, "PERPETUUM": 1}]
+        wanted = [{one: 1}, {one: 2, two: 1}, {two: 1, one: 2}, {two: 1}, {one: 1, "PERPETUUM": 1}]
         return [Hold(items=[Item(sku=sku, quantity=count) for sku, count in each.items()]) for each in wanted]
 
     def _reserved(self, sku: str) -> int:
