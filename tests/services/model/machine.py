@@ -58,8 +58,9 @@ class Machine(RuleBasedStateMachine):
         self.unanswered: list[Command] = []
         self.lost = False
 
-    @initialize(service=st.sampled_from(sorted(_PARTICIPANTS)), begun=st.booleans(), pair=st.tuples(_DO, _DO))
-    def at(self, service: str, pair: tuple[_Chosen, _Chosen], *, begun: bool) -> None:
+    @initialize(where=_ANY, begun=st.booleans(), pair=st.tuples(_DO, _DO))
+    def at(self, where: int, pair: tuple[_Chosen, _Chosen], *, begun: bool) -> None:
+        service = _pick(sorted(self.world.lanes), where)
         self.books = _PARTICIPANTS[service]()
         self.scheduler = Scheduler(self.world.lanes[service], self.world.watcher)
         self._run(self.books.open(self.world.watcher))
