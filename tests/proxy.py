@@ -4,16 +4,16 @@ No signal and no firewall rule gives that moment on demand; everything behind th
 """
 
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import anyio
 import anyio.to_thread
 import httpx
 import uvicorn
 
-_Message = MutableMapping[str, Any]
+from tests.asgi import Message, body_of
+
 _HOP_BY_HOP = {b"connection", b"transfer-encoding", b"keep-alive", b"content-length", b"date", b"server"}
 _BOUND = 120.0
 """Seconds after which anything held goes on, so that a broken test ends."""
@@ -82,14 +82,9 @@ class HoldingProxy:
                 self._held.remove(held)
 
     async def _serve(
-        self, scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await body_of(receive)
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
         self._seen.append((scope["path"], dict(scope["headers"]).get(b"idempotency-key", b"").decode()))
         try:

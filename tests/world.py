@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import asyncpg
+import httpx
 
 _T = TypeVar("_T")
 _EFFECTS = """
@@ -96,6 +97,14 @@ class World:
     async def fetch(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Run a query of a test's own."""
         return [dict(row.items()) for row in await self._connection.fetch(query, *arguments)]
+
+
+async def answers(http: httpx.AsyncClient, url: str) -> bool:
+    """Tell whether somebody answers there, and well."""
+    try:
+        return (await http.get(url)).is_success
+    except httpx.TransportError:
+        return False
 
 
 async def eventually(look: Callable[[], Awaitable[_T]], until: Callable[[_T], bool], seconds: float = 60.0) -> _T:

@@ -176,7 +176,7 @@ class Relay:
     async def _post(self, http: httpx.AsyncClient, events: list[str]) -> _Failed | None:
         """Send events as they are in the outbox."""
         try:
-            headers = {"Authorization": f"Bearer {self._tokens.current(CALLER)}", "Content-Type": BATCH}
+            headers = {**self._tokens.authorization(CALLER), "Content-Type": BATCH}
             async with asyncio.timeout(_POST_TIMEOUT):  # httpx bounds each read, and not their sum
                 answer = await http.post(self._events_url, content=f"[{','.join(events)}]", headers=headers)
         except TokenMissingError:

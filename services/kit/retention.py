@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.auth import called_by
-from services.kit.barrier import barrier
 from services.kit.database import Reading, database_of
 from services.kit.models import Answer, OrderId
 from services.kit.problems import IN_PROGRESS, Problem, ProblemType, query_problems
+from services.kit.rows import barrier
 
 PAGE: Final = 1000
 """Sagas that one answer lists at most."""

@@ -58,9 +58,11 @@ def serve(name: str, port: int | None = None) -> None:
 
 async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener: socket.socket) -> None:
     tokens = read_tokens()
-    _require_tokens(name, tokens)
+    router = router_of(name)
+    callers = Callers(callers_of(router), tokens)
+    _require_tokens(callers)
     database = Database(await _role_url(name, settings, own), name)
-    server = make_server(name, database, tokens, settings)
+    server = make_server(name, router, database, callers, settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         _log.info("started", port=listener.getsockname()[1])
@@ -93,10 +95,11 @@ def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -
     return Relay(database, str(settings.events_url), tokens=tokens, retention=settings.retention)
 
 
-def make_server(name: str, database: Database, tokens: Tokens, limits: LimitSettings) -> uvicorn.Server:
-    """Return the HTTP server of the service `name`."""
-    router = router_of(name)
-    app = create_app(name, router, database, Callers(callers_of(router), tokens), limits)
+def make_server(
+    name: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings
+) -> uvicorn.Server:
+    """Return the HTTP server that answers `router`'s routes, of the service `name`, to its `callers`."""
+    app = create_app(name, router, database, callers, limits)
     config = uvicorn.Config(
         app,
         http=BoundedConnection,
@@ -130,9 +133,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _require_tokens(name: str, tokens: Tokens) -> None:
+def _require_tokens(callers: Callers) -> None:
     """Check that every caller can come in, or the service would answer it 401 for ever."""
-    missing = Callers(callers_of(router_of(name)), tokens).without_token()
+    missing = callers.without_token()
     if missing:
         message = f"Give a token to everyone who may call it (docs/participants.md). {' '.join(missing)}"
         raise StartError(message)

@@ -42,6 +42,10 @@ class Tokens:
             raise TokenMissingError(message)
         return accepted[0]
 
+    def authorization(self, caller: str) -> dict[str, str]:
+        """Return the header by which `caller` says who it is; raises as `current` does."""
+        return {"Authorization": f"Bearer {self.current(caller)}"}
+
     def accepted(self, caller: str, *, look_again: bool = False) -> tuple[str, ...]:
         """Return every token that proves to be `caller`: the current one first, none where it has none.
 

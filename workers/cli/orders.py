@@ -106,7 +106,7 @@ async def _check_skus(order: Order, addresses: Addresses) -> None:
     """Refuse articles that the catalogue does not have; the process would reject them too, but later."""
     orders = addresses.services["orders"]
     try:
-        token = {"Authorization": f"Bearer {read_tokens().current('read')}"}
+        token = read_tokens().authorization("read")
         async with httpx.AsyncClient(base_url=orders, timeout=10.0) as http:
             response = (await http.get("/products", headers=token)).raise_for_status()
     except TokenMissingError as error:

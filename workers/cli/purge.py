@@ -18,6 +18,7 @@ from workers.addresses import Addresses
 from workers.cli.operate import Operate
 from workers.cli.options import PortOffset
 from workers.failure import Failure
+from workers.kit.service import problem_of
 from workers.tokens import find_tokens
 
 _PAGE = 500
@@ -173,7 +174,7 @@ class _Participant:
         self, method: str, path: str, caller: str, query: dict[str, str | int] | None = None
     ) -> httpx.Response:
         try:
-            headers = {"Authorization": f"Bearer {self._tokens.current(caller)}"}
+            headers = self._tokens.authorization(caller)
             answer = await self._http.request(method, path, params=query, headers=headers)
         except TokenMissingError as error:
             raise Failure(str(error)) from None
@@ -187,8 +188,5 @@ class _Participant:
 
 def _said(answer: httpx.Response) -> str:
     """Return what a participant says when it does not do it: its problem's code and detail."""
-    try:
-        problem = answer.json()
-        return f"{problem['code']}: {problem['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"It answers {answer.status_code}."
+    problem = problem_of(answer)
+    return f"{problem.code}: {problem.detail}" if problem else f"It answers {answer.status_code}."

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection
+from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -229,7 +230,7 @@ class Stack:
         """Return the administrator's URL of the database, password included: the environment's, or our server's."""
         return os.environ.get("DATABASE_URL") or database_url(self.layout, self.ports)
 
-    @property
+    @cached_property
     def tokens(self) -> Path:
         """Return the folder of the stack's own tokens, made where it is not there yet."""
         return tokens_of(self.layout)

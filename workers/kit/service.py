@@ -132,7 +132,7 @@ class Service:
 
     def _error(self, response: httpx.Response) -> Declined | Unavailable | Broken:
         status = response.status_code
-        problem = _problem(response)
+        problem = problem_of(response)
         code = problem.code if problem else None
         if status in _TRY_AGAIN or (status == HTTPStatus.CONFLICT and code == _IN_PROGRESS):
             return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", _retry_after(response))
@@ -183,7 +183,8 @@ class BlockingService:
         return asyncio.run_coroutine_threadsafe(command, self._loop).result()
 
 
-def _problem(response: httpx.Response) -> Problem | None:
+def problem_of(response: httpx.Response) -> Problem | None:
+    """Return the problem document that a participant answered with, None where it is none."""
     if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
         return None
     try:

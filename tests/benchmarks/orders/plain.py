@@ -43,8 +43,7 @@ async def command(method: str, service: str, path: str, key: str, body: dict[str
         httpx.HTTPError: it cannot be asked, or answers something else.
     """
     url = f"{os.environ[f'{service.upper()}_URL']}{path}"
-    token = tokens.current(key.rpartition("/")[2])
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f'"{key}"'}
+    headers = {**tokens.authorization(key.rpartition("/")[2]), "Idempotency-Key": f'"{key}"'}
     response = await http.request(method, url, json=body, headers=headers)
     if response.status_code in {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}:
         problem = response.json()

@@ -20,7 +20,7 @@ from tests.benchmarks.bars import Bar, Samples, Sense, judge
 from tests.benchmarks.participants import client
 from tests.services.postgres import Postgres
 from tests.stack import free_port
-from tests.world import eventually
+from tests.world import answers, eventually
 
 _FEW, _MANY = 1_000, 1_000_000
 """Rows that the barrier's table has before it is measured."""
@@ -98,18 +98,11 @@ async def _serving(postgres: Postgres, rows: int) -> AsyncIterator[Server]:
     )
     try:
         async with httpx.AsyncClient() as http:
-            await eventually(lambda: _is_ready(http, port), bool, seconds=30)
+            await eventually(lambda: answers(http, f"http://127.0.0.1:{port}/ready"), bool, seconds=30)
         yield Server(port, token)
     finally:
         process.terminate()
         await process.wait()
-
-
-async def _is_ready(http: httpx.AsyncClient, port: int) -> bool:
-    try:
-        return (await http.get(f"http://127.0.0.1:{port}/ready")).is_success
-    except httpx.TransportError:
-        return False
 
 
 async def _fill(url: str, rows: int) -> None:

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.inventory import commands as inventory
 from services.inventory.tables import stock
 from services.kit import barrier, outbox
-from services.kit.barrier import Op, Rows, StoredAnswer
 from services.kit.problems import Refusal
+from services.kit.rows import Op, Rows, StoredAnswer
+from services.kit.rows import barrier as table
 from services.orders import commands as orders
 from services.orders.tables import decisions
 
@@ -24,8 +25,7 @@ _repeat = Rows.repeat
 
 
 def _do_of(rows: Rows) -> ColumnElement[bool]:
-    table = barrier.barrier.c
-    return (table.saga_id == rows.saga_id) & (table.branch == rows.branch) & (table.op == Op.DO)
+    return (table.c.saga_id == rows.saga_id) & (table.c.branch == rows.branch) & (table.c.op == Op.DO)
 
 
 def _undo_leaves_no_tombstone(patch: Patch) -> None:
@@ -41,7 +41,7 @@ def _undo_leaves_no_row_of_its_own(patch: Patch) -> None:
     async def tombstone_only(rows: Rows, fingerprints: dict[Op, bytes | None]) -> set[str]:
         if Op.UNDO not in fingerprints:
             return await _insert(rows, fingerprints)
-        statement = insert(barrier.barrier).on_conflict_do_nothing().returning(barrier.barrier.c.op)
+        statement = insert(table).on_conflict_do_nothing().returning(table.c.op)
         row = {"saga_id": rows.saga_id, "branch": rows.branch, "op": Op.DO, "fingerprint": None, "fenced": True}
         return {Op.UNDO, *(await rows.connection.execute(statement.values(row))).scalars()}
 
@@ -51,7 +51,7 @@ def _undo_leaves_no_row_of_its_own(patch: Patch) -> None:
 def _tombstone_does_not_fence(patch: Patch) -> None:
     async def without_fence(rows: Rows, fingerprints: dict[Op, bytes | None]) -> set[str]:
         inserted = await _insert(rows, fingerprints)
-        await rows.connection.execute(update(barrier.barrier).where(_do_of(rows)).values(fenced=False))
+        await rows.connection.execute(update(table).where(_do_of(rows)).values(fenced=False))
         return inserted
 
     patch.setattr(Rows, "insert", without_fence)
@@ -59,9 +59,7 @@ def _tombstone_does_not_fence(patch: Patch) -> None:
 
 def _check_then_insert(patch: Patch) -> None:
     async def look_first(rows: Rows, fingerprints: dict[Op, bytes | None]) -> set[str]:
-        there = select(barrier.barrier.c.op).where(
-            barrier.barrier.c.saga_id == rows.saga_id, barrier.barrier.c.branch == rows.branch
-        )
+        there = select(table.c.op).where(table.c.saga_id == rows.saga_id, table.c.branch == rows.branch)
         found = set((await rows.connection.execute(there)).scalars())
         absent = {op: fingerprint for op, fingerprint in fingerprints.items() if op.value not in found}
         if absent:
@@ -102,7 +100,7 @@ def _payload_is_not_compared(patch: Patch) -> None:
 
 def _refusal_is_undone_as_if_it_had_taken_effect(patch: Patch) -> None:
     async def anything(rows: Rows) -> bool:
-        return await rows.connection.scalar(select(barrier.barrier.c.status).where(_do_of(rows))) is not None
+        return await rows.connection.scalar(select(table.c.status).where(_do_of(rows))) is not None
 
     patch.setattr(Rows, "did", anything)
 
