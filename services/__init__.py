@@ -1,6 +1,7 @@
 """The participants: HTTP services on PostgreSQL that an orchestrator commands.
 
-Every package here but `kit` is one service and declares its `PORT`; there is no list to edit.
+Every package here but `kit` is one service and declares its `PORT`; there is no list to edit. One
+that stands for a third party says `THIRD_PARTY = True`: no saga commands it.
 """
 
 import importlib
@@ -14,3 +15,8 @@ def _ports() -> dict[str, int]:
 
 PORTS = _ports()
 """The default TCP port of each service, by name."""
+
+
+def participants() -> list[str]:
+    """Name the services that a saga commands: all but those that stand for a third party."""
+    return [name for name in PORTS if not hasattr(importlib.import_module(f"{__name__}.{name}"), "THIRD_PARTY")]

@@ -18,10 +18,10 @@ from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
 from tests.world import World
 from workers.addresses import Addresses
-from workers.cli.operate import Operate
 from workers.cli.samples import EXAMPLES
 from workers.cluster import stack as embedded
 from workers.kit.connection import open_channel
+from workers.operate import Operate
 
 LEASE = 6.0
 """Seconds of a job's lease in the suite: a killed worker's job comes back after it."""

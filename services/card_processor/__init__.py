@@ -7,3 +7,6 @@ its own client in services/payment/processor.py, and never starts this one.
 """
 
 PORT = 8105
+
+THIRD_PARTY = True
+"""Nobody commands it for a saga: it has no barrier, and nothing of a saga to undo or to forget."""

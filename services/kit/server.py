@@ -85,7 +85,8 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
 def router_of(name: str) -> APIRouter:
     """Return the routes of the service `name`: its own, and those that every participant has."""
     own: APIRouter = importlib.import_module(f"services.{name}.app").router
-    return APIRouter(routes=[*own.routes, *retention_router.routes], lifespan=own.lifespan_context)
+    common = retention_router.routes if name in services.participants() else []
+    return APIRouter(routes=[*own.routes, *common], lifespan=own.lifespan_context)
 
 
 def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -> Relay | None:

@@ -11,7 +11,7 @@ from pyzeebe import ZeebeClient
 from tests.proxy import HoldingProxy
 from tests.stack import Result, Stack
 from tests.world import World, eventually
-from workers.cli.operate import Operate
+from workers.operate import Operate
 
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"

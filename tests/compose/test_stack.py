@@ -9,10 +9,10 @@ import pytest
 from tests.compose.composefile import ROOT, ComposeFile
 from tests.compose.image import Image
 from tests.compose.processes import Processes
-from workers.cli.operate import Operate
 from workers.cluster.ports import HOST
 from workers.cluster.state import StackState
 from workers.cluster.supervisor import Supervisor
+from workers.operate import Operate
 
 _ORDER = "bpmn/examples/fulfilled.json"
 _READY_SECONDS = 300

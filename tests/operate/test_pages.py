@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, expect
 from pyzeebe import ZeebeClient
 
 from workers.addresses import Addresses
-from workers.cli.operate import Operate
+from workers.operate import Operate
 
 NewOrder = Callable[..., dict[str, Any]]
 PICTURES = Path(__file__).parents[1] / ".artifacts"

@@ -16,8 +16,8 @@ from tests.proxy import HoldingProxy
 from tests.stack import Stack
 from tests.world import Effects, World, eventually
 from workers.addresses import Addresses
-from workers.cli.operate import Operate
 from workers.kit.connection import open_channel
+from workers.operate import Operate
 
 NewOrder = Callable[..., dict[str, Any]]
 

@@ -13,7 +13,7 @@ from pyzeebe.errors import MessageAlreadyExistsError
 
 from tests.stack import Stack
 from tests.world import NOTHING, Effects, World, eventually
-from workers.cli.operate import Operate
+from workers.operate import Operate
 
 Order = dict[str, Any]
 NewOrder = Callable[..., Order]

@@ -15,7 +15,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from workers.addresses import Addresses
-from workers.cli.operate import FlowNode, Operate
 from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
 from workers.cli.stack import bring_up, deploy_diagrams
@@ -24,6 +23,7 @@ from workers.cluster.stack import Stack
 from workers.engine import Ended, create, engine
 from workers.kit.connection import plain_text
 from workers.kit.settings import EngineSettings
+from workers.operate import FlowNode, Operate
 
 app = typer.Typer()
 

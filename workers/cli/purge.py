@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+import services
 from services.kit.tokens import TokenMissingError, Tokens, read_tokens
 from workers.addresses import Addresses
-from workers.cli.operate import Operate
 from workers.cli.options import PortOffset
 from workers.failure import Failure
 from workers.kit.service import problem_of
+from workers.operate import Operate
 from workers.tokens import find_tokens
 
 _PAGE = 500
@@ -102,8 +103,8 @@ async def _purge(addresses: Addresses, tokens: Tokens, *, delete: bool) -> list[
             except Failure as failure:
                 lives.unknown = str(failure)
         lines: list[Line] = []
-        for name, url in addresses.services.items():
-            async with httpx.AsyncClient(base_url=url, timeout=10.0) as http:
+        for name in services.participants():
+            async with httpx.AsyncClient(base_url=addresses.service(name), timeout=10.0) as http:
                 lines += await _Participant(name, http, tokens).purge(lives, delete=delete)
         return lines
 

@@ -75,8 +75,8 @@ class Operate:
         """
         end = time.monotonic() + wait
         while True:
-            nodes = await self._flow_nodes(instance)
-            if await self._ended(instance) and _is_whole(nodes):
+            nodes = await self.flow_nodes(instance)
+            if await self.state(instance) not in {None, "ACTIVE"} and _is_whole(nodes):
                 return nodes
             if time.monotonic() > end:
                 message = f"Operate does not show instance {instance} as ended after {wait:g} seconds."
@@ -108,14 +108,16 @@ class Operate:
         found: list[dict[str, Any]] = (await self._search("/v1/variables/search", query))["items"]
         return found
 
-    async def _ended(self, instance: int) -> bool:
+    async def state(self, instance: int) -> str | None:
+        """Return ACTIVE, COMPLETED or CANCELED; None where Operate does not know the instance, or not yet."""
         query = {"filter": {"key": instance}}
         found = (await self._search("/v1/process-instances/search", query))["items"]
-        return any(item["state"] != "ACTIVE" for item in found)
+        return found[0]["state"] if found else None
 
-    async def _flow_nodes(self, instance: int) -> list[FlowNode]:
+    async def flow_nodes(self, instance: int, **filters: str) -> list[FlowNode]:
+        """Return the elements that an instance went through, in the order of their start; at most 500."""
         query = {
-            "filter": {"processInstanceKey": instance},
+            "filter": {"processInstanceKey": instance, **filters},
             "size": _PAGE,
             "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
         }
