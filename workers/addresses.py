@@ -19,6 +19,8 @@ class Addresses:
     """Base URLs of the participants by name."""
     operate: str | None
     """Base URL of Operate, or None where the environment names a cluster but not its Operate."""
+    reconciler: str
+    """Base URL of the reconciler, which need not be there."""
 
     @classmethod
     def of(cls, port_offset: int) -> "Addresses":
@@ -35,6 +37,7 @@ class Addresses:
                 name: os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port + port_offset}"
                 for name, port in services.PORTS.items()
             },
+            reconciler=os.environ.get("RECONCILER_URL") or f"http://{HOST}:{ports.reconciler}",
             operate=web or (None if external else f"http://{HOST}:{ports.web}/operate"),
         )
 

@@ -55,7 +55,7 @@ def commands(handler: Handler) -> list[str]:
     heard: list[str] = []
     arguments: dict[str, object] = {name: _Listener(name, heard) for name in handler.services}
     if handler.job_parameter is not None:
-        arguments[handler.job_parameter] = Job(0, handler.task_type, 0, "", "", 0, 0.0)
+        arguments[handler.job_parameter] = Job(0, handler.task_type, 0, 0, "", "", 0, 0.0)
 
     async def speak() -> None:
         await handler.function(variables, **arguments)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +35,17 @@ class FlowNode(BaseModel):
     def name(self) -> str:
         """What a person calls it."""
         return self.flow_node_name or self.flow_node_id
+
+
+class ProcessInstance(BaseModel):
+    """One process instance."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+    key: int
+    state: str
+    """ACTIVE, COMPLETED or CANCELED."""
+    start_date: datetime
 
 
 class Operate:
@@ -76,7 +88,8 @@ class Operate:
         end = time.monotonic() + wait
         while True:
             nodes = await self.flow_nodes(instance)
-            if await self.state(instance) not in {None, "ACTIVE"} and _is_whole(nodes):
+            shown = await self.instance(instance)
+            if shown is not None and shown.state != "ACTIVE" and _is_whole(nodes):
                 return nodes
             if time.monotonic() > end:
                 message = f"Operate does not show instance {instance} as ended after {wait:g} seconds."
@@ -108,21 +121,25 @@ class Operate:
         found: list[dict[str, Any]] = (await self._search("/v1/variables/search", query))["items"]
         return found
 
-    async def state(self, instance: int) -> str | None:
-        """Return ACTIVE, COMPLETED or CANCELED; None where Operate does not know the instance, or not yet."""
-        query = {"filter": {"key": instance}}
-        found = (await self._search("/v1/process-instances/search", query))["items"]
-        return found[0]["state"] if found else None
+    async def instance(self, key: int) -> ProcessInstance | None:
+        """Return a process instance; None where Operate does not know it, or not yet."""
+        found = (await self._search("/v1/process-instances/search", {"filter": {"key": key}}))["items"]
+        return ProcessInstance.model_validate(found[0]) if found else None
 
-    async def flow_nodes(self, instance: int, **filters: str) -> list[FlowNode]:
-        """Return the elements that an instance went through, in the order of their start; at most 500."""
-        query = {
-            "filter": {"processInstanceKey": instance, **filters},
+    async def flow_nodes(self, instance: int) -> list[FlowNode]:
+        """Return the elements that an instance went through, in the order of their start."""
+        query: dict[str, Any] = {
+            "filter": {"processInstanceKey": instance},
             "size": _PAGE,
             "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
         }
-        answer = await self._search("/v1/flownode-instances/search", query)
-        return [FlowNode.model_validate(item) for item in answer["items"]]
+        nodes: list[FlowNode] = []
+        while True:
+            answer = await self._search("/v1/flownode-instances/search", query)
+            nodes += [FlowNode.model_validate(item) for item in answer["items"]]
+            if len(answer["items"]) < _PAGE:
+                return nodes
+            query["searchAfter"] = answer["sortValues"]
 
     async def _log_in(self) -> None:
         try:

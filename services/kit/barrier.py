@@ -45,6 +45,8 @@ class Barrier:
     caller: str
     """Whose command it is; the key is the caller's own, so that nobody is shown the answer to another's command."""
     idempotency_key: str
+    origin: str | None = None
+    """For what the orchestrator has the command done, in its own words; the ledger keeps it (`services.kit.ledger`)."""
 
     async def do(
         self,
@@ -66,7 +68,7 @@ class Barrier:
         async with self.database.transaction() as connection:
             if guard:
                 await guard(connection, saga_id, payload)
-            rows = Rows(connection, saga_id, self.branch)
+            rows = self.rows(connection, saga_id)
             fingerprint = fingerprint_of(payload)
             if Op.DO in await rows.insert({Op.DO: fingerprint}):
                 answer = await _run(connection, lambda: business(connection, saga_id, payload))
@@ -85,7 +87,7 @@ class Barrier:
         """
         self.require_key_of(saga_id)
         async with self.database.transaction() as connection:
-            rows = Rows(connection, saga_id, self.branch)
+            rows = self.rows(connection, saga_id)
             # One statement, in this order: it waits for a do that still runs, and fences one that has yet to come.
             inserted = await rows.insert({Op.DO: None, Op.UNDO: None})
             if Op.UNDO not in inserted:
@@ -97,6 +99,10 @@ class Barrier:
                     answer = success(nothing)
                 await self.store(rows, Op.UNDO, answer, "undone")
         return answer.response()
+
+    def rows(self, connection: AsyncConnection, saga_id: str) -> Rows:
+        """Return the barrier rows of this branch of a saga."""
+        return Rows(connection, saga_id, self.branch, self.caller, self.origin)
 
     def require_key_of(self, saga_id: str) -> None:
         """Check that the key is one of the URL's saga and of its caller, or a worker mixes up two of them."""
@@ -134,8 +140,17 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
                 examples=['"4711/reserve-inventory"'],
             ),
         ],
+        origin: Annotated[
+            str | None,
+            Header(
+                alias="Saga-Origin",
+                pattern=r"^[!-~]{1,100}$",
+                description="For what the orchestrator has it done; the ledger of effects says it again.",
+                examples=["2251799813685249/2251799813685261"],
+            ),
+        ] = None,
     ) -> Barrier:
-        return Barrier(database_of(request), branch, request.state.caller, key)
+        return Barrier(database_of(request), branch, request.state.caller, key, origin)
 
     return dependency
 

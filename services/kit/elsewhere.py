@@ -130,7 +130,7 @@ class Elsewhere:
     async def _rows(self, saga_id: str) -> AsyncIterator[Rows]:
         """Run the body in a transaction, with the branch's barrier rows of this saga."""
         async with self.barrier.database.transaction() as connection:
-            yield Rows(connection, saga_id, self.barrier.branch)
+            yield self.barrier.rows(connection, saga_id)
 
     @asynccontextmanager
     async def _conversation(self, saga_id: str) -> AsyncIterator[None]:

@@ -1,8 +1,9 @@
 """How long a participant remembers, and how it is told to forget a saga.
 
-Forgetting a saga takes two keys. The participant has one: every barrier row of the saga is older than its retention.
-It cannot have the other, because a do without an undo may still be undone: that the saga has ended is known to the
-orchestrator alone, on whose word the barrier rows are removed. The business rows stay.
+Forgetting a saga takes two keys. The participant has one: every barrier row of the saga is older than its retention,
+and no effect is left that nobody has settled (`services.kit.ledger`). It cannot have the other, because a do without an
+undo may still be undone: that the saga has ended is known to the orchestrator alone, on whose word the barrier rows are
+removed. The business rows stay.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from services.kit.auth import called_by
 from services.kit.database import Reading, database_of
 from services.kit.models import Answer, OrderId
 from services.kit.problems import IN_PROGRESS, Problem, ProblemType, query_problems
-from services.kit.rows import barrier
+from services.kit.rows import barrier, is_unsettled
 
 PAGE: Final = 1000
 """Sagas that one answer lists at most."""
@@ -57,9 +58,10 @@ async def read_expired(
     after: Annotated[OrderId | None, Query(description="The last saga of the page before.")] = None,
 ) -> Expired:
     """List the sagas all of whose barrier rows are older than the retention, in the order of their ids."""
-    young = barrier.alias()
-    has_young = select(young.c.op).where(young.c.saga_id == barrier.c.saga_id, young.c.created_at >= _since(retention))
-    query = select(barrier.c.saga_id).distinct().where(barrier.c.created_at < _since(retention), ~has_young.exists())
+    other = barrier.alias()
+    holding = or_(other.c.created_at >= _since(retention), is_unsettled(other))
+    is_held = select(other.c.op).where(other.c.saga_id == barrier.c.saga_id, holding).exists()
+    query = select(barrier.c.saga_id).distinct().where(barrier.c.created_at < _since(retention), ~is_held)
     if after is not None:
         query = query.where(barrier.c.saga_id > after)
     rows = await database.execute(query.order_by(barrier.c.saga_id).limit(limit))
@@ -86,9 +88,12 @@ async def _purge(connection: AsyncConnection, saga_id: str, retention: timedelta
     # sees what it wrote.
     await connection.execute(select(barrier.c.op).where(own).order_by(barrier.c.branch, barrier.c.op).with_for_update())
     pending = and_(barrier.c.status.is_(None), not_(barrier.c.fenced))
-    kept = select(func.count()).where(own, or_(barrier.c.created_at >= _since(retention), pending))
-    if await connection.scalar(kept):
-        detail = f"Saga {saga_id} has a command younger than {retention.days} days, or one without an answer."
+    held = or_(barrier.c.created_at >= _since(retention), pending, is_unsettled(barrier))
+    if await connection.scalar(select(func.count()).where(own, held)):
+        detail = (
+            f"Saga {saga_id} has a command younger than {retention.days} days, one without an answer, or an effect "
+            "that is not settled."
+        )
         raise Problem(SAGA_NOT_EXPIRED, detail)
     return (await connection.execute(delete(barrier).where(own))).rowcount
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
+    FromClause,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -18,6 +19,8 @@ from sqlalchemy import (
     TextClause,
     and_,
     bindparam,
+    case,
+    or_,
     select,
     text,
     update,
@@ -37,13 +40,17 @@ barrier = Table(
     Column("status", SmallInteger),
     Column("answer", LargeBinary),
     Column("created_at", DateTime(timezone=True)),
+    Column("caller", Text),
+    Column("origin", Text),
+    Column("settlement", Text),
 )
 
 
 def _insert_if_absent(rows: int) -> TextClause:
     # As text, for SQLAlchemy compiles an insert of several rows anew each time, which takes longer than to run it.
-    values = ", ".join(f"(:saga_id, :branch, :op_{each}, :fenced_{each}, :fingerprint_{each})" for each in range(rows))
-    columns = "saga_id, branch, op, fenced, fingerprint"
+    own = "(:saga_id, :branch, :caller, :origin, :op_{0}, :fenced_{0}, :fingerprint_{0})"
+    values = ", ".join(own.format(each) for each in range(rows))
+    columns = "saga_id, branch, caller, origin, op, fenced, fingerprint"
     statement = f"INSERT INTO barrier ({columns}) VALUES {values} ON CONFLICT DO NOTHING RETURNING op"  # noqa: S608 - ours
     typed = [bindparam(f"fingerprint_{each}", type_=LargeBinary) for each in range(rows)]
     return text(statement).bindparams(*typed)
@@ -52,11 +59,29 @@ def _insert_if_absent(rows: int) -> TextClause:
 _INSERT = {rows: _insert_if_absent(rows) for rows in (1, 2)}
 
 
+class Settlement(StrEnum):
+    """How a do ended for its saga."""
+
+    REFUSED = "refused"
+    """It took no effect."""
+    UNDONE = "undone"
+    KEPT = "kept"
+    """Its saga has ended with it."""
+    ASKED = "asked"
+    """A person decides."""
+
+
 class Op(StrEnum):
     """Which of a branch's two commands."""
 
     DO = "do"
     UNDO = "undo"
+
+
+def is_unsettled(rows: FromClause) -> ColumnElement[bool]:
+    """Select the effects among `rows`, the barrier's, of which nobody has said how they end, or a person has yet to."""
+    asked = or_(rows.c.settlement.is_(None), rows.c.settlement == Settlement.ASKED)
+    return and_(rows.c.op == Op.DO, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +108,19 @@ class Rows:
     connection: AsyncConnection
     saga_id: str
     branch: str
+    caller: str
+    """Whose command it is."""
+    origin: str | None
+    """For what the orchestrator has it done, in its own words."""
 
     async def insert(self, fingerprints: dict[Op, bytes | None]) -> set[str]:
         """Insert the rows that are absent and return their ops; a twin's uncommitted row is waited for."""
-        parameters: dict[str, object] = {"saga_id": self.saga_id, "branch": self.branch}
+        parameters: dict[str, object] = {
+            "saga_id": self.saga_id,
+            "branch": self.branch,
+            "caller": self.caller,
+            "origin": self.origin,
+        }
         for number, (op, fingerprint) in enumerate(fingerprints.items()):
             parameters[f"op_{number}"] = op.value
             parameters[f"fenced_{number}"] = op is Op.DO and Op.UNDO in fingerprints
@@ -95,9 +129,13 @@ class Rows:
         return set(inserted.scalars())
 
     async def store(self, op: Op, answer: StoredAnswer) -> None:
-        """Keep the answer for repeats."""
+        """Keep the answer for repeats; a refusal settles its do, and an undo that of its branch."""
+        if op is Op.UNDO:
+            await self.connection.execute(update(barrier).where(self._of_branch).values(_undone(answer)))
+            return
         values = {"status": answer.status, "answer": answer.body}
-        await self.connection.execute(update(barrier).where(self._is(op)).values(values))
+        settled = {"settlement": Settlement.REFUSED} if answer.refused else {}
+        await self.connection.execute(update(barrier).where(self._is(op)).values(values | settled))
 
     async def repeat(self, op: Op, fingerprint: bytes | None) -> StoredAnswer:
         """Return the stored answer to the same command.
@@ -118,7 +156,8 @@ class Rows:
         Raises:
             Problem: another payload than before, or the undo came first.
         """
-        query = select(barrier.c.fenced, barrier.c.fingerprint, barrier.c.status, barrier.c.answer).where(self._is(op))
+        columns = (barrier.c.fenced, barrier.c.fingerprint, barrier.c.status, barrier.c.answer, barrier.c.origin)
+        query = select(*columns).where(self._is(op))
         row = (await self.connection.execute(query.with_for_update() if lock else query)).one_or_none()
         named = f"{self.branch.capitalize()} {self.saga_id}"
         if row is None:  # It was removed between our two statements: its time was over.
@@ -127,6 +166,8 @@ class Rows:
             raise Problem(FENCED, f"{named} was undone before this command arrived.")
         if row.fingerprint != fingerprint:
             raise Problem(KEY_REUSED, f"{named} was commanded before with another payload.")
+        if op is Op.DO and self.origin not in (None, row.origin):
+            await self._pass_on()
         return None if row.status is None else StoredAnswer(row.status, row.answer)
 
     async def did(self) -> bool:
@@ -148,9 +189,30 @@ class Rows:
         fenced = await self.connection.execute(update(barrier).where(pending).values(fenced=True))
         return fenced.rowcount > 0 or await self.did()
 
+    async def _pass_on(self) -> None:
+        """Let the effect be the last one's who asked for it: that element counts on it now."""
+        live = and_(self._is(Op.DO), barrier.c.settlement.is_distinct_from(Settlement.UNDONE))
+        unless_refused = case((barrier.c.settlement == Settlement.REFUSED, Settlement.REFUSED))
+        values = {"origin": self.origin, "settlement": unless_refused}
+        await self.connection.execute(update(barrier).where(live).values(values))
+
     def _in_progress(self) -> Problem:
         named = f"{self.branch.capitalize()} {self.saga_id}"
         return Problem(IN_PROGRESS, f"{named} changes at this moment. Send the command again.")
 
+    @property
+    def _of_branch(self) -> ColumnElement[bool]:
+        return and_(barrier.c.saga_id == self.saga_id, barrier.c.branch == self.branch)
+
     def _is(self, op: Op) -> ColumnElement[bool]:
-        return and_(barrier.c.saga_id == self.saga_id, barrier.c.branch == self.branch, barrier.c.op == op)
+        return and_(self._of_branch, barrier.c.op == op)
+
+
+def _undone(answer: StoredAnswer) -> dict[str, ColumnElement[object]]:
+    """Return what both rows of a branch become at once when its undo is answered."""
+    is_undo = barrier.c.op == Op.UNDO
+    return {
+        "status": case((is_undo, answer.status), else_=barrier.c.status),
+        "answer": case((is_undo, answer.body), else_=barrier.c.answer),
+        "settlement": case((~is_undo, Settlement.UNDONE.value)),
+    }

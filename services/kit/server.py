@@ -17,6 +17,7 @@ from services.kit.app import create_app
 from services.kit.auth import Callers, callers_of
 from services.kit.connection import BoundedConnection
 from services.kit.database import Database
+from services.kit.ledger import router as ledger_router
 from services.kit.logs import configure_logging
 from services.kit.provisioning import StartError, provision, require_current
 from services.kit.relay import Relay
@@ -85,7 +86,7 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
 def router_of(name: str) -> APIRouter:
     """Return the routes of the service `name`: its own, and those that every participant has."""
     own: APIRouter = importlib.import_module(f"services.{name}.app").router
-    common = retention_router.routes if name in services.participants() else []
+    common = [*ledger_router.routes, *retention_router.routes] if name in services.participants() else []
     return APIRouter(routes=[*own.routes, *common], lifespan=own.lifespan_context)
 
 

@@ -181,7 +181,7 @@ async def test_an_answer_that_was_not_sent_for_want_of_a_token_was_not_taken() -
         link = Link(channel)
         link.up.set()
         answers = Answers(NoTokenThenGone(), link, Random(1))  # type: ignore[arg-type]  # noqa: S311 - jitter
-        job = Job(7, "work", 1, "process", "Task_Work", 3, 0.0)
+        job = Job(7, "work", 1, 2, "process", "Task_Work", 3, 0.0)
         doubt = await answers.deliver(job, Complete("{}"), Lease(30.0, time.monotonic() + 30.0))
     assert doubt is Doubt.ELEMENT_GONE
 

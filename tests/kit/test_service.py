@@ -17,6 +17,9 @@ from workers.tokens import for_step
 URL = "http://participant.test"
 
 
+JOB = Job(1, "process-payment", 23, 42, "order-fulfillment", "Task_ProcessPayment", 3, 0.0)
+
+
 class Paid(Receipt):
     payment_id: str
 
@@ -28,7 +31,7 @@ class Charge(BaseModel):
 @pytest.fixture
 async def payment() -> AsyncIterator[Service]:
     async with httpx.AsyncClient(base_url=URL) as http:
-        yield Service("payment", http, "4711/process-payment", lambda: "secret")
+        yield Service("payment", http, "4711/process-payment", JOB.origin, lambda: "secret")
 
 
 def problem(status: int, code: str, **more: object) -> httpx.Response:
@@ -50,6 +53,7 @@ async def test_a_command_carries_the_sagas_key_and_reads_the_receipt(
     request = respx_mock.calls.last.request
     assert request.headers["Idempotency-Key"] == '"4711/process-payment"'
     assert request.headers["Authorization"] == "Bearer secret"
+    assert request.headers["Saga-Origin"] == "23/42"
     assert request.content == b'{"amount":5}'
 
 
@@ -58,7 +62,7 @@ async def test_the_token_is_looked_up_at_each_command(respx_mock: respx.Router) 
     tokens = iter(["old", "new"])
     respx_mock.delete(f"{URL}/payments/4711").mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
     async with httpx.AsyncClient(base_url=URL) as http:
-        payment = Service("payment", http, "4711/refund-payment", lambda: next(tokens))
+        payment = Service("payment", http, "4711/refund-payment", JOB.origin, lambda: next(tokens))
         for _ in range(2):
             await payment.delete("/payments/4711", Paid)
     assert [call.request.headers["Authorization"] for call in respx_mock.calls] == ["Bearer old", "Bearer new"]
@@ -72,7 +76,7 @@ async def test_without_a_token_nothing_is_sent_and_the_incident_says_where_it_be
         {"payment": httpx.AsyncClient(base_url=URL)}, for_step(Tokens({"TOKENS": str(tmp_path)}))
     )
     with pytest.raises(Broken, match=f"{tmp_path}/process-payment is not there, or empty.* then retry"):
-        await participants.service("payment", "4711", "process-payment").put("/payments/4711", Paid)
+        await participants.service("payment", "4711", JOB).put("/payments/4711", Paid)
     assert respx_mock.calls.call_count == 0
     (tmp_path / "process-payment").write_text("secret")
     assert for_step(Tokens({"TOKENS": str(tmp_path)}))("process-payment") == "secret"
@@ -97,7 +101,7 @@ async def test_a_redirect_is_an_incident_and_never_followed(respx_mock: respx.Ro
         return_value=httpx.Response(status, headers={"Location": "http://elsewhere.test/payments/4711"})
     )
     async with httpx.AsyncClient(base_url=URL, follow_redirects=True) as http:
-        payment = Service("payment", http, "4711/process-payment", lambda: "secret")
+        payment = Service("payment", http, "4711/process-payment", JOB.origin, lambda: "secret")
         with pytest.raises(Broken, match=str(status)):
             await payment.put("/payments/4711", Paid)
     assert not elsewhere.called
@@ -116,12 +120,12 @@ async def test_no_variable_in_a_path_or_a_key_leads_a_command_elsewhere(respx_mo
     anywhere = respx_mock.route().mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
     async with httpx.AsyncClient(base_url=URL) as http:
         participants = Participants({"payment": http}, lambda _: "secret")
-        payment = participants.service("payment", "4711", "process-payment")
+        payment = participants.service("payment", "4711", JOB)
         for path in (f"/payments/{value}", f"{value}/payments", value):
             with pytest.raises(Broken, match="payment is not asked") as caught:
                 await payment.put(path, Paid)
             assert not value.strip("./") or value not in str(caught.value)
-        keyed = participants.service("payment", value, "process-payment")
+        keyed = participants.service("payment", value, JOB)
         with suppress(Broken):
             await keyed.delete("/payments/4711", Paid)
     for call in anywhere.calls:

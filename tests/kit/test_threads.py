@@ -131,7 +131,9 @@ async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGatew
 async def test_a_blocking_step_asks_its_participant_through_the_workers_loop(respx_mock: respx.Router) -> None:
     route = respx_mock.put("http://participant.test/tasks/n").mock(return_value=httpx.Response(200, json={"name": "x"}))
     async with httpx.AsyncClient(base_url="http://participant.test") as http:
-        service = BlockingService(Service("participant", http, "n/work", lambda: "t"), asyncio.get_running_loop())
+        service = BlockingService(
+            Service("participant", http, "n/work", "1/2", lambda: "t"), asyncio.get_running_loop()
+        )
         done = await asyncio.to_thread(service.put, "/tasks/n", Done)
     assert done == Done(name="x")
     assert route.calls.last.request.headers["Idempotency-Key"] == '"n/work"'

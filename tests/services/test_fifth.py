@@ -17,7 +17,7 @@ from tests.stack import free_port
 
 _EXAMPLE = re.compile(r"<!-- example: (services/\S+) -->\n```python\n(.*?)```", re.DOTALL)
 FILES = dict(_EXAMPLE.findall((ROOT / "README.md").read_text(encoding="utf-8")))
-CALLERS = ("wrap-gift", "unwrap-gift", "read", "purge-sagas")
+CALLERS = ("wrap-gift", "unwrap-gift", "read", "purge-sagas", "reconcile")
 
 
 @pytest.fixture

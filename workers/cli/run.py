@@ -36,6 +36,7 @@ from workers.kit.metrics import Metrics
 from workers.kit.pools import Pools
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
+from workers.reconcile.doubts import Reporter
 from workers.tokens import find_tokens, for_step
 
 _CALL_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
@@ -76,6 +77,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
+        reconciler = await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.reconciler))
         metrics = Metrics()
         journal = _journal(settings.state, addresses.engine.address)
         if journal is not None:
@@ -86,7 +88,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             clients,
             settings,
             SystemRandom(),
-            middleware=[Log(), metrics],
+            middleware=[Log(), metrics, Reporter(reconciler)],
             activations=Activations(settings.activations, journal),
             token=for_step(read_tokens()),
         )

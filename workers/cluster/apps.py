@@ -1,4 +1,4 @@
-"""The project's own parts: the participant services and the workers."""
+"""The project's own parts: the participant services, the workers and the reconciler."""
 
 import sys
 from collections.abc import Mapping
@@ -30,4 +30,16 @@ def workers(layout: Layout, ports: Ports, environment: Mapping[str, str]) -> Par
         environment={**environment, **own},
         needs=frozenset({"camunda", *services.PORTS}),
         ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
+    )
+
+
+def reconciler(ports: Ports, environment: Mapping[str, str]) -> Part:
+    """Return the part that settles what instances leave behind."""
+    own = {"RECONCILER_HOST": HOST, "RECONCILER_PORT": str(ports.reconciler)}
+    return Part(
+        name="reconciler",
+        command=[sys.executable, "-m", "workers.cli", "reconcile", "--watch"],
+        environment={**environment, **own},
+        needs=frozenset({"camunda", *services.PORTS}),
+        ready=http_probe(f"http://{HOST}:{ports.reconciler}/ready"),
     )

@@ -27,6 +27,7 @@ class Ports:
     opensearch: int = 19201
     postgres: int = 15432
     workers: int = 8100
+    reconciler: int = 8110
     services: Mapping[str, int] = field(default_factory=lambda: services.PORTS)
 
     @classmethod

@@ -31,11 +31,12 @@ from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
 from workers.tokens import are_named
 
-PARTS = ("postgres", "opensearch", "camunda", *services.PORTS, "workers")
+PARTS = ("postgres", "opensearch", "camunda", *services.PORTS, "workers", "reconciler")
 _NEEDS = {
     "camunda": ("opensearch",),
     **dict.fromkeys(services.PORTS, ("postgres",)),
     "workers": ("camunda", *services.PORTS),
+    "reconciler": ("camunda", *services.PORTS),
 }
 _POLL = 0.1
 
@@ -262,6 +263,8 @@ class Stack:
                 return camunda(self.layout, self.ports, self.store)
             case "workers":
                 return apps.workers(self.layout, self.ports, self.application_environment())
+            case "reconciler":
+                return apps.reconciler(self.ports, self.application_environment())
             case _:
                 return apps.service(name, self.ports, self.application_environment())
 
@@ -277,6 +280,7 @@ class Stack:
             "DATABASE_URL": self.database_url,
             "SAGA_PORT_OFFSET": str(self.port_offset),
             **({} if are_named() else {"TOKENS": str(self.tokens)}),
+            "RECONCILER_URL": os.environ.get("RECONCILER_URL") or f"http://{HOST}:{self.ports.reconciler}",
             "EVENTS_URL": os.environ.get("EVENTS_URL") or f"{participants['ORDERS_URL'].rstrip('/')}/events",
             **participants,
             **engine,

@@ -10,8 +10,8 @@ import workers.steps
 from workers.cluster.layout import Layout
 from workers.kit.discovery import discover, handlers
 
-_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas")
-"""The callers that are no task types: queries, relays, payment at its card processor, and `saga purge`."""
+_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas", "reconcile")
+"""The callers that are no task types: queries, relays, payment at its card processor, and two commands of `saga`."""
 
 
 def callers() -> list[str]:

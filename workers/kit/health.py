@@ -1,7 +1,7 @@
-"""`/live`, `/ready` and `/metrics` of a worker process, for a supervisor, a cluster's probes and Prometheus."""
+"""`/live`, `/ready` and `/metrics` of a process, for a supervisor, a cluster's probes and Prometheus."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +13,22 @@ _Message = MutableMapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether jobs can be worked on, and why not."""
+    """Whether the process can do its work, and why not."""
 
     ready: bool
     unreachable: list[str]
-    """Task types for which the broker does not answer."""
+    """What does not answer: of a worker, the task types that the broker gives no jobs of."""
+
+
+_MOST = 4096
+"""Bytes of a message that are read."""
+
+Receiver = Callable[[bytes], bool]
+"""Takes the body of a message; tells whether it was one."""
 
 
 class HealthServer(uvicorn.Server):
-    """An HTTP server with three answers; it leaves the process's signals to the worker."""
+    """An HTTP server with three answers, and messages where wanted; it leaves the process's signals to the worker."""
 
     def __init__(
         self,
@@ -29,11 +36,13 @@ class HealthServer(uvicorn.Server):
         port: int,
         health: Callable[[], Awaitable[Health]],
         metrics: Callable[[], Awaitable[bytes]],
+        messages: Mapping[str, Receiver] | None = None,
     ) -> None:
         """Answer on `host:port`, or on the socket PATH where `host` is `unix:PATH`.
 
-        `health` and `metrics` are asked at each request for them.
+        `health` and `metrics` are asked at each request for them; what is posted to a path of `messages` goes there.
         """
+        receivers = messages or {}
 
         async def reply(path: str) -> tuple[int, bytes, bytes]:
             match path:
@@ -51,8 +60,12 @@ class HealthServer(uvicorn.Server):
         async def answer(
             scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
         ) -> None:
-            await receive()
-            status, kind, body = await reply(scope["path"])
+            receiver = receivers.get(scope["path"]) if scope["method"] == "POST" else None
+            if receiver is not None:
+                status, kind, body = _taken(receiver, await _body(receive))
+            else:
+                await receive()
+                status, kind, body = await reply(scope["path"])
             headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -66,3 +79,16 @@ class HealthServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Install no handlers: a SIGTERM is for the worker, which drains first."""
         yield
+
+
+async def _body(receive: Callable[[], Awaitable[_Message]]) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = (body + message.get("body", b""))[: _MOST + 1], message.get("more_body", False)
+    return body
+
+
+def _taken(receiver: Receiver, body: bytes) -> tuple[int, bytes, bytes]:
+    taken = len(body) <= _MOST and receiver(body)
+    return (202 if taken else 400), b"application/json", b"{}"

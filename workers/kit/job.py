@@ -13,6 +13,7 @@ class Job:
     key: int
     task_type: str
     process_instance_key: int
+    element_instance_key: int
     bpmn_process_id: str
     element_id: str
     retries: int
@@ -24,6 +25,11 @@ class Job:
     variables: str = field(default="{}", repr=False)
     """The variables that the step asked for, a JSON object; they are the customer's, and nothing prints them."""
 
+    @property
+    def origin(self) -> str:
+        """What participants are told of it: for which element of which process instance they are asked."""
+        return f"{self.process_instance_key}/{self.element_instance_key}"
+
     @classmethod
     def of(cls, job: ActivatedJob) -> Self:
         """Read a job as it came over the wire."""
@@ -31,6 +37,7 @@ class Job:
             job.key,
             job.type,
             job.processInstanceKey,
+            job.elementInstanceKey,
             job.bpmnProcessId,
             job.elementId,
             job.retries,

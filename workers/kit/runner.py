@@ -78,7 +78,7 @@ class Runner:
         handler = self._handler
         arguments: dict[str, Any] = {}
         for name in handler.services:
-            service = self._participants.service(name, variables.saga_id, job.task_type)
+            service = self._participants.service(name, variables.saga_id, job)
             loop = asyncio.get_running_loop()
             arguments[name] = BlockingService(service, loop) if handler.is_blocking else service
         if handler.job_parameter is not None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from workers.kit.job import Job
 from workers.kit.outcomes import Broken, Declined, FieldError, Unavailable
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -65,19 +66,23 @@ class Problem(BaseModel):
 class Service:
     """One participant, bound to the job at hand: every command carries that job's idempotency key."""
 
-    def __init__(self, name: str, http: httpx.AsyncClient, idempotency_key: str, token: Callable[[], str]) -> None:
+    def __init__(
+        self, name: str, http: httpx.AsyncClient, idempotency_key: str, origin: str, token: Callable[[], str]
+    ) -> None:
         """Speak to one participant for one job.
 
         Args:
             name: The participant's name.
             http: Has the participant's base URL and the deadlines.
             idempotency_key: `<saga id>/<task type>`.
+            origin: Of the job; the participant's ledger keeps it, so that the reconciler finds whose an effect is.
             token: Returns what proves to the participant who asks. It is called at each command, so that a token may
                 change while the worker runs.
         """
         self._name = name
         self._http = http
         self._key = idempotency_key
+        self._origin = origin
         self._token = token
 
     async def put(self, path: str, answer: type[_Answer], body: BaseModel | None = None) -> _Answer:
@@ -108,6 +113,7 @@ class Service:
             "Content-Type": "application/json",
             # The key is a structured-field string (RFC 8941): the IETF Idempotency-Key draft asks for that.
             "Idempotency-Key": f'"{self._key}"',
+            "Saga-Origin": self._origin,
         }
         try:
             # Where a redirect leads, no token may go, and no order.
@@ -158,9 +164,10 @@ class Participants:
     token: Callable[[str], str]
     """Returns the token of a task type; raises Broken where there is none."""
 
-    def service(self, name: str, saga_id: str, task_type: str) -> Service:
-        """Return the participant `name` for a job of `task_type`."""
-        return Service(name, self.clients[name], f"{saga_id}/{task_type}", lambda: self.token(task_type))
+    def service(self, name: str, saga_id: str, job: Job) -> Service:
+        """Return the participant `name` for a job of a saga."""
+        key = f"{saga_id}/{job.task_type}"
+        return Service(name, self.clients[name], key, job.origin, lambda: self.token(job.task_type))
 
 
 class BlockingService:

@@ -1,0 +1,189 @@
+"""`saga reconcile`: find what instances have left behind at the participants, and settle it."""
+
+import asyncio
+import json
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import SystemRandom
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.kit.logs import configure_logging
+from workers.addresses import Addresses
+from workers.cli.options import PortOffset
+from workers.cluster.ports import Ports
+from workers.environment import read
+from workers.failure import bad_input
+from workers.kit.health import HealthServer
+from workers.kit.settings import WorkerSettings
+from workers.kit.worker import Worker
+from workers.reconcile import doubts
+from workers.reconcile.by_hand import settling
+from workers.reconcile.parts import parts
+from workers.reconcile.sweep import Finding
+from workers.reconcile.verdict import Verdict
+from workers.reconcile.watch import ReconcilerSettings, Watch
+from workers.tokens import find_tokens
+
+_SHOWN = 50
+"""Effects that are printed; `--json` has all of them."""
+
+app = typer.Typer()
+
+
+@app.command("reconcile")
+def reconcile_command(  # noqa: PLR0913 - an option each
+    *,
+    order: Annotated[str | None, typer.Option("--order", help="Only what was done for this order.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Settle it; without this, only show what would be done.")] = False,
+    older_than: Annotated[
+        float,
+        typer.Option(min=0.0, help="Only what is older than so many seconds: the rest is likely on its way."),
+    ] = 30.0,
+    engine_lost_at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="The broker lost its data then (UTC): what was done for its lost instances before is undone.",
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on settling until SIGTERM or Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    port_offset: PortOffset = 0,
+) -> None:
+    """Compare what participants did with what became of it in the engine, and settle it: keep, undo, or ask a person.
+
+    Exits with 1 where something could not be settled, or could not even be looked at.
+    """
+    find_tokens(port_offset)
+    addresses = Addresses.of(port_offset)
+    if watch:
+        if order or yes or as_json or engine_lost_at:
+            message = "--watch settles all there is, and goes with --port-offset only."
+            raise bad_input(message)
+        configure_logging("reconciler")
+        settings = read(ReconcilerSettings)
+        if "port" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"port": Ports.of(port_offset).reconciler})
+        asyncio.run(_watch(addresses, settings))
+        return
+    lost_at = engine_lost_at and (engine_lost_at if engine_lost_at.tzinfo else engine_lost_at.replace(tzinfo=UTC))
+    report = asyncio.run(_once(addresses, order, older_than, lost_at, settle=yes))
+    console = Console(highlight=False, markup=False)
+    if as_json:
+        console.print(report.as_json(), soft_wrap=True)
+    else:
+        _show(console, report, done=yes)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@dataclass(slots=True)
+class _Report:
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    """All but those that are waited for, and what is kept."""
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether something is not as it was to be."""
+        return bool(self.troubles) or any(finding.why_not for finding in self.findings)
+
+    def add(self, findings: Sequence[Finding]) -> None:
+        """Take findings in."""
+        self.counts.update(finding.verdict for finding in findings)
+        quiet = {Verdict.WAIT, Verdict.KEEP}
+        self.findings += [each for each in findings if each.verdict not in quiet or each.why_not]
+
+    def as_json(self) -> str:
+        """Return it for programs."""
+        return json.dumps(
+            {
+                "counts": {verdict: self.counts[verdict] for verdict in Verdict},
+                "findings": [_line(finding) for finding in self.findings],
+                "troubles": self.troubles,
+            }
+        )
+
+
+def _line(finding: Finding) -> dict[str, Any]:
+    return {
+        **finding.effect.model_dump(mode="json", by_alias=True),
+        "instance": finding.instance,
+        "verdict": finding.verdict,
+        "done": finding.done,
+        "whyNot": finding.why_not,
+    }
+
+
+async def _once(
+    addresses: Addresses, order: str | None, older_than: float, lost_at: datetime | None, *, settle: bool
+) -> _Report:
+    report = _Report()
+    async with parts(addresses, lost_at) as reconciler:
+        sweeper = reconciler.sweeper
+        async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
+            report.add(await sweeper.settle(found) if settle else found)
+    return report
+
+
+def _show(console: Console, report: _Report, *, done: bool) -> None:
+    counts = Table("still running", "kept", "undone" if done else "to undo", "for a person")
+    counts.add_row(*(str(report.counts[each]) for each in (Verdict.WAIT, Verdict.KEEP, Verdict.UNDO, Verdict.ASK)))
+    console.print(counts)
+    if report.findings:
+        table = Table("order", "participant", "effect", "done by", "instance", "what is done" if done else "to do")
+        for finding in report.findings[:_SHOWN]:
+            effect = finding.effect
+            instance = f"{effect.keys[0] if effect.keys else ''} {finding.instance}".strip()
+            outcome = f"not now: {finding.why_not}" if finding.why_not else finding.verdict.value
+            table.add_row(effect.saga_id, effect.participant, effect.branch, effect.caller, instance, outcome)
+        console.print(table)
+    if len(report.findings) > _SHOWN:
+        console.print(f"And {len(report.findings) - _SHOWN} more; --json shows all of them.")
+    for trouble in report.troubles:
+        console.print(trouble, soft_wrap=True)
+    if not done and any(report.counts[each] for each in Verdict if each is not Verdict.WAIT):
+        console.print("Nothing was changed; --yes does it.")
+
+
+async def _watch(addresses: Addresses, settings: ReconcilerSettings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with parts(addresses) as reconciler:
+        watch, followed = Watch(reconciler.sweeper, settings), doubts.Doubts(reconciler.sweeper)
+        server = HealthServer(
+            settings.host, settings.port, watch.health, watch.metrics, {doubts.PATH: followed.receive}
+        )
+        step = settling(reconciler.ledgers, reconciler.undoing)
+        by_hand = Worker(
+            reconciler.channel,
+            {handler.task_type: handler for handler in step.handlers()},
+            {},
+            read(WorkerSettings),
+            SystemRandom(),
+        )
+        stop = asyncio.create_task(stopping.wait())
+        tasks = [asyncio.create_task(each) for each in (watch.run(), followed.follow(), server.serve(), by_hand.run())]
+        try:
+            # None of them ends by itself; if one does, that is a bug, and the process must not live on deaf.
+            await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            by_hand.stop()
+            server.should_exit = True
+            await asyncio.wait(tasks[2:])
+            for task in (stop, *tasks):
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error

@@ -1,0 +1,114 @@
+"""The effects that nobody has settled yet, as the participants' ledgers have them."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from workers.failure import Failure
+from workers.kit.service import problem_of
+
+CALLER = "reconcile"
+"""Who asks the ledgers."""
+_PAGE = 250
+"""Effects that a participant is asked for at once, and told of at once."""
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Effect(_Read):
+    """What a do has left at a participant."""
+
+    participant: str = ""
+    saga_id: str
+    branch: str
+    caller: str
+    """The task type whose worker made it."""
+    origin: str | None
+    """`<process instance key>/<element instance key>` of the job that it was made for."""
+    at: datetime
+
+    @property
+    def keys(self) -> tuple[int, int] | None:
+        """The keys of its process instance and its element instance; None where it does not say them."""
+        instance, _, element = (self.origin or "").partition("/")
+        return (int(instance), int(element)) if instance.isdecimal() and element.isdecimal() else None
+
+
+class _Page(_Read):
+    effects: list[Effect]
+    next: str | None
+
+
+class Settlement(StrEnum):
+    """How an effect was settled; an undo settles its own by itself."""
+
+    KEPT = "kept"
+    ASKED = "asked"
+    """A person has it."""
+
+
+class Ledger:
+    """One participant's ledger of effects."""
+
+    def __init__(self, participant: str, http: httpx.AsyncClient, token: Callable[[], str]) -> None:
+        """`http` has the participant's base URL; `token` returns that of the caller `reconcile`, at each request."""
+        self.participant = participant
+        self._http = http
+        self._token = token
+
+    def unsettled(self, *, older_than: float = 0.0, saga_id: str | None = None) -> AsyncIterator[list[Effect]]:
+        """Go through the effects that are older than so many seconds, the oldest first; of one saga, or of all.
+
+        Gives a page at a time. Raises Failure where the participant does not answer as it must.
+        """
+        return self._pages({"olderThan": older_than} | ({"sagaId": saga_id} if saga_id else {}))
+
+    def asked(self, saga_id: str | None = None) -> AsyncIterator[list[Effect]]:
+        """Go through the effects that a person has, as `unsettled` does."""
+        return self._pages({"settlement": "asked"} | ({"sagaId": saga_id} if saga_id else {}))
+
+    async def settle(self, effects: Sequence[Effect], settlement: Settlement) -> None:
+        """Write down how effects were settled; said twice, it is the same.
+
+        Raises:
+            Failure: The participant does not answer as it must.
+        """
+        for begin in range(0, len(effects), _PAGE):
+            named = [{"sagaId": each.saga_id, "branch": each.branch} for each in effects[begin : begin + _PAGE]]
+            await self._ask("POST", "/effects/settlements", json={"settlement": settlement, "effects": named})
+
+    async def _pages(self, query: dict[str, str | float]) -> AsyncIterator[list[Effect]]:
+        after: str | None = None
+        while True:
+            place = {} if after is None else {"after": after}
+            answer = await self._ask("GET", "/effects", params={"limit": _PAGE, **query, **place})
+            try:
+                page = _Page.model_validate_json(answer)
+            except ValidationError as error:
+                message = f"{self.participant} answers with what is no page of effects."
+                raise Failure(message) from error
+            yield [effect.model_copy(update={"participant": self.participant}) for effect in page.effects]
+            after = page.next
+            if after is None:
+                return
+
+    async def _ask(self, method: str, path: str, **request: Any) -> bytes:  # noqa: ANN401 - httpx's own keywords
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        try:
+            response = await self._http.request(method, path, headers=headers, **request)
+        except httpx.TransportError as error:
+            message = f"{self.participant} at {self._http.base_url} does not answer ({type(error).__name__})."
+            raise Failure(message) from error
+        if not response.is_success:
+            problem = problem_of(response)
+            said = f" {problem.code}: {problem.detail}" if problem else ""
+            message = f"{self.participant} answered {response.status_code}{said}"
+            raise Failure(message)
+        return response.content

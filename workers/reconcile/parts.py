@@ -1,0 +1,73 @@
+"""Everything that the reconciler is made of, for its command, its process, and whoever undoes a saga."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from random import SystemRandom
+
+import grpc
+import httpx
+
+import services
+import workers.steps
+from services.kit.tokens import TokenMissingError, Tokens, read_tokens
+from workers.addresses import Addresses
+from workers.engine import channel as channel_to
+from workers.failure import Failure
+from workers.kit.connection import stub
+from workers.kit.discovery import discover
+from workers.kit.service import Participants
+from workers.operate import Operate
+from workers.reconcile.by_hand import Entries
+from workers.reconcile.effects import CALLER, Ledger
+from workers.reconcile.records import Records
+from workers.reconcile.sweep import Sweeper
+from workers.reconcile.undoing import Undoing
+from workers.tokens import for_step
+
+_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
+"""Seconds that a participant has for an answer, as a step gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The reconciler's parts, wired."""
+
+    channel: grpc.aio.Channel
+    operate: Operate
+    ledgers: dict[str, Ledger]
+    undoing: Undoing
+    sweeper: Sweeper
+
+
+@asynccontextmanager
+async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
+    """Open what the reconciler speaks to: the participants, Operate and the broker; nothing is asked yet but Operate.
+
+    Raises:
+        Failure: Nothing says where Operate is, or it does not let us in.
+    """
+    if addresses.operate is None:
+        message = "CAMUNDA_OPERATE_BASE_URL is not set, so nobody can say what became of an instance. Set it."
+        raise Failure(message)
+    async with AsyncExitStack() as stack:
+        operate = await stack.enter_async_context(Operate(addresses.operate))
+        channel = await stack.enter_async_context(channel_to(addresses))
+        clients = {
+            name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=_TIMEOUT))
+            for name in services.participants()
+        }
+        tokens = read_tokens()
+        ledgers = {name: Ledger(name, http, lambda: _token(tokens)) for name, http in clients.items()}
+        undoing = Undoing(discover(workers.steps), Participants(clients, for_step(tokens)), SystemRandom())
+        gateway = stub(channel)
+        sweeper = Sweeper(list(ledgers.values()), Records(operate, gateway, lost_at), undoing, Entries(gateway).ask)
+        yield Parts(channel, operate, ledgers, undoing, sweeper)
+
+
+def _token(tokens: Tokens) -> str:
+    try:
+        return tokens.current(CALLER)
+    except TokenMissingError as error:
+        raise Failure(str(error)) from None
