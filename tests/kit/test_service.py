@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from services.kit.tokens import Tokens
 from workers.kit import Broken, Declined, Receipt, Service, Unavailable
+from workers.kit.job import Job
 from workers.kit.service import Participants
 from workers.tokens import for_step
 

@@ -111,7 +111,7 @@ class FaultyGateway(grpc.GenericRpcHandler):
         async def stream(request: bytes, context: "Context") -> None:
             await self._pass(method, context)
             call = self._channel.unary_stream(path, _as_it_is, _as_it_is)(request, timeout=context.time_remaining())
-            forwarding = asyncio.create_task(_told(_forward(call, context), context))
+            forwarding = asyncio.create_task(_told(self._forward(method, call, context), context))
             if method == "StreamActivatedJobs":
                 self._streams.add(forwarding)
                 forwarding.add_done_callback(self._streams.discard)
@@ -127,6 +127,14 @@ class FaultyGateway(grpc.GenericRpcHandler):
         unaries: Callable[..., Any] = grpc.unary_unary_rpc_method_handler
         made: Handler = streams(stream) if method in _STREAMING else unaries(unary)
         return made
+
+    def seen(self, method: str, message: bytes) -> None:
+        """See what the broker sends over a stream; nobody does, here."""
+
+    async def _forward(self, method: str, call: "grpc.aio.UnaryStreamCall[bytes, bytes]", context: "Context") -> None:
+        async for message in call:
+            self.seen(method, message)
+            await context.write(message)
 
     async def _listen(self) -> None:
         self._server = grpc.aio.server(options=_LARGE)
@@ -145,11 +153,6 @@ class FaultyGateway(grpc.GenericRpcHandler):
             return False
         faults[method] -= 1
         return True
-
-
-async def _forward(call: "grpc.aio.UnaryStreamCall[bytes, bytes]", context: "Context") -> None:
-    async for message in call:
-        await context.write(message)
 
 
 async def _told(awaited: Any, context: "Context") -> Any:  # noqa: ANN401 - whatever the call brings

@@ -26,9 +26,10 @@ each_do = pytest.mark.parametrize(("service", "path", "body"), DOS, ids=[service
 
 
 async def age(admin: Admin, service: str, order_id: str, by: timedelta = OLD, op: str | None = None) -> None:
-    """Let the barrier rows of a saga have been written that long ago."""
+    """Let the barrier rows of a saga have been written that long ago, and what was done be settled."""
     await admin.execute(
-        f"UPDATE {service}.barrier SET created_at = created_at - $2::interval "  # noqa: S608 - our own name
+        f"UPDATE {service}.barrier SET created_at = created_at - $2::interval, "  # noqa: S608 - our own name
+        "settlement = CASE op WHEN 'do' THEN coalesce(settlement, 'kept') END "
         "WHERE saga_id = $1 AND op = coalesce($3, op)",
         order_id,
         by,
@@ -70,6 +71,26 @@ async def test_the_retention_is_what_the_configuration_says(own_database: OwnDat
         await age(own_database.admin, "shipping", order_id, timedelta(days=1))
         assert await expired(shipping) == [order_id]
         assert await purge(shipping, order_id) == (200, 1)
+
+
+@pytest.mark.parametrize("settlement", [None, "asked"])
+@each_do
+async def test_an_effect_that_nobody_has_settled_keeps_its_saga(
+    participants: dict[str, Participant],
+    admin: Admin,
+    order_id: str,
+    service: str,
+    path: str,
+    body: dict[str, object],
+    settlement: str | None,
+) -> None:
+    participant = participants[service]
+    await participant.do(path.format(order_id), body)
+    await age(admin, service, order_id)
+    await admin.execute(f"UPDATE {service}.barrier SET settlement = $2 WHERE saga_id = $1", order_id, settlement)  # noqa: S608
+    assert order_id not in await expired(participant, limit=1000)
+    assert await purge(participant, order_id) == (409, "SAGA_NOT_EXPIRED")
+    assert await rows(admin, service, order_id) == {"do": False}
 
 
 @each_do

@@ -6,11 +6,10 @@ it the job of the task type `settle-effect`, which the reconciler itself works o
 
 import json
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import grpc
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
-from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 from workers.failure import Failure
 from workers.kit import Receipt, Step
@@ -19,6 +18,9 @@ from workers.order import OrderVariables
 from workers.reconcile.effects import Effect, Ledger, Settlement
 from workers.reconcile.sweep import Finding
 from workers.reconcile.undoing import Undoing
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 MESSAGE = "SettleByHand"
 _TTL_MS = 86_400_000
@@ -30,7 +32,7 @@ _DEADLINE = 10.0
 class Entries:
     """Asks people."""
 
-    def __init__(self, gateway: GatewayAsyncStub) -> None:
+    def __init__(self, gateway: "GatewayAsyncStub") -> None:
         """Put the entries into the engine of `gateway`."""
         self._gateway = gateway
 

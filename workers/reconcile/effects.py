@@ -1,6 +1,6 @@
 """The effects that nobody has settled yet, as the participants' ledgers have them."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -84,7 +84,7 @@ class Ledger:
             named = [{"sagaId": each.saga_id, "branch": each.branch} for each in effects[begin : begin + _PAGE]]
             await self._ask("POST", "/effects/settlements", json={"settlement": settlement, "effects": named})
 
-    async def _pages(self, query: dict[str, str | float]) -> AsyncIterator[list[Effect]]:
+    async def _pages(self, query: Mapping[str, str | float]) -> AsyncIterator[list[Effect]]:
         after: str | None = None
         while True:
             place = {} if after is None else {"after": after}

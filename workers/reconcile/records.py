@@ -7,14 +7,17 @@ been lost with the broker's disk. Where the two disagree for long, nobody knows.
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import grpc
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest
-from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 from workers.failure import Failure
 from workers.operate import Operate
 from workers.reconcile.verdict import Element, Instance
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 PATIENCE = 900.0
 """Seconds for which Operate and the broker may disagree before an instance counts as unknown."""
@@ -40,7 +43,7 @@ class Story:
 class Records:
     """Asks Operate, and the broker where Operate alone does not tell."""
 
-    def __init__(self, operate: Operate, gateway: GatewayAsyncStub, lost_at: datetime | None = None) -> None:
+    def __init__(self, operate: Operate, gateway: "GatewayAsyncStub", lost_at: datetime | None = None) -> None:
         """Ask a session with Operate, and the broker.
 
         `lost_at` is when the broker lost its data, as a person says: an instance that did something before, that

@@ -1,0 +1,37 @@
+"""A laboratory for the reconciler's tests: a stack of their own, without workers and without a reconciler."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+import services
+from tests.reconcile.lab import Lab, laboratory
+from tests.stack import Stack
+from workers.addresses import Addresses
+from workers.cluster import stack as embedded
+from workers.operate import Operate
+
+
+@pytest.fixture(scope="session")
+async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """Start the stack; at the end nothing of it is left."""
+    home = tmp_path_factory.mktemp("lab")
+    stack = Stack(home, {})
+    started = stack.saga("up", "camunda", *services.PORTS, "--detach")
+    try:
+        assert started.status == 0, started.output + started.errors
+        deployed = stack.saga("deploy")
+        assert deployed.status == 0, deployed.output + deployed.errors
+        addresses = Addresses.of(stack.offset)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SAGA_HOME", str(home))
+            url = embedded.Stack(stack.offset).database_url
+        assert addresses.operate
+        async with (
+            Operate(addresses.operate) as operate,
+            laboratory(stack, url, operate, addresses.engine.address, home) as lab,
+        ):
+            yield lab
+    finally:
+        stopped = stack.saga("down", "--delete-data")
+    assert stopped.status == 0, stopped.output + stopped.errors

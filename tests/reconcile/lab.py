@@ -1,0 +1,199 @@
+"""A stack without workers and without a reconciler: a test brings its own, behind ways on which it can do harm."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import httpx
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.proxy import HeldReply, HoldingProxy
+from tests.runtime.faulty import FaultyGateway
+from tests.stack import SAGA, Stack, free_port
+from tests.world import Effects, World, answers, eventually
+from workers.engine import PROCESS
+from workers.kit.connection import stub
+from workers.operate import Operate
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+LEASE = 4.0
+"""Seconds of a job's lease in the laboratory."""
+
+
+class Gateway(FaultyGateway):
+    """The way to the broker; remembers which job was given out for which element."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.jobs: dict[tuple[int, str], int] = {}
+        """Keys of jobs by process instance and element."""
+
+    def seen(self, method: str, message: bytes) -> None:
+        if method == "StreamActivatedJobs":
+            self._remember(pb.ActivatedJob.FromString(message))
+        elif method == "ActivateJobs":
+            for job in pb.ActivateJobsResponse.FromString(message).jobs:
+                self._remember(job)
+
+    def _remember(self, job: pb.ActivatedJob) -> None:
+        self.jobs[job.processInstanceKey, job.elementId] = job.key
+
+
+@dataclass
+class Lab:
+    """Everything that a test of faults needs."""
+
+    stack: Stack
+    world: World
+    operate: Operate
+    gateway: Gateway
+    broker: "GatewayAsyncStub"
+    """The broker itself, without harm."""
+    ways: dict[str, HoldingProxy]
+    """The way from the workers to each participant."""
+    environment: dict[str, str]
+    """Of a process that takes these ways."""
+    logs: Path
+
+    @contextmanager
+    def workers(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a worker process; whatever a test has done to it, it is gone in the end."""
+        own = {"WORKER_PORT": str(free_port()), "WORKER_LEASE": str(LEASE)}
+        with self._process("workers", environment=own) as process:
+            yield process
+
+    @asynccontextmanager
+    async def reconciler(self, interval: float = 1.0) -> AsyncIterator[str]:
+        """Run a reconciler that looks at everything at each sweep; return its URL."""
+        own = {"RECONCILER_INTERVAL": str(interval), "RECONCILER_AGE": "0"}
+        own["RECONCILER_PORT"] = self.environment["RECONCILER_URL"].rpartition(":")[2]
+        with self._process("reconcile", "--watch", environment=own):
+            url = self.environment["RECONCILER_URL"]
+            async with httpx.AsyncClient() as http:
+                await eventually(lambda: answers(http, f"{url}/ready"), bool)
+            yield url
+
+    @contextmanager
+    def _process(self, *command: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+        own = {**self.stack.environment, **self.environment, **environment}
+        with (self.logs / f"{command[0]}.log").open("ab") as log:
+            process = subprocess.Popen([SAGA, *command], env=own, stdout=log, stderr=log, start_new_session=True)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    async def start(self, order: Mapping[str, Any]) -> int:
+        """Start an instance; return its key."""
+        request = pb.CreateProcessInstanceRequest(bpmnProcessId=PROCESS, version=-1, variables=json.dumps(order))
+        return int((await self.broker.CreateProcessInstance(request, timeout=20)).processInstanceKey)
+
+    async def cancel(self, instance: int) -> None:
+        """Cancel an instance as an operator does in Operate."""
+        await self.broker.CancelProcessInstance(
+            pb.CancelProcessInstanceRequest(processInstanceKey=instance), timeout=20
+        )
+
+    async def customer_cancels(self, order_id: str) -> None:
+        """Publish the customer's wish."""
+        message = pb.PublishMessageRequest(name="CancelOrder", correlationKey=order_id, timeToLive=60_000)
+        await self.broker.PublishMessage(message, timeout=20)
+
+    async def throw(self, instance: int, element: str) -> None:
+        """End a job that a worker has in hand with a BPMN error, which interrupts whatever else runs."""
+        job = await eventually(lambda: self._job(instance, element), bool)
+        request = pb.ThrowErrorRequest(jobKey=job, errorCode="INTERRUPTED", errorMessage="a test's", variables=REFUSAL)
+        await self.broker.ThrowError(request, timeout=20)
+
+    async def _job(self, instance: int, element: str) -> int:
+        return self.gateway.jobs.get((instance, element), 0)
+
+    async def state(self, instance: int) -> str:
+        """Return an instance's state in Operate."""
+        shown = await self.operate.instance(instance)
+        return shown.state if shown else "unknown"
+
+    async def ended(self, instance: int) -> str:
+        """Wait until an instance has ended; return how."""
+        return await eventually(lambda: self.state(instance), lambda state: state in {"COMPLETED", "CANCELED"}, 90)
+
+    def hold(self, participant: str, method: str, path: str) -> AbstractContextManager[HeldReply]:
+        """Hold a participant's reply: what it says has taken effect, and nobody knows."""
+        return self.ways[participant].hold_reply(method, path)
+
+    async def orphans(self, order_id: str, state: str) -> int:
+        """Count the effects of an ended instance that its end does not account for (invariants 1, 2, 5)."""
+        effects = await self.world.effects(order_id)
+        fulfilled = state == "COMPLETED" and effects.shipped > 0
+        return orphans(effects, fulfilled=fulfilled)
+
+
+REFUSAL = json.dumps({"refusal": {"code": "INTERRUPTED", "message": "a test's", "taskType": "test"}})
+
+
+def orphans(effects: Effects, *, fulfilled: bool) -> int:
+    """Count what stands at the participants and should not."""
+    if fulfilled:
+        wrong = [
+            effects.shipped != effects.reserved,
+            effects.captured != effects.total,
+            effects.refunded > 0,
+            effects.status != "shipping",
+        ]
+    else:
+        wrong = [
+            effects.shipped > 0,
+            effects.captured != effects.refunded,
+            effects.reserved != effects.released,
+            effects.status not in {None, "cancelled"},
+        ]
+    return sum(wrong)
+
+
+@asynccontextmanager
+async def laboratory(
+    stack: Stack, world_url: str, operate: Operate, broker_address: str, logs: Path
+) -> AsyncIterator[Lab]:
+    """Open the ways to a stack that is up."""
+    async with Gateway(broker_address) as gateway, World(world_url) as world:
+        channel = grpc.aio.insecure_channel(broker_address)
+        ways = {}
+        for name, port in {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}.items():
+            ways[name] = HoldingProxy(free_port())
+            ways[name].start(f"http://127.0.0.1:{port + stack.offset}")
+        environment = {
+            "ZEEBE_ADDRESS": gateway.address,
+            "ZEEBE_INSECURE_CONNECTION": "true",
+            "CAMUNDA_OPERATE_BASE_URL": f"http://127.0.0.1:{8080 + stack.offset}/operate",
+            "RECONCILER_URL": f"http://127.0.0.1:{free_port()}",
+            **{f"{name.upper()}_URL": way.url for name, way in ways.items()},
+        }
+        try:
+            yield Lab(stack, world, operate, gateway, stub(channel), ways, environment, logs)
+        finally:
+            await channel.close()
+            for way in ways.values():
+                await asyncio.to_thread(way.stop)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a process and all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
