@@ -15,6 +15,7 @@ import uvicorn
 from tests.asgi import Message, body_of
 
 _HOP_BY_HOP = {b"connection", b"transfer-encoding", b"keep-alive", b"content-length", b"date", b"server"}
+_AWAY = "a test says that the participant is away"
 _BOUND = 120.0
 """Seconds after which anything held goes on, so that a broken test ends."""
 
@@ -44,6 +45,7 @@ class HoldingProxy:
         self._target = ""
         self._held: list[HeldReply] = []
         self._seen: list[tuple[str, str]] = []
+        self._away: set[tuple[str, str]] = set()
         config = uvicorn.Config(
             self._serve, "127.0.0.1", port, interface="asgi3", lifespan="off", log_config=None, access_log=False
         )
@@ -72,6 +74,15 @@ class HoldingProxy:
         return self._catch(HeldReply(method, path))
 
     @contextmanager
+    def turning_away(self, method: str, path: str) -> Iterator[None]:
+        """Answer 502 to this request, and forward none: the participant is away, for it."""
+        self._away.add((method, path))
+        try:
+            yield
+        finally:
+            self._away.remove((method, path))
+
+    @contextmanager
     def _catch(self, held: HeldReply) -> Iterator[HeldReply]:
         self._held.append(held)
         try:
@@ -88,6 +99,8 @@ class HoldingProxy:
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
         self._seen.append((scope["path"], dict(scope["headers"]).get(b"idempotency-key", b"").decode()))
         try:
+            if (scope["method"], scope["path"]) in self._away:
+                raise httpx.ConnectError(_AWAY)
             async with httpx.AsyncClient(base_url=self._target, timeout=30.0) as http:
                 reply = await http.request(scope["method"], scope["path"], content=body, headers=headers)
         except httpx.TransportError:

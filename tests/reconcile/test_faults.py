@@ -35,6 +35,8 @@ class Moment:
     method: str
     path: str
     example: str = "fulfilled"
+    by_customer: bool = False
+    """Whether it takes a customer's `CancelOrder`, while the order waits for its payment."""
 
     @property
     def name(self) -> str:
@@ -48,12 +50,15 @@ DOS = [
     Moment("Task_ShipOrder", "orders", "PUT", "/orders/{}/dispatch"),
     Moment("Task_ShipOrder", "shipping", "PUT", "/shipments/{}"),
 ]
+PAYING = DOS[2]
 UNDOS = [
     Moment("Task_RefundPayment", "payment", "DELETE", "/payments/{}", "address-unserviceable"),
     Moment("Task_ReleaseInventory", "inventory", "DELETE", "/reservations/{}", "payment-declined"),
     Moment("Task_CancelOrder", "orders", "DELETE", "/orders/{}", "out-of-stock"),
 ]
-MOMENTS = [*DOS, *UNDOS]
+RECORD = Moment("Task_RecordCancellation", "orders", "PUT", "/orders/{}/cancellation", by_customer=True)
+# Cancel shipment is missing: nothing in the diagram refuses after Ship order; test_cancelling.py has it.
+MOMENTS = [*DOS, *UNDOS, RECORD]
 
 
 @dataclass
@@ -63,22 +68,34 @@ class Case:
     moment: Moment
     order_id: str
     instance: int
-    held: HeldReply
+    held: list[HeldReply]
+    """What is to be released; the last one is the moment's."""
+
+    def release(self) -> None:
+        for held in self.held:
+            held.release()
 
 
 @asynccontextmanager
 async def cases(lab: Lab, new_order: NewOrder, moments: list[Moment]) -> AsyncIterator[list[Case]]:
     """Bring an order to each of the moments; what is held is released at the end."""
     async with AsyncExitStack() as stack:
+
+        def hold(order_id: str, moment: Moment) -> HeldReply:
+            held = lab.hold(moment.participant, moment.method, moment.path.format(order_id))
+            return stack.enter_context(held)
+
         made = []
         for moment in moments:
             order = new_order(moment.example)
-            held = stack.enter_context(
-                lab.hold(moment.participant, moment.method, moment.path.format(order["orderId"]))
-            )
-            made.append(Case(moment, order["orderId"], await lab.start(order), held))
+            order_id = order["orderId"]
+            held = [hold(order_id, each) for each in ([PAYING, moment] if moment.by_customer else [moment])]
+            made.append(Case(moment, order_id, await lab.start(order), held))
         for case in made:
-            await asyncio.to_thread(case.held.wait_until_applied)
+            await asyncio.to_thread(case.held[0].wait_until_applied)
+            if case.moment.by_customer:
+                await lab.customer_cancels(case.order_id)
+            await asyncio.to_thread(case.held[-1].wait_until_applied)
         yield made
 
 
@@ -155,7 +172,7 @@ async def test_nothing_is_left_of_a_fault(
             await fault(lab, worker, made)
             with lab.workers():
                 for case in made:
-                    case.held.release()
+                    case.release()
                 left = await orphans(lab, made)
     with capsys.disabled():
         sys.stdout.write(f"\n{fault.__name__}: {left.total()} orphaned of {len(made)} orders, no reconciler: {left}\n")

@@ -160,7 +160,8 @@ async def _watch(addresses: Addresses, settings: ReconcilerSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with parts(addresses) as reconciler:
-        watch, followed = Watch(reconciler.sweeper, settings), doubts.Doubts(reconciler.sweeper)
+        watch = Watch(reconciler.sweeper, settings)
+        followed = doubts.Doubts(reconciler.sweeper, watch.account)
         server = HealthServer(
             settings.host, settings.port, watch.health, watch.metrics, {doubts.PATH: followed.receive}
         )

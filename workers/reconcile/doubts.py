@@ -6,6 +6,7 @@ no more than the time until the next sweep.
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 
 import httpx
 import structlog
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from workers.failure import Failure
 from workers.kit.middleware import Ended, Middleware
 from workers.order import OrderVariables
-from workers.reconcile.sweep import Sweeper
+from workers.reconcile.sweep import Finding, Sweeper
 from workers.reconcile.verdict import Verdict
 
 PATH = "/doubts"
@@ -57,9 +58,10 @@ class Reporter(Middleware):
 class Doubts:
     """The orders that somebody has doubts about; each is looked at until it is settled, or left to the sweeps."""
 
-    def __init__(self, sweeper: Sweeper) -> None:
-        """Follow them with `sweeper`."""
+    def __init__(self, sweeper: Sweeper, account: Callable[[Sequence[Finding]], None]) -> None:
+        """Follow them with `sweeper`; `account` hears what came of it."""
         self._sweeper = sweeper
+        self._account = account
         self._due: dict[str, tuple[float, float]] = {}
         """By order: when it is looked at next, and how long the pause before was; in seconds."""
         self._news = asyncio.Event()
@@ -95,6 +97,7 @@ class Doubts:
         try:
             async for found in self._sweeper.find(troubles, saga_id=order):
                 settled = await self._sweeper.settle(found)
+                self._account(settled)
                 open_ = open_ or any(each.verdict is Verdict.WAIT or each.why_not for each in settled)
         except Failure as failure:
             troubles.append(str(failure))

@@ -5,12 +5,13 @@ been lost with the broker's disk. Where the two disagree for long, nobody knows.
 """
 
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import grpc
-from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest
+from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest, SetVariablesRequest
 
 from workers.failure import Failure
 from workers.operate import Operate
@@ -65,39 +66,56 @@ class Records:
         if shown is not None and made < shown.start_date - _SKEW:
             # A broker that began anew gave the key away once more: ours was another instance.
             return Story(Instance.UNKNOWN, {})
-        if shown is None or shown.state == "ACTIVE":
-            missing = await self._missing(instance, made, is_shown=shown is not None)
-            if missing is not None:
-                return Story(missing, {})
-        if shown is None:
-            return Story(Instance.ACTIVE, {})  # Operate has yet to hear of it.
-        nodes = await self._operate.flow_nodes(instance)
-        return Story(Instance(shown.state.lower()), {node.key: Element(node.state.lower()) for node in nodes})
+        nodes = [] if shown is None else await self._operate.flow_nodes(instance)
+        elements = {node.key: Element(node.state.lower()) for node in nodes}
+        if shown is not None and shown.state != "ACTIVE":
+            return Story(Instance(shown.state.lower()), elements)
+        stands_still = shown is not None and Element.ACTIVE not in elements.values()
+        return Story(await self._open(instance, made, is_shown=shown is not None, stands_still=stands_still), elements)
 
-    async def _missing(self, instance: int, made: datetime, *, is_shown: bool) -> Instance | None:
-        """Say what an instance is of which Operate does not know the end; None while the broker may have it."""
+    async def _open(self, instance: int, made: datetime, *, is_shown: bool, stands_still: bool) -> Instance:
+        """Say what an instance is of which Operate does not know the end; asks the broker where that looks wrong."""
         was_lost = self._lost_at is not None and made < self._lost_at
         is_young = datetime.now(UTC) - made < timedelta(seconds=PATIENCE)
-        if (is_young and not was_lost) or await self._is_known(instance):
+        if is_young and not was_lost and not stands_still:
+            return Instance.ACTIVE
+        state = await self._ask_broker(instance)
+        if state is not None:
             self._disagree_since.pop(instance, None)
-            return None
+            return state
         if was_lost and is_shown:
             return Instance.LOST
         since = self._disagree_since.setdefault(instance, time.monotonic())
-        return Instance.UNKNOWN if time.monotonic() - since > PATIENCE else None
+        return Instance.UNKNOWN if time.monotonic() - since > PATIENCE else Instance.ACTIVE
 
-    async def _is_known(self, instance: int) -> bool:
-        """Ask the broker for something impossible: it says whether the instance or the element is missing."""
-        nowhere = ModifyProcessInstanceRequest.ActivateInstruction(elementId="-")
-        request = ModifyProcessInstanceRequest(processInstanceKey=instance, activateInstructions=[nowhere])
-        try:
-            await self._gateway.ModifyProcessInstance(request, timeout=_DEADLINE)
-        except grpc.aio.AioRpcError as error:
-            match error.code():
-                case grpc.StatusCode.NOT_FOUND:
-                    return False
-                case grpc.StatusCode.INVALID_ARGUMENT:
-                    return True
-            message = f"The broker does not say whether it has instance {instance}: {error.code().name}."
-            raise Failure(message) from error
-        return True
+    async def _ask_broker(self, instance: int) -> Instance | None:
+        """Return what the broker knows of an instance by asking for nothing, in two ways; None where it has none.
+
+        One that is ending takes no variables. It is ending for ever where it was cancelled while a compensation handler
+        was at work (Zeebe 8.6.0): all its elements are terminated, and Operate goes on showing it as active.
+        """
+        nothing = SetVariablesRequest(elementInstanceKey=instance, variables="{}", local=True)
+        nowhere = ModifyProcessInstanceRequest(
+            processInstanceKey=instance,
+            activateInstructions=[ModifyProcessInstanceRequest.ActivateInstruction(elementId="-")],
+        )
+        if await _refusal(self._gateway.SetVariables(nothing, timeout=_DEADLINE)) is None:
+            return Instance.ACTIVE
+        refusal = await _refusal(self._gateway.ModifyProcessInstance(nowhere, timeout=_DEADLINE))
+        return None if refusal is grpc.StatusCode.NOT_FOUND else Instance.CANCELED
+
+
+async def _refusal(call: Awaitable[object]) -> grpc.StatusCode | None:
+    """Return how the broker refuses a command that asks for what is not there; None where it takes it.
+
+    Raises:
+        Failure: It refuses it for another reason.
+    """
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+            return error.code()
+        message = f"The broker does not say what became of an instance: {error.code().name}."
+        raise Failure(message) from error
+    return None

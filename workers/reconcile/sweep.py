@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import structlog
-
 from workers.failure import Failure
 from workers.reconcile.effects import Effect, Ledger, Settlement
 from workers.reconcile.records import Records, Story
@@ -17,7 +15,6 @@ from workers.reconcile.verdict import Instance, Verdict, verdict
 _AT_ONCE = 8
 """Sagas that are looked at, or undone, at once: what Operate answers without getting slow for people."""
 
-_log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -130,7 +127,6 @@ class Sweeper:
         for finding in sorted(findings, key=lambda each: each.effect.keys or (0, 0), reverse=True):
             if why_not is None:
                 why_not = await self._undoing.undo(finding.effect)
-                _tell(finding, why_not)
             results.append(replace(finding, done=why_not is None, why_not=why_not))
         return results
 
@@ -155,15 +151,6 @@ class Sweeper:
             else:
                 results += [replace(finding, done=True) for finding in of_it]
         return results
-
-
-def _tell(finding: Finding, why_not: str | None) -> None:
-    effect = finding.effect
-    about = {"saga_id": effect.saga_id, "participant": effect.participant, "branch": effect.branch}
-    if why_not is None:
-        _log.info("orphaned effect undone", **about, instance=finding.instance)
-    else:
-        _log.warning("orphaned effect not undone", **about, why=why_not)
 
 
 async def _each(these: Iterable[_T], do: Callable[[_T], Awaitable[_R]]) -> list[_R]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -12,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.failure import Failure
 from workers.kit.health import Health
-from workers.reconcile.sweep import Sweeper
+from workers.reconcile.sweep import Finding, Sweeper
 from workers.reconcile.verdict import Verdict
 
 _OVERDUE = 3
@@ -45,7 +46,7 @@ class Watch:
         self._swept = time.monotonic()
         self._troubles: list[str] = []
         own = self._registry = CollectorRegistry()
-        self._settled = Count("saga_effects_settled", "Effects that sweeps settled.", ["verdict"], registry=own)
+        self._settled = Count("saga_effects_settled", "Effects that were settled.", ["verdict"], registry=own)
         self._open = Gauge("saga_effects_open", "Effects that the last sweep left open.", ["verdict"], registry=own)
         self._seconds = Gauge("saga_sweep_seconds", "How long the last sweep took.", registry=own)
 
@@ -63,6 +64,18 @@ class Watch:
                 self._seconds.set(self._swept - begun)
             await asyncio.sleep(self._settings.interval)
 
+    def account(self, findings: Sequence[Finding]) -> None:
+        """Count what was settled, and log what the process itself would not have done."""
+        for finding in findings:
+            effect = finding.effect
+            about = {"saga_id": effect.saga_id, "participant": effect.participant, "branch": effect.branch}
+            if finding.done:
+                self._settled.labels(finding.verdict).inc()
+            if finding.why_not is not None:
+                _log.warning("effect not settled", **about, verdict=finding.verdict, why=finding.why_not)
+            elif finding.done and finding.verdict is not Verdict.KEEP:
+                _log.info("effect settled", **about, verdict=finding.verdict, instance=finding.instance)
+
     async def health(self) -> Health:
         """Say whether sweeps come to their end."""
         late = time.monotonic() - self._swept > _OVERDUE * self._settings.interval
@@ -76,11 +89,9 @@ class Watch:
         troubles: list[str] = []
         open_: Counter[Verdict] = Counter()
         async for found in self._sweeper.find(troubles, older_than=self._settings.age):
-            for finding in await self._sweeper.settle(found):
-                if finding.done:
-                    self._settled.labels(finding.verdict).inc()
-                else:
-                    open_[finding.verdict] += 1
+            settled = await self._sweeper.settle(found)
+            self.account(settled)
+            open_.update(finding.verdict for finding in settled if not finding.done)
         for verdict in Verdict:
             self._open.labels(verdict).set(open_[verdict])
         if troubles and troubles != self._troubles:
