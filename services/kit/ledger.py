@@ -18,7 +18,7 @@ from services.kit.database import Reading, database_of
 from services.kit.models import Answer, Name, OrderId
 from services.kit.models import Request as Body
 from services.kit.problems import REQUEST_INVALID, FieldError, Problem, query_problems
-from services.kit.rows import Op, Settlement, barrier
+from services.kit.statements import Op, Settlement, barrier
 
 PAGE = 250
 """Effects that one answer lists, and one request settles, at most."""

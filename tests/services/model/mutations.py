@@ -14,8 +14,9 @@ from services.inventory import commands as inventory
 from services.inventory.tables import stock
 from services.kit import barrier, outbox
 from services.kit.problems import Refusal
-from services.kit.rows import Op, Rows, StoredAnswer
-from services.kit.rows import barrier as table
+from services.kit.rows import Rows, StoredAnswer
+from services.kit.statements import Op
+from services.kit.statements import barrier as table
 from services.orders import commands as orders
 from services.orders.tables import decisions
 
