@@ -23,7 +23,7 @@ _PAGE = 500
 class FlowNode(BaseModel):
     """One element that the instance went through."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     key: int
     flow_node_id: str
@@ -40,7 +40,7 @@ class FlowNode(BaseModel):
 class ProcessInstance(BaseModel):
     """One process instance."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     key: int
     state: str

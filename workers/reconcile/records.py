@@ -69,6 +69,7 @@ class Records:
         nodes = [] if shown is None else await self._operate.flow_nodes(instance)
         elements = {node.key: Element(node.state.lower()) for node in nodes}
         if shown is not None and shown.state != "ACTIVE":
+            self._disagree_since.pop(instance, None)
             return Story(Instance(shown.state.lower()), elements)
         stands_still = shown is not None and Element.ACTIVE not in elements.values()
         return Story(await self._open(instance, made, is_shown=shown is not None, stands_still=stands_still), elements)
