@@ -49,7 +49,7 @@ class ProcessInstance(BaseModel):
 
 
 class Operate:
-    """A session with Operate; enter it to log in."""
+    """A session with Operate; enter it to log in, or let the first question do that."""
 
     def __init__(self, base_url: str, user: str = "demo", password: str = "demo") -> None:  # noqa: S107 - Camunda's own
         """`base_url` is that of the web page, with or without `/operate` behind it."""
@@ -63,7 +63,7 @@ class Operate:
             Failure: Operate is not there or refuses the login.
         """
         try:
-            await self._log_in()
+            await self.log_in()
         except Failure:
             await self._http.aclose()
             raise
@@ -72,6 +72,10 @@ class Operate:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the session."""
+        await self.close()
+
+    async def close(self) -> None:
         """Close the session."""
         await self._http.aclose()
 
@@ -141,7 +145,12 @@ class Operate:
                 return nodes
             query["searchAfter"] = answer["sortValues"]
 
-    async def _log_in(self) -> None:
+    async def log_in(self) -> None:
+        """Log in.
+
+        Raises:
+            Failure: Operate is not there or refuses the login.
+        """
         try:
             (await self._http.post("/api/login", params=self._login)).raise_for_status()
         except httpx.HTTPError as error:
@@ -153,7 +162,7 @@ class Operate:
             response = await self._http.post(path, json=query)
             if response.status_code == httpx.codes.UNAUTHORIZED:
                 # Operate keeps its sessions in memory: a restart ends them.
-                await self._log_in()
+                await self.log_in()
                 response = await self._http.post(path, json=query)
             answer: dict[str, Any] = response.raise_for_status().json()
         except httpx.HTTPError as error:

@@ -129,6 +129,7 @@ async def _once(
     report = _Report()
     async with parts(addresses, lost_at) as reconciler:
         sweeper = reconciler.sweeper
+        await reconciler.operate.log_in()
         async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
             report.add(await sweeper.settle(found) if settle else found)
     return report

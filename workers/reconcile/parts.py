@@ -43,16 +43,17 @@ class Parts:
 
 @asynccontextmanager
 async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
-    """Open what the reconciler speaks to: the participants, Operate and the broker; nothing is asked yet but Operate.
+    """Open what the reconciler speaks to: the participants, Operate and the broker; nobody is asked anything yet.
 
     Raises:
-        Failure: Nothing says where Operate is, or it does not let us in.
+        Failure: Nothing says where Operate is.
     """
     if addresses.operate is None:
         message = "CAMUNDA_OPERATE_BASE_URL is not set, so nobody can say what became of an instance. Set it."
         raise Failure(message)
     async with AsyncExitStack() as stack:
-        operate = await stack.enter_async_context(Operate(addresses.operate))
+        operate = Operate(addresses.operate)
+        stack.push_async_callback(operate.close)
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
             name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=_TIMEOUT))
