@@ -10,8 +10,9 @@ import workers.steps
 from workers.cluster.layout import Layout
 from workers.kit.discovery import discover, handlers
 
-_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas")
-"""The callers that are no task types: queries, relays, payment at its card processor, and `saga purge`."""
+_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas", "place-order", "publish-orders")
+"""The callers that are no task types: queries, relays, payment at its card processor, `saga purge`, and two for the
+orders that shops place."""
 
 
 def callers() -> list[str]:
