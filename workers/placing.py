@@ -26,8 +26,8 @@ from workers.kit.link import Link
 
 CALLER = "publish-orders"
 """The caller whose token the orders service wants."""
-_BATCH = 50
-"""Orders that are published at once."""
+_BATCH = 16
+"""Orders that are published at once: a broker on two cores pushes back when there are more, and has other work too."""
 _POLL = 1.0
 """Seconds between two looks for new orders."""
 _PAUSES = (0.1, 5.0)
@@ -83,11 +83,11 @@ class Placing:
             watching.cancel()
 
     async def publish(self) -> int:
-        """Publish the oldest placed orders, up to a bound, and return how many the engine has now.
+        """Publish the oldest placed orders, up to a bound, and return how many of them the engine took.
 
         Raises:
-            NotPublished: The orders service or the broker is away, or refuses. What the broker has taken is marked as
-                published all the same, if the orders service can be told.
+            NotPublished: It took none: the broker or the orders service is away, or refuses. Or the orders service could
+                not be told what it took.
         """
         listed = await self._ask("GET", "/placements", params={"limit": _BATCH})
         try:
@@ -100,8 +100,7 @@ class Placing:
         if taken:
             await self._ask("POST", "/placements/published", json={"orderIds": taken})
             _log.info("orders published", orders=len(taken))
-        refusal = next(filter(None, refusals), None)
-        if refusal:
+        elif refusal := next(iter(refusals), None):
             message = f"broker: {refusal.name}"
             raise NotPublished(message, refusal)
         return len(taken)
