@@ -86,8 +86,8 @@ class Placing:
         """Publish the oldest placed orders, up to a bound, and return how many of them the engine took.
 
         Raises:
-            NotPublished: It took none: the broker or the orders service is away, or refuses. Or the orders service could
-                not be told what it took.
+            NotPublished: It took none, for the broker or the orders service is away, or refuses; or the orders service
+                could not be told.
         """
         listed = await self._ask("GET", "/placements", params={"limit": _BATCH})
         try:

@@ -14,10 +14,9 @@ from structlog.testing import capture_logs
 from services.kit.tokens import Tokens
 from tests.proxy import HoldingProxy
 from tests.runtime.faulty import FaultyGateway
-from tests.stack import Stack, free_port
+from tests.stack import free_port
 from tests.world import World, eventually
 from workers.addresses import Addresses
-from workers.cluster import stack as embedded
 from workers.kit.connection import open_channel
 from workers.operate import Operate
 from workers.placing import NotPublished, Placing
@@ -62,9 +61,8 @@ class Shop:
 
 @pytest.fixture
 async def shop(
-    stack: Stack, addresses: Addresses, world: World, operate: Operate, new_order: NewOrder
+    addresses: Addresses, tokens: Tokens, world: World, operate: Operate, new_order: NewOrder
 ) -> AsyncIterator[Shop]:
-    tokens = Tokens({"TOKENS": str(embedded.Stack(stack.offset).tokens)})
     async with httpx.AsyncClient(base_url=addresses.service("orders"), timeout=20) as http:
         yield Shop(http, tokens, world, operate, new_order)
 
