@@ -25,7 +25,9 @@ app = typer.Typer()
 
 @app.command("deploy")
 def deploy_command(
-    files: Annotated[list[Path] | None, typer.Argument(help="BPMN files and forms; every one in bpmn/ if none is named.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="BPMN and form files; all of bpmn/ if none is named.")
+    ] = None,
     port_offset: PortOffset = 0,
 ) -> None:
     """Deploy diagrams and forms to the engine."""
