@@ -7,7 +7,7 @@ that lost its data and began anew: it has given the key away once more, and nobo
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -83,13 +83,17 @@ async def test_a_person_is_asked_once_in_tasklist_and_what_they_decide_is_done(
 ) -> None:
     order = case.order_id
     other = f"http://127.0.0.1:{free_port()}"
-    async with lab.reconciler(), lab.reconciler(url=other), person(browser, tasklist) as somebody:
-        with ExitStack() as unmarked:
-            # Nobody can write down that a person was asked, and so both reconcilers ask at each sweep.
-            for way in (lab.ways["orders"], lab.ways["inventory"]):
-                unmarked.enter_context(way.turning_away("POST", SETTLEMENTS))
-            before = len(lab.ways["inventory"].keys(SETTLEMENTS))
+    async with AsyncExitStack() as running:
+        # Nobody can write down that a person was asked, and so both reconcilers ask at each sweep.
+        with (
+            lab.ways["orders"].turning_away("POST", SETTLEMENTS),
+            lab.ways["inventory"].turning_away("POST", SETTLEMENTS),
+        ):
+            before = await _tried(lab)
+            await running.enter_async_context(lab.reconciler())
+            await running.enter_async_context(lab.reconciler(url=other))
             await eventually(lambda: _tried(lab), lambda times: times >= before + 6)
+        somebody = await running.enter_async_context(person(browser, tasklist))
         await settled(lab, case, order="asked", reservation="asked")
         form = await somebody.open(f"{order} at inventory")
         for text in ("inventory", "reservation", "reserve-inventory", str(case.instance)):
