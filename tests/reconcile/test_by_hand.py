@@ -7,9 +7,10 @@ that lost its data and began anew: it has given the key away once more, and nobo
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from xml.etree import ElementTree as ET
 
+import grpc
 import pytest
 from playwright.async_api import Browser, expect
 from pyzeebe.proto import gateway_pb2 as pb
@@ -203,7 +204,17 @@ async def test_what_nothing_takes_back_can_only_be_kept_and_an_incident_says_so(
 async def test_nobody_counts_as_asked_while_the_process_is_not_deployed(lab: Lab, case: Case, broker: Broker) -> None:
     deployed = lab.stack.saga("deploy").output
     [key] = re.findall(rf"{PROCESS} version \d+ \(process definition (\d+)\)", deployed)
-    await broker.gateway.DeleteResource(pb.DeleteResourceRequest(resourceKey=int(key)))
+
+    async def deleted() -> bool:
+        """Delete the process, which takes that no instance of it runs."""
+        with suppress(grpc.aio.AioRpcError):  # Operate lags behind.
+            for instance in await broker.running(PROCESS):
+                await lab.cancel(instance)
+            await broker.gateway.DeleteResource(pb.DeleteResourceRequest(resourceKey=int(key)))
+            return True
+        return False
+
+    await eventually(deleted, bool)
     only = ("--order", case.order_id, "--yes", "--json", *NOW)
     try:
         refused = reconcile(lab, *only)
