@@ -102,7 +102,8 @@ class HoldingProxy:
             if (scope["method"], scope["path"]) in self._away:
                 raise httpx.ConnectError(_AWAY)
             async with httpx.AsyncClient(base_url=self._target, timeout=30.0) as http:
-                reply = await http.request(scope["method"], scope["path"], content=body, headers=headers)
+                url = httpx.URL(scope["path"], query=scope["query_string"])
+                reply = await http.request(scope["method"], url, content=body, headers=headers)
         except httpx.TransportError:
             reply = httpx.Response(httpx.codes.BAD_GATEWAY)  # What a mesh says of a service that is away.
         if await self._hold(scope["method"], scope["path"]):

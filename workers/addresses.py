@@ -19,6 +19,8 @@ class Addresses:
     """Base URLs of the participants by name."""
     operate: str | None
     """Base URL of Operate, or None where the environment names a cluster but not its Operate."""
+    tasklist: str | None
+    """Base URL of Tasklist, or None as for Operate."""
     reconciler: str
     """Base URL of the reconciler, which need not be there."""
 
@@ -30,7 +32,7 @@ class Addresses:
         external = engine.names_a_cluster
         if not external:
             engine = engine.model_copy(update={"address": f"{HOST}:{ports.zeebe}"})
-        web = os.environ.get("CAMUNDA_OPERATE_BASE_URL")
+        web = None if external else f"http://{HOST}:{ports.web}"
         return cls(
             engine=engine,
             services={
@@ -38,7 +40,8 @@ class Addresses:
                 for name, port in services.PORTS.items()
             },
             reconciler=os.environ.get("RECONCILER_URL") or f"http://{HOST}:{ports.reconciler}",
-            operate=web or (None if external else f"http://{HOST}:{ports.web}/operate"),
+            operate=os.environ.get("CAMUNDA_OPERATE_BASE_URL") or (web and f"{web}/operate"),
+            tasklist=os.environ.get("CAMUNDA_TASKLIST_BASE_URL") or (web and f"{web}/tasklist"),
         )
 
     def service(self, name: str) -> str:

@@ -1,6 +1,6 @@
 """What the suite asks of the engine as a client: deploy a process, start its instances."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -87,16 +87,16 @@ async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
         await opened.close()
 
 
-def diagrams() -> list[Path]:
-    """Return the project's diagrams."""
-    return sorted(BPMN.glob("*.bpmn"))
+def resources() -> list[Path]:
+    """Return what the project deploys: its diagrams, and the forms that they link to."""
+    return sorted([*BPMN.glob("*.bpmn"), *BPMN.glob("*.form")])
 
 
 async def deploy(addresses: Addresses, files: list[Path]) -> list[str]:
-    """Deploy diagrams together and say what was deployed, a line each.
+    """Deploy diagrams and forms together and say what was deployed, a line each.
 
     Raises:
-        Failure: A file is missing, the engine refuses a diagram, or it cannot be reached.
+        Failure: A file is missing, the engine refuses one, or it cannot be reached.
     """
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
@@ -107,13 +107,18 @@ async def deploy(addresses: Addresses, files: list[Path]) -> list[str]:
             response = await client.deploy_resource(*files)
         except ProcessInvalidError as error:
             reason = error.__cause__.details() if isinstance(error.__cause__, grpc.aio.AioRpcError) else error
-            message = f"The engine refuses the diagram; nothing was deployed.\n{reason}"
+            message = f"The engine refuses a file; nothing was deployed.\n{reason}"
             raise bad_input(message) from error
-    return [
-        f"{deployed.bpmn_process_id} version {deployed.version} (process definition {deployed.process_definition_key})"
-        for deployed in response.deployments
-        if isinstance(deployed, DeployResourceResponse.ProcessMetadata)
-    ]
+    return list(_lines(response))
+
+
+def _lines(response: DeployResourceResponse) -> Iterator[str]:
+    for deployed in response.deployments:
+        match deployed:
+            case DeployResourceResponse.ProcessMetadata(name, version, key):
+                yield f"{name} version {version} (process definition {key})"
+            case DeployResourceResponse.FormMetadata(name, version, key):
+                yield f"{name} version {version} (form {key})"
 
 
 async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: bool) -> tuple[int, Ended | None]:

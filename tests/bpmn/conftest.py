@@ -1,4 +1,4 @@
-"""What the tests of the diagram need: the diagram and Node's tools."""
+"""What the tests of the diagrams need: each diagram, and Node's tools."""
 
 import os
 import sys
@@ -11,9 +11,16 @@ from tests.bpmn.diagram import Diagram
 from tests.parts import missing
 
 
+@pytest.fixture(scope="session", params=sorted(render.BPMN.glob("*.bpmn")), ids=lambda file: file.stem)
+def file(request: pytest.FixtureRequest) -> Path:
+    """Each diagram of the project, one after the other."""
+    path: Path = request.param
+    return path
+
+
 @pytest.fixture(scope="session")
-def xml() -> str:
-    return render.DIAGRAM.read_text(encoding="utf-8")
+def xml(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,11 @@ FLOW_NODES = frozenset(
         "intermediateThrowEvent",
         "exclusiveGateway",
         "serviceTask",
+        "userTask",
         "subProcess",
     }
 )
+TASKS = frozenset({"serviceTask", "userTask"})
 LINES = frozenset({"sequenceFlow", "association"})
 
 

@@ -2,10 +2,11 @@
 
 from itertools import combinations, pairwise
 
-from tests.bpmn.diagram import BPMNDI, LINES, Box, Diagram, kind
+from tests.bpmn.diagram import BPMNDI, LINES, TASKS, Box, Diagram, kind
 
 SIZES = {
     "serviceTask": (100, 80),
+    "userTask": (100, 80),
     "exclusiveGateway": (50, 50),
     "startEvent": (36, 36),
     "endEvent": (36, 36),
@@ -39,7 +40,7 @@ def test_every_shape_has_modelers_size(diagram: Diagram) -> None:
 def test_every_shape_lies_on_the_grid(diagram: Diagram) -> None:
     # As Modeler snaps: an event or gateway by its centre, whatever else by its corner.
     shapes = diagram.shapes()
-    by_centre = {e.attrib["id"] for e in diagram.all(*SIZES) if kind(e) != "serviceTask"}
+    by_centre = {e.attrib["id"] for e in diagram.all(*SIZES) if kind(e) not in TASKS}
     anchors = {id_: box.centre if id_ in by_centre else (box.left, box.top) for id_, box in shapes.items()}
     assert {id_: (x, y) for id_, (x, y) in anchors.items() if x % 10 or y % 10} == {}
 
@@ -76,7 +77,7 @@ def test_a_subprocess_is_expanded_around_its_content_and_the_contents_names(diag
 
 def test_every_event_and_split_shows_its_name_beside_it(diagram: Diagram) -> None:
     beside = {
-        e.attrib["id"] for e in diagram.all(*SIZES, "sequenceFlow") if kind(e) != "serviceTask" and "name" in e.attrib
+        e.attrib["id"] for e in diagram.all(*SIZES, "sequenceFlow") if kind(e) not in TASKS and "name" in e.attrib
     }
     assert set(diagram.labels()) == beside
     everything = [*diagram.shapes().values()]
@@ -121,7 +122,8 @@ def test_no_line_crosses_a_line_or_a_shape(diagram: Diagram) -> None:
 
 def test_the_happy_path_is_one_straight_line_and_each_undo_lies_below_its_step(diagram: Diagram) -> None:
     shapes = diagram.shapes()
-    path = [shapes[e.attrib["id"]] for e in diagram.path("StartEvent_OrderPlaced")]
+    start = diagram.all("startEvent")[0]
+    path = [shapes[e.attrib["id"]] for e in diagram.path(start.attrib["id"])]
     assert len({box.centre[1] for box in path}) == 1
     assert [box.left for box in path] == sorted(box.left for box in path)
     for association in diagram.all("association"):

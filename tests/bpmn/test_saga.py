@@ -1,7 +1,10 @@
-"""Each step with an effect has its undo, and one chain undoes them in reverse."""
+"""The order's diagram: each step with an effect has its undo, and one chain undoes them in reverse."""
 
 from xml.etree import ElementTree as ET
 
+import pytest
+
+from bpmn import render
 from tests.bpmn.diagram import BPMN, Diagram, kind, outputs, task_definition
 
 UNDO = {
@@ -10,6 +13,12 @@ UNDO = {
     "process-payment": "refund-payment",
     "ship-order": "cancel-shipment",
 }
+
+
+@pytest.fixture(scope="module")
+def diagram() -> Diagram:
+    """The order's alone."""
+    return Diagram(render.DIAGRAM.read_text(encoding="utf-8"))
 
 
 def steps(diagram: Diagram) -> list[ET.Element]:

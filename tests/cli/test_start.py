@@ -114,7 +114,7 @@ def test_a_diagram_that_the_engine_refuses_is_told_and_not_deployed(stack: Stack
     broken.write_text(diagram.replace('type="ship-order"', 'type=""'))
     done = stack.saga("deploy", str(broken))
     assert done.status == 2
-    assert "The engine refuses the diagram; nothing was deployed." in done.errors
+    assert "The engine refuses a file; nothing was deployed." in done.errors
     assert "Task_ShipOrder" in done.errors
     missing = stack.saga("deploy", str(tmp_path / "none.bpmn"))
     assert missing.status == 2

@@ -44,6 +44,7 @@ async def test_it_shows_first_and_settles_only_when_told_to(lab: Lab, new_order:
     assert all(line["done"] for line in json.loads(done.output)["findings"])
     assert await lab.orphans(order, "CANCELED") == 0
     again = json.loads(reconcile(lab, "--order", order, "--yes", "--json", *NOW).output)
+    assert again.pop("waiting")["effects"] == 0
     assert again == {"counts": {"wait": 0, "keep": 0, "undo": 0, "ask": 0}, "findings": [], "troubles": []}
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
-from workers.cli.stack import bring_up, deploy_diagrams
+from workers.cli.stack import bring_up, deploy_resources
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
 from workers.engine import Ended, create, engine
@@ -164,7 +164,7 @@ def demo_command(
 
     def run_orders() -> bool:
         nonlocal status
-        deploy_diagrams(port_offset, console)
+        deploy_resources(port_offset, console)
         runs = asyncio.run(run_samples(addresses, console))
         status = report(runs, addresses, ensure_zbctl(), console)
         return not exit_

@@ -14,7 +14,7 @@ from rich.console import Console
 from services.kit.tokens import TokenMissingError, read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
-from workers.engine import create, deploy, diagrams, engine, place
+from workers.engine import create, deploy, engine, place, resources
 from workers.failure import Failure, bad_input
 from workers.kit.variables import field_errors
 from workers.order import Order
@@ -25,11 +25,13 @@ app = typer.Typer()
 
 @app.command("deploy")
 def deploy_command(
-    files: Annotated[list[Path] | None, typer.Argument(help="BPMN files; every one in bpmn/ if none is named.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="BPMN and form files; all of bpmn/ if none is named.")
+    ] = None,
     port_offset: PortOffset = 0,
 ) -> None:
-    """Deploy the diagrams to the engine."""
-    for line in asyncio.run(deploy(Addresses.of(port_offset), files or diagrams())):
+    """Deploy diagrams and forms to the engine."""
+    for line in asyncio.run(deploy(Addresses.of(port_offset), files or resources())):
         typer.echo(f"Deployed {line}")
 
 

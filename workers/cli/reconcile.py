@@ -19,7 +19,7 @@ from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cluster.ports import Ports
 from workers.environment import read
-from workers.failure import bad_input
+from workers.failure import Failure, bad_input
 from workers.kit.health import HealthServer
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
@@ -90,6 +90,10 @@ class _Report:
     findings: list[Finding] = field(default_factory=list)
     """All but those that are waited for, and what is kept."""
     troubles: list[str] = field(default_factory=list)
+    waiting: int = 0
+    """Effects that a person was asked about, now or before, and has not answered."""
+    tasklist: str | None = None
+    """Where the person answers."""
 
     @property
     def failed(self) -> bool:
@@ -108,6 +112,7 @@ class _Report:
             {
                 "counts": {verdict: self.counts[verdict] for verdict in Verdict},
                 "findings": [_line(finding) for finding in self.findings],
+                "waiting": {"effects": self.waiting, "tasklist": self.tasklist},
                 "troubles": self.troubles,
             }
         )
@@ -126,19 +131,31 @@ def _line(finding: Finding) -> dict[str, Any]:
 async def _once(
     addresses: Addresses, order: str | None, older_than: float, lost_at: datetime | None, *, settle: bool
 ) -> _Report:
-    report = _Report()
+    report = _Report(tasklist=addresses.tasklist)
     async with parts(addresses, lost_at) as reconciler:
         sweeper = reconciler.sweeper
         await reconciler.operate.log_in()
         async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
             report.add(await sweeper.settle(found) if settle else found)
+        for ledger in reconciler.ledgers.values():
+            try:
+                async for page in ledger.asked(order):
+                    report.waiting += len(page)
+            except Failure as failure:
+                if str(failure) not in report.troubles:
+                    report.troubles.append(str(failure))
     return report
 
 
 def _show(console: Console, report: _Report, *, done: bool) -> None:
-    counts = Table("still running", "kept", "undone" if done else "to undo", "for a person")
-    counts.add_row(*(str(report.counts[each]) for each in (Verdict.WAIT, Verdict.KEEP, Verdict.UNDO, Verdict.ASK)))
+    undo, ask = ("undone", "asked about") if done else ("to undo", "to ask about")
+    counts = Table("still running", "kept", undo, ask, "waiting for a person")
+    verdicts = (report.counts[each] for each in (Verdict.WAIT, Verdict.KEEP, Verdict.UNDO, Verdict.ASK))
+    counts.add_row(*map(str, verdicts), str(report.waiting))
     console.print(counts)
+    if report.waiting:
+        where = report.tasklist or "Tasklist (CAMUNDA_TASKLIST_BASE_URL says where it is)"
+        console.print(f"What waits for a person is settled in {where}.", soft_wrap=True)
     if report.findings:
         table = Table("order", "participant", "effect", "done by", "instance", "what is done" if done else "to do")
         for finding in report.findings[:_SHOWN]:

@@ -20,7 +20,7 @@ from workers.cluster.stack import PARTS, Stack
 from workers.cluster.state import State
 from workers.cluster.status import report
 from workers.cluster.stopping import stop_on_signals
-from workers.engine import deploy, diagrams
+from workers.engine import deploy, resources
 from workers.failure import bad_input
 
 app = typer.Typer()
@@ -39,13 +39,13 @@ def up(
     ] = False,
     port_offset: PortOffset = 0,
 ) -> None:
-    """Start the stack, deploy the diagrams, and show where everything is; it stays up until Ctrl-C."""
+    """Start the stack, deploy diagrams and forms, and show where everything is; it stays up until Ctrl-C."""
     stack = Stack(port_offset, parts or PARTS)
     console = _console()
 
     def deploy_all() -> bool:
         if "workers" in stack.parts:
-            deploy_diagrams(port_offset, console)
+            deploy_resources(port_offset, console)
         return True
 
     bring_up(stack, console, detach=detach, after_ready=deploy_all)
@@ -172,13 +172,13 @@ def bring_up(
         asyncio.run(_stay_up(stack, console, after_ready))
 
 
-def deploy_diagrams(port_offset: int, console: Console) -> None:
-    """Deploy every diagram of the project; one that is deployed already stays the version that it is.
+def deploy_resources(port_offset: int, console: Console) -> None:
+    """Deploy every diagram and form of the project; where none has changed, each stays the version that it is.
 
     Raises:
-        Failure: the engine refuses a diagram.
+        Failure: the engine refuses a file.
     """
-    for line in asyncio.run(deploy(Addresses.of(port_offset), diagrams())):
+    for line in asyncio.run(deploy(Addresses.of(port_offset), resources())):
         console.print(f"[green]✓[/] deployed {line}")
 
 

@@ -6,14 +6,20 @@ it the job of the task type `settle-effect`, which the reconciler itself works o
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
 import grpc
-from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
+from pyzeebe.proto.gateway_pb2 import (
+    CreateProcessInstanceRequest,
+    ProcessInstanceCreationStartInstruction,
+    PublishMessageRequest,
+)
 
 from workers.failure import Failure
 from workers.kit import Receipt, Step
 from workers.kit.outcomes import Broken, Unavailable
+from workers.kit.retry import UNDO
 from workers.order import OrderVariables
 from workers.reconcile.effects import Effect, Ledger, Settlement
 from workers.reconcile.sweep import Finding
@@ -22,11 +28,16 @@ from workers.reconcile.undoing import Undoing
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
+PROCESS = "settle-by-hand"
 MESSAGE = "SettleByHand"
 _TTL_MS = 86_400_000
-"""Milliseconds for which a second entry for the same effect is refused, and one waits for its process to be there."""
+"""Milliseconds for which a second entry for the same effect is refused."""
 _DEADLINE = 10.0
 """Seconds."""
+_NOWHERE = CreateProcessInstanceRequest(
+    bpmnProcessId=PROCESS, version=-1, startInstructions=[ProcessInstanceCreationStartInstruction(elementId="-")]
+)
+"""Starts nothing: the process has no such element."""
 
 
 class Entries:
@@ -40,71 +51,106 @@ class Entries:
         """Make an entry for an effect, once.
 
         Raises:
-            Failure: The broker does not take it.
+            Failure: The process is not deployed, or the broker does not take the entry.
         """
+        await self._require_process()
         effect = finding.effect
-        entry = {
-            "orderId": effect.saga_id,
-            "participant": effect.participant,
-            "branch": effect.branch,
-            "taskType": effect.caller,
-            "processInstance": str(effect.keys[0]) if effect.keys else "",
-            "doneAt": effect.at.isoformat(timespec="seconds"),
-            "why": "Neither Operate nor the broker can say what became of the process instance that had it done.",
-        }
-        key = f"{effect.saga_id}/{effect.participant}/{effect.branch}"
+        # The origin too: an effect that another element asks for anew is another question.
+        key = f"{effect.saga_id}/{effect.participant}/{effect.branch}/{effect.origin or ''}"
         request = PublishMessageRequest(
-            name=MESSAGE, correlationKey=key, messageId=key, timeToLive=_TTL_MS, variables=json.dumps(entry)
+            name=MESSAGE, correlationKey=key, messageId=key, timeToLive=_TTL_MS, variables=json.dumps(_entry(effect))
         )
         try:
             await self._gateway.PublishMessage(request, timeout=_DEADLINE)
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.ALREADY_EXISTS:
-                return
-            message = f"The broker takes no entry for a person: {error.code().name}."
-            raise Failure(message) from error
+            if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
+                raise _not_taken(error) from error
+
+    async def _require_process(self) -> None:
+        """Check that the process is there: a message that comes before it starts nothing, not even later.
+
+        Each time, for a broker that has lost its data has lost the process as well.
+        """
+        try:
+            await self._gateway.CreateProcessInstance(_NOWHERE, timeout=_DEADLINE)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                message = f"The process {PROCESS} is not deployed, so nobody can be asked. Run `saga deploy`."
+                raise Failure(message) from error
+            if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+                raise _not_taken(error) from error
+
+
+def _entry(effect: Effect) -> dict[str, str]:
+    why = "Neither Operate nor the broker can say what became of the process instance that had it done."
+    return {
+        "orderId": effect.saga_id,
+        "participant": effect.participant,
+        "branch": effect.branch,
+        "taskType": effect.caller,
+        "processInstance": _instance(effect),
+        "doneAt": effect.at.astimezone(UTC).isoformat(timespec="seconds"),
+        "why": why if effect.keys else "The participant was not told which process instance had it done.",
+    }
+
+
+def _instance(effect: Effect) -> str:
+    return str(effect.keys[0]) if effect.keys else ""
+
+
+def _not_taken(error: grpc.aio.AioRpcError) -> Failure:
+    return Failure(f"The broker takes no entry for a person: {error.code().name}.")
 
 
 class _Decision(OrderVariables):
     participant: str
     branch: str
+    process_instance: str | None = None
+    """None where a process of somebody's own asks: it cannot know."""
     decision: Literal["keep", "undo"]
 
 
 class Settled(Receipt):
     """What was done with an effect."""
 
-    decision: str
+    outcome: Literal["kept", "undone", "settled before"]
 
 
 def settling(ledgers: Mapping[str, Ledger], undoing: Undoing) -> Step:
     """Return the step that does what a person decided about an effect."""
-    step = Step("settle-effect", undo=None)
+    step = Step("settle-effect", undo=None, retry=UNDO)
 
     @step.do
     async def settle(decided: _Decision) -> Settled:
         ledger = ledgers.get(decided.participant)
         if ledger is None:
-            message = f"There is no participant {decided.participant}; there are {', '.join(ledgers)}."
+            message = f"The variable participant names none; there are {', '.join(ledgers)}. Mend it, then retry."
             raise Broken(message)
         try:
-            effect = await _asked(ledger, decided)
+            effect = await _in_question(ledger, decided)
             if effect is None:
-                pass  # Somebody has settled it meanwhile.
-            elif decided.decision == "keep":
+                return Settled(outcome="settled before")
+            if decided.decision == "keep":
                 await ledger.settle([effect], Settlement.KEPT)
-            elif (why_not := await undoing.undo(effect)) is not None:
-                raise Unavailable(why_not)
+                return Settled(outcome="kept")
         except Failure as failure:
             raise Unavailable(str(failure)) from failure
-        return Settled(decision=decided.decision)
+        if not undoing.has_undo(effect):
+            message = f"Nothing takes back what {effect.caller} does. Set the variable decision to keep, then retry."
+            raise Broken(message)
+        if (why_not := await undoing.undo(effect)) is not None:
+            raise Unavailable(why_not)
+        return Settled(outcome="undone")
 
     return step
 
 
-async def _asked(ledger: Ledger, decided: _Decision) -> Effect | None:
-    async for page in ledger.asked(saga_id=decided.order_id):
-        for effect in page:
-            if effect.branch == decided.branch:
-                return effect
+async def _in_question(ledger: Ledger, decided: _Decision) -> Effect | None:
+    """Return the effect that was decided about; None where somebody has settled it meanwhile."""
+    # In this order: a person may answer before it is written down that one was asked.
+    for pages in (ledger.unsettled(saga_id=decided.order_id), ledger.asked(decided.order_id)):
+        async for page in pages:
+            for effect in page:
+                if effect.branch == decided.branch and decided.process_instance in {None, _instance(effect)}:
+                    return effect
     return None

@@ -12,7 +12,7 @@ import stamina
 
 from workers.addresses import Addresses
 from workers.cluster.stack import Stack
-from workers.engine import deploy, diagrams
+from workers.engine import deploy, resources
 from workers.failure import Failure
 
 _DEPLOY_SECONDS = 60.0
@@ -60,4 +60,4 @@ def _start(stack: Stack) -> None:
 async def _deploy(port_offset: int) -> None:
     async for attempt in stamina.retry_context(on=Failure, attempts=None, timeout=_DEPLOY_SECONDS, wait_max=1.0):
         with attempt:
-            await deploy(Addresses.of(port_offset), diagrams())
+            await deploy(Addresses.of(port_offset), resources())

@@ -1,0 +1,244 @@
+"""Where the records do not tell, a person is asked once, in Tasklist, and what they decide is done.
+
+One thing is faked: the age of the effects. An hour older than their process instance, they are what a broker leaves
+that lost its data and began anew: it has given the key away once more, and nobody knows what became of their instance.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from xml.etree import ElementTree as ET
+
+import grpc
+import pytest
+from playwright.async_api import Browser, expect
+from pyzeebe.proto import gateway_pb2 as pb
+
+import services
+from tests.reconcile.lab import Lab
+from tests.reconcile.tasklist import answer, person
+from tests.reconcile.test_command import NOW, NewOrder, found, reconcile
+from tests.reconcile.test_faults import DOS, RECORD, Case, cases, operator_cancels
+from tests.runtime.broker import Broker
+from tests.stack import free_port
+from tests.world import eventually
+from workers.addresses import Addresses
+from workers.engine import BPMN
+from workers.kit.retry import UNDO
+from workers.reconcile.by_hand import PROCESS
+
+RESERVING = DOS[1]
+"""Leaves two effects: an order at orders, a reservation at inventory."""
+SETTLEMENTS = "/effects/settlements"
+
+
+@pytest.fixture
+async def case(lab: Lab, new_order: NewOrder) -> Case:
+    """An order with two effects of which nobody can tell what became of them."""
+    with lab.workers() as worker:
+        async with cases(lab, new_order, [RESERVING]) as [made]:
+            await operator_cancels(lab, worker, [made])
+    await lab.ended(made.instance)
+    for participant in ("orders", "inventory"):
+        aged = f"UPDATE {participant}.barrier SET created_at = created_at - interval '1 hour' WHERE saga_id = $1"  # noqa: S608 - ours
+        await lab.world.fetch(aged, made.order_id)
+    return made
+
+
+@pytest.fixture
+def tasklist(lab: Lab) -> str:
+    """Tasklist's address."""
+    address = Addresses.of(lab.stack.offset).tasklist
+    assert address
+    return address
+
+
+@pytest.fixture
+async def broker(lab: Lab) -> AsyncIterator[Broker]:
+    async with Broker(Addresses.of(lab.stack.offset), lab.stack.offset) as broker:
+        yield broker
+
+
+async def settlements(lab: Lab, case: Case) -> dict[str, str | None]:
+    """Return how each effect of an order is settled, as the participants' own tables have it."""
+    union = " UNION ALL ".join(
+        f"SELECT branch, settlement FROM {name}.barrier WHERE op = 'do' AND saga_id = $1"  # noqa: S608 - ours
+        for name in services.participants()
+    )
+    return {row["branch"]: row["settlement"] for row in await lab.world.fetch(union, case.order_id)}
+
+
+async def settled(lab: Lab, case: Case, **expected: str) -> None:
+    """Wait until the effects of an order are settled so."""
+    await eventually(lambda: settlements(lab, case), lambda now: now == expected)
+
+
+async def entries(lab: Lab, case: Case) -> list[int]:
+    """Return the process instances in which a person was asked about an order."""
+    return [key for key in await lab.operate.instances("orderId", case.order_id) if key != case.instance]
+
+
+async def test_a_person_is_asked_once_in_tasklist_and_what_they_decide_is_done(
+    lab: Lab, case: Case, tasklist: str, browser: Browser
+) -> None:
+    order = case.order_id
+    other = f"http://127.0.0.1:{free_port()}"
+    async with AsyncExitStack() as running:
+        # Nobody can write down that a person was asked, and so both reconcilers ask at each sweep.
+        with (
+            lab.ways["orders"].turning_away("POST", SETTLEMENTS),
+            lab.ways["inventory"].turning_away("POST", SETTLEMENTS),
+        ):
+            before = await _tried(lab)
+            await running.enter_async_context(lab.reconciler())
+            await running.enter_async_context(lab.reconciler(url=other))
+            await eventually(lambda: _tried(lab), lambda times: times >= before + 6)
+        somebody = await running.enter_async_context(person(browser, tasklist))
+        await settled(lab, case, order="asked", reservation="asked")
+        form = await somebody.open(f"{order} at inventory")
+        for text in ("inventory", "reservation", "reserve-inventory", str(case.instance)):
+            await expect(form.get_by_role("cell", name=text, exact=True)).to_be_visible()
+        await expect(form.get_by_text("Neither Operate nor the broker can say")).to_be_visible()
+        await somebody.keep_picture("settle-by-hand")
+        await somebody.decide(form, "Take it back", "The customer has heard nothing of it.")
+        await settled(lab, case, order="asked", reservation="undone")
+        form = await somebody.open(f"{order} at orders")
+        await somebody.decide(form, "The order was carried out; keep it", "")
+        await settled(lab, case, order="kept", reservation="undone")
+        await expect(somebody.task(order)).to_have_count(0)
+    effects = await lab.world.effects(order)
+    assert effects.released == effects.reserved > 0
+    assert effects.status == "accepted"
+    asked = await entries(lab, case)
+    assert len(asked) == 2, "one for each effect, however often it was asked for"
+    assert {await lab.ended(key) for key in asked} == {"COMPLETED"}
+
+
+async def _tried(lab: Lab) -> int:
+    return len(lab.ways["inventory"].keys(SETTLEMENTS))
+
+
+async def test_the_command_says_how_many_wait_for_a_person_and_where(lab: Lab, case: Case, tasklist: str) -> None:
+    only = ("--order", case.order_id, *NOW)
+    shown = reconcile(lab, *only, "--json")
+    assert found(shown) == {"order": "ask", "reservation": "ask"}
+    assert json.loads(shown.output)["waiting"] == {"effects": 0, "tasklist": tasklist}
+    done = reconcile(lab, *only, "--yes", "--json")
+    assert json.loads(done.output)["waiting"] == {"effects": 2, "tasklist": tasklist}
+    again = reconcile(lab, *only)
+    assert f"What waits for a person is settled in {tasklist}." in again.output
+    elsewhere = reconcile(lab, *only, CAMUNDA_TASKLIST_BASE_URL="https://tasklist.example/of-ours")
+    assert "is settled in https://tasklist.example/of-ours." in elsewhere.output
+    away = reconcile(lab, *only, "--json", INVENTORY_URL="http://127.0.0.1:9")
+    assert away.status == 1
+    assert json.loads(away.output)["troubles"] == ["inventory at http://127.0.0.1:9 does not answer (ConnectError)."]
+    assert json.loads(away.output)["waiting"]["effects"] == 1
+
+
+async def test_an_answer_is_carried_out_even_before_it_is_written_down_that_somebody_was_asked(
+    lab: Lab, case: Case, tasklist: str
+) -> None:
+    with lab.ways["inventory"].turning_away("POST", SETTLEMENTS):
+        async with lab.reconciler():
+            await answer(tasklist, f"{case.order_id} at inventory", "undo")
+            await settled(lab, case, order="asked", reservation="undone")
+
+
+@pytest.mark.parametrize(
+    ("decision", "first", "late"), [("undo", "undone", "keep"), ("keep", "kept", "undo")], ids=["keep", "undo"]
+)
+async def test_an_answer_that_comes_after_somebody_else_settled_it_does_no_harm(
+    lab: Lab, case: Case, tasklist: str, decision: str, first: str, late: str
+) -> None:
+    async with lab.reconciler():
+        await settled(lab, case, order="asked", reservation="asked")
+        assert await lab.ended(await decide(lab, case, decision=decision)) == "COMPLETED"
+        assert (await settlements(lab, case))["reservation"] == first
+        effects = await lab.world.effects(case.order_id)
+        assert await lab.ended(await answer(tasklist, f"{case.order_id} at inventory", late)) == "COMPLETED"
+    assert (await settlements(lab, case))["reservation"] == first
+    assert await lab.world.effects(case.order_id) == effects
+
+
+async def test_an_answer_about_what_another_instance_has_had_done_since_is_none_about_that(
+    lab: Lab, case: Case
+) -> None:
+    async with lab.reconciler():
+        await settled(lab, case, order="asked", reservation="asked")
+        stale = await decide(lab, case, decision="undo", processInstance=str(case.instance - 1))
+        assert await lab.ended(stale) == "COMPLETED"
+    assert (await settlements(lab, case))["reservation"] == "asked"
+    assert (await lab.world.effects(case.order_id)).released == 0
+
+
+async def test_a_participant_that_does_not_exist_is_an_incident_that_says_so(
+    lab: Lab, case: Case, broker: Broker
+) -> None:
+    async with lab.reconciler():
+        instance = await decide(lab, case, decision="undo", participant="nowhere")
+        incident = await broker.incident(instance)
+        known = ", ".join(services.participants())
+        assert incident["message"] == f"The variable participant names none; there are {known}. Mend it, then retry."
+        await broker.retry(incident, {"participant": "inventory"})
+        assert await lab.ended(instance) == "COMPLETED"
+    assert (await settlements(lab, case))["reservation"] == "undone"
+
+
+async def test_what_nothing_takes_back_can_only_be_kept_and_an_incident_says_so(
+    lab: Lab, new_order: NewOrder, broker: Broker
+) -> None:
+    with lab.workers():
+        async with lab.reconciler(), cases(lab, new_order, [RECORD]) as [case]:
+            record = {"participant": "orders", "branch": "cancellation"}
+            instance = await decide(lab, case, decision="undo", **record)
+            incident = await broker.incident(instance)
+            assert incident["message"].startswith("Nothing takes back what record-cancellation does.")
+            await broker.retry(incident, {"decision": "keep"})
+            assert await lab.ended(instance) == "COMPLETED"
+            assert (await settlements(lab, case))["cancellation"] == "kept"
+            case.release()
+            await lab.ended(case.instance)
+
+
+async def test_nobody_counts_as_asked_while_the_process_is_not_deployed(lab: Lab, case: Case, broker: Broker) -> None:
+    deployed = lab.stack.saga("deploy").output
+    [key] = re.findall(rf"{PROCESS} version \d+ \(process definition (\d+)\)", deployed)
+
+    async def deleted() -> bool:
+        """Delete the process, which takes that no instance of it runs."""
+        with suppress(grpc.aio.AioRpcError):  # Operate lags behind.
+            for instance in await broker.running(PROCESS):
+                await lab.cancel(instance)
+            await broker.gateway.DeleteResource(pb.DeleteResourceRequest(resourceKey=int(key)))
+            return True
+        return False
+
+    await eventually(deleted, bool)
+    only = ("--order", case.order_id, "--yes", "--json", *NOW)
+    try:
+        refused = reconcile(lab, *only)
+    finally:
+        assert lab.stack.saga("deploy").status == 0
+    assert refused.status == 1
+    assert {line["whyNot"] for line in json.loads(refused.output)["findings"]} == {
+        f"The process {PROCESS} is not deployed, so nobody can be asked. Run `saga deploy`."
+    }
+    assert await settlements(lab, case) == {"order": None, "reservation": None}
+    assert reconcile(lab, *only).status == 0
+    assert len(await eventually(lambda: entries(lab, case), bool)) == 2
+
+
+def test_the_diagram_grants_as_many_tries_as_an_undo_has() -> None:
+    tasks = ET.parse(BPMN / f"{PROCESS}.bpmn").iter("{http://camunda.org/schema/zeebe/1.0}taskDefinition")  # noqa: S314 - ours
+    assert {task.attrib["type"]: task.attrib["retries"] for task in tasks} == {"settle-effect": str(UNDO.retries)}
+
+
+async def decide(lab: Lab, case: Case, **variables: str) -> int:
+    """Decide about the reservation without having been asked, as a process of somebody's own may; return its key."""
+    about = {"orderId": case.order_id, "participant": "inventory", "branch": "reservation", **variables}
+    begin = pb.ProcessInstanceCreationStartInstruction(elementId="Task_SettleEffect")
+    request = pb.CreateProcessInstanceRequest(
+        bpmnProcessId=PROCESS, version=-1, variables=json.dumps(about), startInstructions=[begin]
+    )
+    return int((await lab.broker.CreateProcessInstance(request, timeout=20)).processInstanceKey)
