@@ -9,10 +9,10 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest as Modification
-from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 from workers.compensation.view import NothingToUndo, View, look
 from workers.failure import Failure
@@ -20,6 +20,9 @@ from workers.kit.compensate import Compensate
 from workers.kit.handler import Handler
 from workers.operate import FlowNode, Operate
 from workers.reconcile.effects import Ledger
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 CODE = "CANCELLED_BY_OPERATOR"
 """The code of the refusal that the instance ends with."""
@@ -47,7 +50,7 @@ class Compensator:
     """Compensates instances; safe to run twice, or to kill: what has begun is carried on by the engine."""
 
     def __init__(
-        self, operate: Operate, gateway: GatewayAsyncStub, dos: Mapping[str, Handler], ledgers: Mapping[str, Ledger]
+        self, operate: Operate, gateway: "GatewayAsyncStub", dos: Mapping[str, Handler], ledgers: Mapping[str, Ledger]
     ) -> None:
         """Know the do of each step by its task type, and the ledger of each participant by its name."""
         self._operate = operate
