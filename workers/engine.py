@@ -48,7 +48,7 @@ class Ended(BaseModel, extra="ignore"):
     def __str__(self) -> str:
         """Say it in a line."""
         why = f" ({self.refusal.code}: {self.refusal.message})" if self.refusal else ""
-        return f"{self.outcome}{why}"
+        return f"{self.outcome or 'completed'}{why}"
 
 
 def channel(addresses: Addresses) -> grpc.aio.Channel:

@@ -102,10 +102,11 @@ async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
             message = f"Operate knows no order {order}; it learns of one about a second after its start."
             raise bad_input(message)
         taken: dict[int, list[FlowNode]] = {}
-        for instance in instances:
+        # The youngest first: that one has lost the claim of the order is told by what another has done.
+        for instance in reversed(instances):
             try:
                 taken[instance.key] = await operator.compensate(instance.key, reason)
-            except NothingToUndo as nothing:  # Of the instances of an order, all but one lose its claim.
+            except NothingToUndo as nothing:
                 operator.say(str(nothing))
         if not taken:
             message = f"Order {order} cannot be cancelled: no instance of it has anything to undo."
@@ -139,7 +140,8 @@ class _Operator:
 
     async def follow(self, instance: int, left: Sequence[FlowNode]) -> None:
         """Wait for the instance's end, and tell of it."""
-        self.say(f"Instance {instance} has ended: {await follow(self._operate, instance, left)}")
+        await follow(self._operate, instance, left)
+        self.say(f"Instance {instance} has ended, compensated.")
         order = await self._operate.variable(instance, "orderId")
         if order is not None:
             self.say(f"Undone, in this order: {', '.join(await self._undone(order)) or 'nothing'}")

@@ -14,8 +14,8 @@ _PAUSE = 0.5
 """Seconds between two looks."""
 
 
-async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> str:
-    """Wait until an instance has ended on its compensation path; return how.
+async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> None:
+    """Wait until an instance has ended on its compensation path.
 
     Args:
         operate: Shows it.
@@ -30,7 +30,8 @@ async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> str:
     while True:
         instance = await known(operate, key)
         if instance.state != "ACTIVE":
-            return await _ended(operate, instance)
+            await _check_path(operate, instance)
+            return
         nodes = await operate.flow_nodes(key)
         busy = [node for node in nodes if node.state == "ACTIVE" and node.key not in gone]
         if any(node.incident for node in busy) or time.monotonic() > end:
@@ -38,14 +39,13 @@ async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> str:
         await asyncio.sleep(_PAUSE)
 
 
-async def _ended(operate: Operate, instance: ProcessInstance) -> str:
-    how = await ending(operate, instance)
+async def _check_path(operate: Operate, instance: ProcessInstance) -> None:
     nodes = await operate.path(instance.key) if instance.state == "COMPLETED" else []
     path = (await diagram_of(operate, instance)).path
     if path is None or all(node.flow_node_id != path.subprocess for node in nodes):
+        how = await ending(operate, instance)
         message = f"Instance {instance.key} has ended, and not on its compensation path: {how}."
         raise Failure(message)
-    return how
 
 
 async def _busy(operate: Operate, key: int, nodes: Sequence[FlowNode]) -> str:
