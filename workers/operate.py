@@ -157,7 +157,8 @@ class Operate:
         nodes: list[FlowNode] = []
         while True:
             answer = await self._search("/v1/flownode-instances/search", query)
-            nodes += [FlowNode.model_validate(item) for item in answer["items"]]
+            # Of an incident Operate may hear before it hears of its element, which is nothing but its keys until then.
+            nodes += [FlowNode.model_validate(item) for item in answer["items"] if "state" in item]
             if len(answer["items"]) < _PAGE:
                 return nodes
             query["searchAfter"] = answer["sortValues"]

@@ -39,9 +39,10 @@ class View:
 
     @property
     def is_past_its_end(self) -> bool:
-        """Whether it has come to an end of the process, so that only what is beside the way can be active."""
+        """Whether it has come to an end of the process, and only what is beside the way is still active."""
         ends = (node for node in self.nodes if node.type == "END_EVENT" and node.state == "COMPLETED")
-        return not self.on_the_way and any(not self.diagram.is_beside(node.flow_node_id) for node in ends)
+        is_at_an_end = any(not self.diagram.is_beside(node.flow_node_id) for node in ends)
+        return is_at_an_end and bool(self.active) and not self.on_the_way
 
 
 async def look(operate: Operate, key: int) -> View:
