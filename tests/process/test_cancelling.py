@@ -234,10 +234,19 @@ async def test_an_order_that_has_moved_on_unseen_is_left_alone(
 
 async def test_two_operators_who_cancel_at_once_undo_once(desk: Desk, new_order: NewOrder) -> None:
     order = new_order()
+    order_id = order["orderId"]
+    cancel = ("cancel", order_id, "--reason", REASON, "--yes")
     instance = await desk.stuck(PAYMENT, order)
-    both = await asyncio.gather(desk.cancel(order["orderId"]), desk.cancel(order["orderId"]))
-    assert [done.status for done in both] == [0, 0], both
-    await desk.is_cancelled(order["orderId"], instance, PAYMENT)
+    with (
+        desk.ways["inventory"].hold_reply("DELETE", f"/reservations/{order_id}") as undo,
+        desk.running(*cancel) as one,
+        desk.running(*cancel) as other,
+    ):
+        said = await asyncio.gather(*(asyncio.to_thread(each.stdout.readline) for each in (one, other) if each.stdout))
+        assert all(line.startswith(f"Instance {instance}: ") for line in said), said
+        undo.release()
+        assert [await asyncio.to_thread(each.wait, 60) for each in (one, other)] == [0, 0]
+    await desk.is_cancelled(order_id, instance, PAYMENT)
 
 
 async def test_an_operator_and_the_customer_cancel_at_once(desk: Desk, new_order: NewOrder) -> None:
