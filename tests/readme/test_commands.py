@@ -30,7 +30,7 @@ ELSEWHERE = {
     "make test": "is what runs this",
     "make docs": "is run by a test of its own, which puts back what it writes",
     "make lint": "is run by .ci/run before this",
-    'saga cancel 4712 --reason "the customer called" --yes': "needs an order that stands still: run by a test of its own",
+    'saga cancel 4712 --reason "the customer called" --yes': "needs an order that stands still: a test of its own",
     "saga compensate 2251799813685249 --yes": "the same, and this instance's key in place of that",
     "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
 }
