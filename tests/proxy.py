@@ -25,10 +25,11 @@ _BOUND = 120.0
 class HeldReply:
     """A reply that the participant has given and the caller has not got."""
 
-    def __init__(self, method: str, path: str, *, lost: bool = False) -> None:
+    def __init__(self, method: str, path: str, *, lost: bool = False, repeated: bool = False) -> None:
         self.method = method
         self.path = path
         self.lost = lost
+        self.repeated = repeated
         self.applied = threading.Event()
         self.released = threading.Event()
 
@@ -101,17 +102,20 @@ class HoldingProxy:
         """Hold the next reply to this request; whatever happens, it is released in the end."""
         return self._catch(HeldReply(method, path))
 
+    def hold_replies(self, method: str, path: str) -> "AbstractContextManager[HeldReply]":
+        """Hold each reply to this request until the release: its caller asks again when it has waited for long."""
+        return self._catch(HeldReply(method, path, repeated=True))
+
     @contextmanager
     def hold_request(self, method: str, path: str) -> Iterator[HeldRequest]:
-        """Hold the next such request back from the participant; whatever happens, it is released in the end."""
+        """Hold such requests back from the participant until the release, which comes in the end at the latest."""
         late = HeldRequest(method, path)
         self._late.append(late)
         try:
             yield late
         finally:
             late.released.set()
-            if late in self._late:
-                self._late.remove(late)
+            self._late.remove(late)
 
     @contextmanager
     def turning_away(self, method: str, path: str) -> Iterator[None]:
@@ -140,7 +144,6 @@ class HoldingProxy:
         self._seen.append((scope["path"], dict(scope["headers"]).get(b"idempotency-key", b"").decode()))
         late = [each for each in self._late if (each.method, each.path) == (scope["method"], scope["path"])]
         for each in late:
-            self._late.remove(each)
             each.came.set()
             await anyio.to_thread.run_sync(each.released.wait, _BOUND)
         try:
@@ -164,7 +167,8 @@ class HoldingProxy:
         """Hold the reply if a test asked for it; return whether it is lost."""
         caught = [held for held in self._held if (held.method, held.path) == (method, path)]
         for held in caught:
-            self._held.remove(held)
+            if not held.repeated:
+                self._held.remove(held)
             held.applied.set()
             if not held.lost:
                 await anyio.to_thread.run_sync(held.released.wait, _BOUND)

@@ -55,7 +55,7 @@ async def test_at_a_terminal_it_is_asked_for_and_no_is_no(
     order = new_order()
     order_id = order["orderId"]
     cancel = ("cancel", order_id, "--reason", "the customer called")
-    with payment_proxy.hold_reply("PUT", f"/payments/{order_id}") as held:
+    with payment_proxy.hold_replies("PUT", f"/payments/{order_id}") as held:
         await engine.run_process("order-fulfillment", order)
         await asyncio.to_thread(held.wait_until_applied)
         await eventually(lambda: operate.has_active("orderId", order_id), bool)

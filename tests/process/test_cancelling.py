@@ -79,7 +79,7 @@ class Desk:
         return (await self.engine.run_process("order-fulfillment", order)).process_instance_key
 
     def hold(self, step: Step, order_id: str) -> AbstractContextManager[HeldReply]:
-        return self.ways[step.participant].hold_reply("PUT", step.path.format(order_id))
+        return self.ways[step.participant].hold_replies("PUT", step.path.format(order_id))
 
     async def change(self, instance: int, **variables: object) -> None:
         """Change an instance's variables, as a person does in Operate."""
@@ -108,7 +108,8 @@ class Desk:
         """Run a command that a test looks at, or ends, while it runs."""
         environment = {**self.stack.environment, "PYTHONUNBUFFERED": "1"}
         command = [str(SAGA), *arguments]
-        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
             try:
                 yield process
             finally:
@@ -238,7 +239,7 @@ async def test_two_operators_who_cancel_at_once_undo_once(desk: Desk, new_order:
     cancel = ("cancel", order_id, "--reason", REASON, "--yes")
     instance = await desk.stuck(PAYMENT, order)
     with (
-        desk.ways["inventory"].hold_reply("DELETE", f"/reservations/{order_id}") as undo,
+        desk.ways["inventory"].hold_replies("DELETE", f"/reservations/{order_id}") as undo,
         desk.running(*cancel) as one,
         desk.running(*cancel) as other,
     ):
@@ -252,7 +253,7 @@ async def test_two_operators_who_cancel_at_once_undo_once(desk: Desk, new_order:
 async def test_an_operator_and_the_customer_cancel_at_once(desk: Desk, new_order: NewOrder) -> None:
     order = new_order()
     order_id = order["orderId"]
-    recorded = desk.ways["orders"].hold_reply("PUT", f"/orders/{order_id}/cancellation")
+    recorded = desk.ways["orders"].hold_replies("PUT", f"/orders/{order_id}/cancellation")
     with desk.hold(PAYMENT, order_id) as held, recorded as wish:
         instance = await desk.start(order)
         await asyncio.to_thread(held.wait_until_applied)
@@ -271,7 +272,7 @@ async def test_an_order_whose_command_was_killed_is_undone_all_the_same(desk: De
     order_id = order["orderId"]
     instance = await desk.stuck(PAYMENT, order)
     with (
-        desk.ways["payment"].hold_reply("DELETE", f"/payments/{order_id}") as undo,
+        desk.ways["payment"].hold_replies("DELETE", f"/payments/{order_id}") as undo,
         desk.running("cancel", order_id, "--reason", REASON, "--yes") as command,
     ):
         await asyncio.to_thread(undo.wait_until_applied)
@@ -389,6 +390,7 @@ async def test_an_order_past_its_end_is_not_cancelled_while_it_still_records_a_w
             await desk.engine.publish_message("CancelOrder", order_id)
             await asyncio.to_thread(wish.wait_until_it_came)
         await eventually(lambda: desk.world.effects(order_id), lambda effects: effects.shipped == 3)
+        await desk.shows(instance, "Task_RecordCancellation")
         done = await desk.cancel(order_id)
     assert done.status == 1
     assert f"Instance {instance} has come to its end and cannot be compensated; only Customer cancels" in done.output
@@ -399,7 +401,7 @@ async def test_an_order_past_its_end_is_not_cancelled_while_it_still_records_a_w
 async def test_an_order_that_is_being_undone_is_left_to_it_and_followed(desk: Desk, new_order: NewOrder) -> None:
     order = new_order("address-unserviceable")
     order_id = order["orderId"]
-    with desk.ways["payment"].hold_reply("DELETE", f"/payments/{order_id}") as undo:
+    with desk.ways["payment"].hold_replies("DELETE", f"/payments/{order_id}") as undo:
         instance = await desk.start(order)
         await asyncio.to_thread(undo.wait_until_applied)
         await desk.shows(instance, "SubProcess_UndoTheOrder")
@@ -424,6 +426,21 @@ async def test_an_order_that_has_ended_is_told_with_how(desk: Desk, new_order: N
     how = f"Instance {ended.process_instance_key} has ended: cancelled (PAYMENT_DECLINED: The card was declined.)."
     assert how in done.output
     assert await desk.world.events(order["orderId"]) == before
+
+
+async def test_an_order_that_ends_in_another_way_meanwhile_is_told(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    instance = await desk.stuck(PAYMENT, order)
+    with (
+        desk.ways["payment"].hold_replies("DELETE", f"/payments/{order_id}") as undo,
+        desk.running("cancel", order_id, "--reason", REASON, "--yes") as command,
+    ):
+        await asyncio.to_thread(undo.wait_until_applied)
+        await desk.engine.cancel_process_instance(instance)
+        _, errors = await asyncio.to_thread(command.communicate)
+    assert command.returncode == 1
+    assert f"Instance {instance} has ended, and not on its compensation path: cancelled in the engine" in errors
 
 
 async def test_a_step_that_nobody_works_on_is_passed_over(desk: Desk, new_order: NewOrder, tmp_path: Path) -> None:

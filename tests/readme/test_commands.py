@@ -76,7 +76,7 @@ async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
 ) -> None:
     named = command.split()[2]
     order = new_order(orderId="4712") if named == "4712" else new_order()
-    with payment_proxy.hold_reply("PUT", f"/payments/{order['orderId']}") as held:
+    with payment_proxy.hold_replies("PUT", f"/payments/{order['orderId']}") as held:
         instance = (await engine.run_process("order-fulfillment", order)).process_instance_key
         await asyncio.to_thread(held.wait_until_applied)
         await eventually(lambda: operate.has_active("orderId", order["orderId"]), bool)
