@@ -48,6 +48,11 @@ class Ended(BaseModel, extra="ignore"):
     outcome: str | None = None
     refusal: Refusal | None = None
 
+    def __str__(self) -> str:
+        """Say it in a line."""
+        why = f" ({self.refusal.code}: {self.refusal.message})" if self.refusal else ""
+        return f"{self.outcome or 'completed'}{why}"
+
 
 def channel(addresses: Addresses) -> grpc.aio.Channel:
     """Open the channel to the engine.

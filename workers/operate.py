@@ -30,6 +30,7 @@ class FlowNode(BaseModel):
     flow_node_name: str | None = None
     type: str
     state: str
+    incident: bool = False
 
     @property
     def name(self) -> str:
@@ -43,6 +44,8 @@ class ProcessInstance(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     key: int
+    bpmn_process_id: str
+    process_definition_key: int
     state: str
     """ACTIVE, COMPLETED or CANCELED."""
     start_date: datetime
@@ -101,7 +104,11 @@ class Operate:
             await asyncio.sleep(_PAUSE)
 
     async def instances(self, variable: str, value: str) -> list[int]:
-        """Return the keys of the process instances whose `variable` is the text `value`, oldest first."""
+        """Return the keys of the process instances whose `variable` is the text `value`, oldest first.
+
+        Raises:
+            Failure: Operate does not answer, or knows more of them than it tells at once.
+        """
         return sorted({item["processInstanceKey"] for item in await self._with_variable(variable, value)})
 
     async def has_active(self, variable: str, value: str) -> bool:
@@ -110,11 +117,7 @@ class Operate:
         Raises:
             Failure: Operate does not answer, or knows more of them than it tells at once.
         """
-        found = await self._with_variable(variable, value)
-        if len(found) >= _PAGE:
-            message = f"Operate knows {_PAGE} instances of it or more, too many to look at."
-            raise Failure(message)
-        for key in {item["processInstanceKey"] for item in found}:
+        for key in await self.instances(variable, value):
             query = {"filter": {"key": key, "state": "ACTIVE"}}
             if (await self._search("/v1/process-instances/search", query))["items"]:
                 return True
@@ -123,7 +126,25 @@ class Operate:
     async def _with_variable(self, variable: str, value: str) -> list[dict[str, Any]]:
         query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": _PAGE}
         found: list[dict[str, Any]] = (await self._search("/v1/variables/search", query))["items"]
+        if len(found) >= _PAGE:
+            message = f"Operate knows {_PAGE} instances of it or more, too many to look at."
+            raise Failure(message)
         return found
+
+    async def variable(self, instance: int, name: str) -> Any:  # noqa: ANN401 - any JSON
+        """Return a variable of a process instance's own scope; None where it is not there, or too long for Operate."""
+        query = {"filter": {"processInstanceKey": instance, "scopeKey": instance, "name": name}}
+        found = (await self._search("/v1/variables/search", query))["items"]
+        return json.loads(found[0]["value"]) if found and not found[0].get("truncated") else None
+
+    async def incidents(self, instance: int) -> list[str]:
+        """Return what the incidents say that an instance has now."""
+        query = {"filter": {"processInstanceKey": instance, "state": "ACTIVE"}, "size": _PAGE}
+        return [str(item["message"]) for item in (await self._search("/v1/incidents/search", query))["items"]]
+
+    async def diagram(self, process_definition: int) -> str:
+        """Return the BPMN document that a process definition was deployed from."""
+        return (await self._ask("GET", f"/v1/process-definitions/{process_definition}/xml")).text
 
     async def instance(self, key: int) -> ProcessInstance | None:
         """Return a process instance; None where Operate does not know it, or not yet."""
@@ -140,7 +161,8 @@ class Operate:
         nodes: list[FlowNode] = []
         while True:
             answer = await self._search("/v1/flownode-instances/search", query)
-            nodes += [FlowNode.model_validate(item) for item in answer["items"]]
+            # Of an incident Operate may hear before it hears of its element, which is nothing but its keys until then.
+            nodes += [FlowNode.model_validate(item) for item in answer["items"] if "state" in item]
             if len(answer["items"]) < _PAGE:
                 return nodes
             query["searchAfter"] = answer["sortValues"]
@@ -158,17 +180,20 @@ class Operate:
             raise Failure(message) from error
 
     async def _search(self, path: str, query: object) -> dict[str, Any]:
+        answer: dict[str, Any] = (await self._ask("POST", path, query)).json()
+        return answer
+
+    async def _ask(self, method: str, path: str, query: object = None) -> httpx.Response:
         try:
-            response = await self._http.post(path, json=query)
+            response = await self._http.request(method, path, json=query)
             if response.status_code == httpx.codes.UNAUTHORIZED:
                 # Operate keeps its sessions in memory: a restart ends them.
                 await self.log_in()
-                response = await self._http.post(path, json=query)
-            answer: dict[str, Any] = response.raise_for_status().json()
+                response = await self._http.request(method, path, json=query)
+            return response.raise_for_status()
         except httpx.HTTPError as error:
             message = f"Operate at {self._http.base_url} does not answer: {type(error).__name__}."
             raise Failure(message) from error
-        return answer
 
 
 def _is_whole(nodes: list[FlowNode]) -> bool:

@@ -49,7 +49,7 @@ def test_a_step_says_what_the_runtime_must_know() -> None:
     do, undo = soup().handlers()
     assert (do.task_type, undo.task_type) == ("cook-soup", "cool-soup")
     assert (do.receipt_name, undo.receipt_name) == ("warmSoup", "coldSoup")
-    assert do.fetch == ["mealId", "spoons"]
+    assert do.fetch == ["mealId", "spoons", "compensate"]
     assert (do.services, do.job_parameter) == (("kitchen",), "job")
     assert (undo.services, undo.job_parameter) == (("kitchen",), None)
     assert do.refusals == {"NO_WATER"}

@@ -1,16 +1,22 @@
 """The README stays true: every command that it shows is run, or is known to be run elsewhere."""
 
+import asyncio
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyzeebe import ZeebeClient
 
+from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses
 from workers.cluster.node import ensure_zbctl
+from workers.operate import Operate
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -24,6 +30,8 @@ ELSEWHERE = {
     "make test": "is what runs this",
     "make docs": "is run by a test of its own, which puts back what it writes",
     "make lint": "is run by .ci/run before this",
+    'saga cancel 4712 --reason "the customer called" --yes': "needs an order that stands still: a test of its own",
+    "saga compensate 2251799813685249 --yes": "the same, and this instance's key in place of that",
     "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
 }
 
@@ -54,6 +62,29 @@ async def test_the_order_that_the_readme_publishes_is_carried_out(
         lambda: world.effects("4711"), lambda effects: bool(effects.shipped) or effects.status == "cancelled"
     )
     assert effects.claims == 1
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if re.match("saga (cancel|compensate)", command)])
+async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
+    stack: Stack,
+    engine: ZeebeClient,
+    operate: Operate,
+    world: World,
+    payment_proxy: HoldingProxy,
+    new_order: Callable[..., dict[str, Any]],
+    command: str,
+) -> None:
+    named = command.split()[2]
+    order = new_order(orderId="4712") if named == "4712" else new_order()
+    with payment_proxy.hold_replies("PUT", f"/payments/{order['orderId']}") as held:
+        instance = (await engine.run_process("order-fulfillment", order)).process_instance_key
+        await asyncio.to_thread(held.wait_until_applied)
+        await eventually(lambda: operate.has_active("orderId", order["orderId"]), bool)
+        written = command.replace("2251799813685249", str(instance))
+        done = await asyncio.to_thread(stack.run, "bash", "-euc", written)
+    assert done.status == 0, done.output + done.errors
+    effects = await world.effects(order["orderId"])
+    assert (effects.status, effects.captured, effects.shipped) == ("cancelled", effects.refunded, 0)
 
 
 def test_what_make_docs_writes_is_what_is_committed(stack: Stack) -> None:

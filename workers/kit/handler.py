@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticSerializationError
 
+from workers.kit import compensate
 from workers.kit.outcomes import Broken, Declined
 from workers.kit.retry import Retry
 from workers.kit.variables import Variables, field_errors
@@ -37,6 +38,8 @@ class Handler:
     """Seconds that one run may take."""
     extends_lease: bool
     is_undo: bool
+    undo: "Handler | None" = None
+    """What takes the effect of a do back; its job can be told to do that instead."""
 
     @cached_property
     def receipt_name(self) -> str:
@@ -46,7 +49,10 @@ class Handler:
     @cached_property
     def fetch(self) -> list[str]:
         """The names of the variables that the broker shall send with the job."""
-        return [field.alias or name for name, field in self.variables.model_fields.items()]
+        own = [field.alias or name for name, field in self.variables.model_fields.items()]
+        if self.undo is None:
+            return own
+        return list(dict.fromkeys([*own, *self.undo.fetch, compensate.VARIABLE]))
 
     def parse(self, variables: str) -> Variables:
         """Read the job's variables, a JSON object.

@@ -100,7 +100,7 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
     """Tell what the engine is told when a step raised `error` (the outcomes table of the design)."""
     match error:
         case Declined() if error.code in attempt.refusals:
-            return Throw(error.code, _clip(error.message), _refusal(error, attempt.task_type))
+            return throw(error, attempt.task_type)
         case Declined() if attempt.is_undo:
             return _again(
                 attempt, random, f"{attempt.task_type} was refused with {error.code}, but an undo must succeed."
@@ -123,11 +123,12 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
             )
 
 
-def _refusal(error: Declined, task_type: str) -> str:
+def throw(error: Declined, task_type: str) -> Throw:
+    """Return the BPMN error, with the variable `refusal` that says why the process takes its other way."""
     refusal: dict[str, object] = {"code": error.code, "message": _clip(error.message), "taskType": task_type}
     if error.errors:
         refusal["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
-    return json.dumps({"refusal": refusal})
+    return Throw(error.code, _clip(error.message), json.dumps({"refusal": refusal}))
 
 
 def _again(attempt: Attempt, random: Random, message: str, retry_after: float | None = None) -> Fail:

@@ -18,6 +18,7 @@ A function without `async` runs on a thread of a bounded pool; its participants 
 import inspect
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
@@ -104,7 +105,7 @@ class Step:
         if self.undo_type is not None and self._undo is None:
             message = f"the step {self.task_type} has no undo: decorate one with @step.undo, or say undo=None"
             raise StepDefinitionError(message)
-        return [handler for handler in (self._do, self._undo) if handler is not None]
+        return [self._do] if self._undo is None else [replace(self._do, undo=self._undo), self._undo]
 
     def _handler(
         self, function: Callable[..., Awaitable[BaseModel] | BaseModel], task_type: str, *, is_undo: bool
