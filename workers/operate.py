@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,6 +30,8 @@ class FlowNode(BaseModel):
     flow_node_name: str | None = None
     type: str
     state: str
+    incident_key: int | None = None
+    """The incident at which it stands now."""
 
     @property
     def name(self) -> str:
@@ -98,31 +101,63 @@ class Operate:
             message = f"Operate knows {_PAGE} instances of it or more, too many to look at."
             raise Failure(message)
         for key in {item["processInstanceKey"] for item in found}:
-            query = {"filter": {"key": key, "state": "ACTIVE"}}
-            if (await self._search("/v1/process-instances/search", query))["items"]:
+            if await self.find("process-instances", key=key, state="ACTIVE"):
                 return True
         return False
 
     async def _with_variable(self, variable: str, value: str) -> list[dict[str, Any]]:
-        query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": _PAGE}
-        found: list[dict[str, Any]] = (await self._search("/v1/variables/search", query))["items"]
-        return found
+        return await self.find("variables", name=variable, value=json.dumps(value))
 
     async def state(self, instance: int) -> str | None:
         """Return ACTIVE, COMPLETED or CANCELED; None where Operate does not know the instance, or not yet."""
-        query = {"filter": {"key": instance}}
-        found = (await self._search("/v1/process-instances/search", query))["items"]
+        found = await self.find("process-instances", key=instance)
         return found[0]["state"] if found else None
 
-    async def flow_nodes(self, instance: int, **filters: str) -> list[FlowNode]:
+    async def flow_nodes(self, instance: int, **filters: str | int) -> list[FlowNode]:
         """Return the elements that an instance went through, in the order of their start; at most 500."""
-        query = {
-            "filter": {"processInstanceKey": instance, **filters},
-            "size": _PAGE,
-            "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
-        }
-        answer = await self._search("/v1/flownode-instances/search", query)
-        return [FlowNode.model_validate(item) for item in answer["items"]]
+        found = await self.find("flownode-instances", processInstanceKey=instance, **filters)
+        return [FlowNode.model_validate(item) for item in found]  # keys of one instance are given in the order of time
+
+    async def pages(self, what: str, sort: str, **filters: str | int) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all that a search for `what` finds, page by page in the order of the field `sort`; a page may be empty.
+
+        What changes meanwhile is seen or not, and nothing is seen twice.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        query = _query(sort, filters)
+        while True:
+            answer = await self._search(what, query)
+            yield answer["items"]
+            if len(answer["items"]) < _PAGE:
+                return
+            query["searchAfter"] = answer["sortValues"]
+
+    async def find(self, what: str, **filters: str | int) -> list[dict[str, Any]]:
+        """Return what a search for `what` finds, by its key; 500 at most.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        found: list[dict[str, Any]] = (await self._search(what, _query("key", filters)))["items"]
+        return found
+
+    async def count(self, what: str, **filters: str | int) -> int:
+        """Return how many a search for `what` would find.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        return int((await self._search(what, {"filter": filters, "size": 1}))["total"])
+
+    async def diagram(self, definition: int) -> str:
+        """Return the BPMN of a process definition.
+
+        Raises:
+            Failure: Operate does not answer, or has it no more.
+        """
+        return (await self._ask("GET", f"/v1/process-definitions/{definition}/xml")).text
 
     async def _log_in(self) -> None:
         try:
@@ -131,18 +166,25 @@ class Operate:
             message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
             raise Failure(message) from error
 
-    async def _search(self, path: str, query: object) -> dict[str, Any]:
+    async def _search(self, what: str, query: object) -> dict[str, Any]:
+        answer: dict[str, Any] = (await self._ask("POST", f"/v1/{what}/search", query)).json()
+        return answer
+
+    async def _ask(self, method: str, path: str, query: object = None) -> httpx.Response:
         try:
-            response = await self._http.post(path, json=query)
+            response = await self._http.request(method, path, json=query)
             if response.status_code == httpx.codes.UNAUTHORIZED:
                 # Operate keeps its sessions in memory: a restart ends them.
                 await self._log_in()
-                response = await self._http.post(path, json=query)
-            answer: dict[str, Any] = response.raise_for_status().json()
+                response = await self._http.request(method, path, json=query)
+            return response.raise_for_status()
         except httpx.HTTPError as error:
             message = f"Operate at {self._http.base_url} does not answer: {type(error).__name__}."
             raise Failure(message) from error
-        return answer
+
+
+def _query(sort: str, filters: dict[str, str | int]) -> dict[str, object]:
+    return {"filter": filters, "size": _PAGE, "sort": [{"field": sort, "order": "ASC"}]}
 
 
 def _is_whole(nodes: list[FlowNode]) -> bool:

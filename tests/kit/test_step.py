@@ -54,7 +54,7 @@ def test_a_step_says_what_the_runtime_must_know() -> None:
     assert (undo.services, undo.job_parameter) == (("kitchen",), None)
     assert do.refusals == {"NO_WATER"}
     assert undo.refusals == frozenset()
-    assert undo.is_undo
+    assert (do.undoes, undo.undoes) == (None, "cook-soup")
 
 
 def test_variables_that_cannot_be_read_are_an_incident_that_names_the_field_and_not_the_value() -> None:

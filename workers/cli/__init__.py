@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from workers.cli import orders, purge, run
+from workers.cli import incidents, orders, purge, run
 from workers.failure import Failure
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ if find_spec("jgo"):
 app.add_typer(orders.app)
 app.add_typer(run.app)
 app.add_typer(purge.app)
+app.add_typer(incidents.app, name="incidents", help="What stands still, why, and how it goes on.")
 
 
 def main() -> None:

@@ -36,7 +36,8 @@ class Handler:
     limit: float
     """Seconds that one run may take."""
     extends_lease: bool
-    is_undo: bool
+    undoes: str | None
+    """The task type of the do that this one undoes; None where it is a do itself."""
 
     @cached_property
     def receipt_name(self) -> str:
@@ -64,6 +65,13 @@ class Handler:
                 raise Declined(self.invalid, listed, errors) from None
             message = f"{self.task_type} cannot read its variables. {listed}. Mend them in Operate, then retry."
             raise Broken(message) from None
+
+    def saga_of(self, variables: str) -> str | None:
+        """Return which saga a job with these variables belongs to; None where they do not say that."""
+        try:
+            return self.parse(variables).saga_id
+        except Exception:  # noqa: BLE001 - it is asked for when something went wrong already, and must not add to it
+            return None
 
     def encode(self, receipt: object) -> str:
         """Write the receipt as a JSON object with its one variable; a Decimal becomes text with all its digits.

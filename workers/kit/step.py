@@ -79,7 +79,7 @@ class Step:
 
     def do(self, function: _F) -> _F:
         """Register the do."""
-        self._do = self._handler(function, self.task_type, is_undo=False)
+        self._do = self._handler(function, self.task_type)
         return function
 
     def undo(self, function: _F) -> _F:
@@ -89,7 +89,7 @@ class Step:
                 f"{function.__qualname__}: the step {self.task_type} declares no undo; name its task type in Step()"
             )
             raise StepDefinitionError(message)
-        self._undo = self._handler(function, self.undo_type, is_undo=True)
+        self._undo = self._handler(function, self.undo_type, undoes=self.task_type)
         return function
 
     def handlers(self) -> list[Handler]:
@@ -107,7 +107,10 @@ class Step:
         return [handler for handler in (self._do, self._undo) if handler is not None]
 
     def _handler(
-        self, function: Callable[..., Awaitable[BaseModel] | BaseModel], task_type: str, *, is_undo: bool
+        self,
+        function: Callable[..., Awaitable[BaseModel] | BaseModel],
+        task_type: str,
+        undoes: str | None = None,
     ) -> Handler:
         name = f"{function.__module__}.{function.__qualname__}"
         hints = get_type_hints(function)
@@ -133,12 +136,12 @@ class Step:
             services=_parameters(others, ours),
             job_parameter=next(iter(_parameters(others, Job)), None),
             receipt=receipt,
-            refusals=frozenset() if is_undo else self.refuses,
-            invalid=None if is_undo else self._invalid,
-            retry=self._undo_retry if is_undo else self._retry,
+            refusals=frozenset() if undoes else self.refuses,
+            invalid=None if undoes else self._invalid,
+            retry=self._undo_retry if undoes else self._retry,
             limit=self._limit,
             extends_lease=self._extend_lease,
-            is_undo=is_undo,
+            undoes=undoes,
         )
 
 
