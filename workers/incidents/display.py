@@ -39,15 +39,12 @@ class Overview:
             console.print(f"Operate is taking in {arriving} more, of any kind: look again in a moment.")
         if not total:
             return
-        where = _table("count", "element", "process", "type")
+        where = _table("element", "process", "type", "open")
         for names, count in self.counts.most_common():
-            where.add_row(str(count), *names)
+            where.add_row(*names, str(count))
         console.print(where)
-        oldest = _table("since, key", "order", "element, type, message")
-        for incident in self.oldest:
-            what = f"{incident.element}, {incident.type}\n{_first_line(incident.message)}"
-            oldest.add_row(f"{_since(incident)}\n{incident.key}", _order(incident), what)
-        console.print(oldest)
+        console.print()
+        _list(console, self.oldest)
         if total > _SHOWN:
             console.print(f"And {total - _SHOWN} more: narrow them down by --element and so on; --json lists all.")
 
@@ -73,7 +70,7 @@ def show_incident(console: Console, incident: Incident, page: str, task: Task | 
 def show_timeline(console: Console, order: str, happenings: list[Happening]) -> None:
     """Print what the participants did for an order."""
     if not happenings:
-        console.print(f"No participant has done anything for order {order} yet.")
+        console.print(f"No participant has told of anything that it did for order {order}.")
         return
     done = Table.grid(padding=(0, 2))
     for happening in happenings:
@@ -89,18 +86,34 @@ def show_outcomes(console: Console, outcomes: list[Outcome]) -> None:
     for element in dict.fromkeys(outcome.incident.element for outcome in outcomes):
         table.add_row(element, *(str(counts[element, verdict]) for verdict in Verdict))
     console.print(table)
-    left = [outcome for outcome in outcomes if outcome.verdict is not Verdict.RESOLVED]
+    order = list(Verdict)
+    left = sorted(
+        (outcome for outcome in outcomes if outcome.verdict is not Verdict.RESOLVED),
+        key=lambda outcome: order.index(outcome.verdict),
+    )
     for outcome in left[:_SHOWN]:
         incident = outcome.incident
-        console.print(
-            f"Order {_order(incident)}, {incident.element} ({incident.key}) {outcome.verdict}: {_first_line(outcome.why)}"
-        )
+        what = f"{incident.element} of order {_order(incident)} {outcome.verdict}: {_first_line(outcome.why)}"
+        console.print(what, soft_wrap=True)
     if len(left) > _SHOWN:
         console.print(f"And {len(left) - _SHOWN} more; `saga incidents` shows what is open.")
 
 
+def _list(console: Console, incidents: list[Incident]) -> None:
+    """Print two lines for each: what it is about, and the first line of its message."""
+    facts = [(_since(each), str(each.key), _order(each), each.element, each.process, each.type) for each in incidents]
+    widths = [max(map(len, column)) for column in zip(*facts, strict=True)]
+    for incident, row in zip(incidents, facts, strict=True):
+        console.print("  ".join(map(str.ljust, row, widths)).rstrip(), soft_wrap=True)
+        # A terminal has it on one line, a file has all of it.
+        message = f"    {_first_line(incident.message)}"
+        console.print(message, soft_wrap=not console.is_terminal, no_wrap=True, overflow="ellipsis")
+
+
 def _table(*columns: str) -> Table:
-    return Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.columns[-1].justify = "right"
+    return table
 
 
 def _order(incident: Incident) -> str:

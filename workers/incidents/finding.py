@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from workers.incidents.kinds import without_values
-from workers.operate import FlowNode, Operate
+from workers.operate import Operate
 from workers.order import OrderId
 
 AT_ONCE = 16
@@ -33,14 +33,6 @@ class Wanted:
     type: str | None = None
     message: str | None = None
     """Part of the message, in upper or lower case."""
-
-    def has(self, incident: "Incident") -> bool:
-        """Tell whether the incident is asked for, as far as Operate was not asked for it alone."""
-        return (
-            self.process in {None, incident.process_id, incident.process}
-            and self.element in {None, incident.element_id, incident.element}
-            and (self.message or "").casefold() in incident.message.casefold()
-        )
 
 
 class Incident(BaseModel):
@@ -65,6 +57,13 @@ class Incident(BaseModel):
     job_key: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Process:
+    id: str
+    name: str
+    version: int
+
+
 class Incidents:
     """The open incidents that Operate knows of."""
 
@@ -72,7 +71,7 @@ class Incidents:
         """Ask `operate`, in which somebody is logged in."""
         self._operate = operate
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._definitions: dict[int, dict[str, Any]] = {}
+        self._processes: dict[int, _Process] = {}
 
     async def open(self, wanted: Wanted) -> AsyncIterator[Incident]:
         """Yield the open incidents that are wanted, the oldest first; one page of them is in memory at a time.
@@ -80,10 +79,10 @@ class Incidents:
         Raises:
             Failure: Operate does not answer.
         """
-        filters: dict[str, str | int] = {"state": "ACTIVE"} | ({"type": wanted.type} if wanted.type else {})
+        filters: dict[str, str | int] = {"state": "ACTIVE", **({"type": wanted.type} if wanted.type else {})}
         async for page in self._pages(wanted.order, filters):
-            for incident in await asyncio.gather(*map(self._name, page)):
-                if incident is not None and wanted.has(incident):
+            for incident in await asyncio.gather(*(self._incident(item, wanted) for item in page)):
+                if incident is not None:
                     yield incident
 
     async def one(self, key: int) -> Incident | None:
@@ -93,7 +92,7 @@ class Incidents:
             Failure: Operate does not answer.
         """
         found = await self._operate.find("incidents", key=key, state="ACTIVE")
-        return await self._name(found[0]) if found else None
+        return await self._incident(found[0], Wanted()) if found else None
 
     async def message(self, key: int) -> str:
         """Return an incident's message, open or not; nothing where Operate does not show it yet.
@@ -125,16 +124,34 @@ class Incidents:
             ]
             yield sorted(found, key=lambda item: str(item["creationTime"]))
 
-    async def _name(self, item: dict[str, Any]) -> Incident | None:
-        """Look up what a person calls what the incident is about; None where it was resolved meanwhile."""
+    async def _incident(self, item: dict[str, Any], wanted: Wanted) -> Incident | None:
+        """Look up what a person calls what it is about; None where it is not wanted, or was resolved meanwhile."""
         instance = int(item["processInstanceKey"])
+        message = without_values(item["type"], item["message"])
         async with self._room:
+            process = await self._process(item["processDefinitionKey"])
+            if not (_is(wanted.process, process.id, process.name) and _holds(message, wanted.message)):
+                return None
             elements = await self._operate.flow_nodes(instance, incidentKey=item["key"])
-            if not elements:
+            if not (elements and _is(wanted.element, elements[0].flow_node_id, _on_one_line(elements[0].name))):
                 return None
             order = await self._order(instance)
-            definition = await self._definition(item["processDefinitionKey"])
-        return _incident(item, elements[0], definition, order)
+        return Incident(
+            key=item["key"],
+            since=datetime.fromisoformat(item["creationTime"]),
+            type=item["type"],
+            message=message,
+            order=order,
+            process=process.name,
+            process_id=process.id,
+            process_version=process.version,
+            process_definition_key=item["processDefinitionKey"],
+            process_instance_key=instance,
+            element=_on_one_line(elements[0].name),
+            element_id=elements[0].flow_node_id,
+            element_instance_key=elements[0].key,
+            job_key=item.get("jobKey"),
+        )
 
     async def _order(self, instance: int) -> str | None:
         found = await self._operate.find("variables", scopeKey=instance, name=_ORDER)
@@ -144,28 +161,22 @@ class Incidents:
         except (IndexError, ValidationError):
             return None
 
-    async def _definition(self, key: int) -> dict[str, Any]:
-        if key not in self._definitions:
-            found = await self._operate.find("process-definitions", key=key)
-            self._definitions[key] = found[0] if found else {}
-        return self._definitions[key]
+    async def _process(self, key: int) -> _Process:
+        if key not in self._processes:
+            [found] = await self._operate.find("process-definitions", key=key)
+            id_ = found["bpmnProcessId"]
+            self._processes[key] = _Process(id_, _on_one_line(found.get("name") or id_), found["version"])
+        return self._processes[key]
 
 
-def _incident(item: dict[str, Any], element: FlowNode, definition: dict[str, Any], order: str | None) -> Incident:
-    process_id = definition.get("bpmnProcessId", "")
-    return Incident(
-        key=item["key"],
-        since=datetime.fromisoformat(item["creationTime"]),
-        type=item["type"],
-        message=without_values(item["type"], item["message"]),
-        order=order,
-        process=" ".join((definition.get("name") or process_id).split()),
-        process_id=process_id,
-        process_version=definition.get("version", 0),
-        process_definition_key=item["processDefinitionKey"],
-        process_instance_key=item["processInstanceKey"],
-        element=" ".join(element.name.split()),
-        element_id=element.flow_node_id,
-        element_instance_key=element.key,
-        job_key=item.get("jobKey"),
-    )
+def _is(wanted: str | None, *names: str) -> bool:
+    return wanted is None or wanted in names
+
+
+def _holds(message: str, wanted: str | None) -> bool:
+    return wanted is None or wanted.casefold() in message.casefold()
+
+
+def _on_one_line(name: str) -> str:
+    """Return a name as it is said: a modeler breaks it to make it fit."""
+    return " ".join(name.split())

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 _PAUSE = 1.0
 """Seconds between two looks at an element; Operate learns of an event about a second after the engine."""
 _PATIENCE = 60.0
-"""Seconds without news of any incident, after which the others are not waited for: a storm takes Operate a while."""
+"""Seconds without news of any incident, after which nothing more is waited for: a storm takes all of them a while."""
 _CALL = 10.0
-"""Seconds that the engine has to answer, and to be free to take a command up."""
+"""Seconds that the engine has to answer."""
+_BUSY_CODES = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED})
 _BUSY = 0.2
 """Seconds until an engine that pushes back is asked again."""
 
@@ -80,26 +81,50 @@ class Retrying:
     async def _resolve(self, incident: Incident) -> None:
         if incident.job_key is not None:
             request = pb.UpdateJobRetriesRequest(jobKey=incident.job_key, retries=self._retries)
-            await _tell(self._gateway.UpdateJobRetries, request)
-        await _tell(self._gateway.ResolveIncident, pb.ResolveIncidentRequest(incidentKey=incident.key))
+            await self._tell(self._gateway.UpdateJobRetries, request)
+        await self._tell(self._gateway.ResolveIncident, pb.ResolveIncidentRequest(incidentKey=incident.key))
+
+    async def _tell(self, call: Callable[..., Any], request: object) -> None:
+        """Send a command until the engine has taken it up; what it does not find any more, somebody else resolved."""
+        while True:
+            try:
+                await call(request, timeout=_CALL)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.NOT_FOUND:
+                    return
+                if error.code() not in _BUSY_CODES or self._is_silent:
+                    raise
+            else:
+                return
+            await asyncio.sleep(_BUSY)
 
     async def _watch(self, incident: Incident) -> Outcome:
         """Look at the element: that the engine took the command says nothing of the job's next try."""
         free_before = False
         while True:
             await asyncio.sleep(_PAUSE)
-            async with self._room:
-                element = await self._element(incident)
+            try:
+                async with self._room:
+                    element = await self._element(incident)
+            except Failure:
+                if self._is_silent:
+                    raise
+                continue  # A storm is much for Operate too.
             free = element.incident_key is None
             # Without a job the element goes on within the command; a second look, for Operate may be in between.
             if element.state != "ACTIVE" or (free and free_before and incident.job_key is None):
                 return Outcome(incident, Verdict.RESOLVED)
             if element.incident_key not in {None, incident.key}:
                 return Outcome(incident, Verdict.CAME_BACK, await self._incidents.message(element.incident_key))
-            if time.monotonic() - self._news > _PATIENCE:
+            if self._is_silent:
                 what = "its job is out again and has not ended" if free else "Operate still shows it as open"
                 return Outcome(incident, Verdict.COULD_NOT, f"It was retried, and {what} after {_PATIENCE:g} seconds.")
             free_before = free
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether there was no news of any incident for too long."""
+        return time.monotonic() - self._news > _PATIENCE
 
     async def _element(self, incident: Incident) -> FlowNode:
         found = await self._operate.flow_nodes(incident.process_instance_key, key=incident.element_instance_key)
@@ -107,19 +132,3 @@ class Retrying:
             message = "Operate does not show its element any more."
             raise Failure(message)
         return found[0]
-
-
-async def _tell(call: Callable[..., Any], request: object) -> None:
-    """Send a command until the engine is free to take it up; what it does not find any more, somebody else resolved."""
-    end = time.monotonic() + _CALL
-    while True:
-        try:
-            await call(request, timeout=_CALL)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                return
-            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or time.monotonic() > end:
-                raise
-        else:
-            return
-        await asyncio.sleep(_BUSY)
