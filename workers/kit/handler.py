@@ -59,7 +59,7 @@ class Handler:
         try:
             return self.variables.model_validate_json(variables)
         except ValidationError as error:
-            errors = field_errors(error)
+            errors = field_errors(error, variables)
             listed = "; ".join(f"{each.field}: {each.message}" for each in errors)
             if self.invalid is not None:
                 raise Declined(self.invalid, listed, errors) from None
