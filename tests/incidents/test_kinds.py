@@ -12,7 +12,7 @@ from workers.incidents.kinds import NEXT, without_values
 
 CARD = "4242424242424242"
 WARNINGS = " The evaluation reported the following warnings:"
-NIX = "No variable found with name 'nix'"
+NIX = "[NO_VARIABLE_FOUND] No variable found with name 'nix'"
 _CONSTANT = re.compile(rb"\x01\x00(?P<length>.)(?P<name>[A-Z]+(?:_[A-Z]+)*)", re.DOTALL)
 """A text in a Java class's pool of constants (JVMS 4.4.7) that may be an enum's member."""
 
@@ -51,7 +51,7 @@ def test_there_is_a_sentence_for_each_kind_that_the_distribution_knows() -> None
         ),
         (
             "EXTRACT_VALUE_ERROR",
-            f"Expected a boolean.{WARNINGS}\n[NOT_COMPARABLE] Can't compare '\"{CARD}\"' with '5'\n[NO_VARIABLE_FOUND] {NIX}",
+            f"Expected a boolean.{WARNINGS}\n[NOT_COMPARABLE] Can't compare '\"{CARD}\"' with '5'\n{NIX}",
             "Expected a boolean. Warnings, whose texts are in Operate: NOT_COMPARABLE, NO_VARIABLE_FOUND nix.",
         ),
         (
