@@ -14,7 +14,6 @@ from typing import Any
 
 import grpc
 import pytest
-from pyzeebe import ZeebeClient
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SHIPPED
@@ -182,8 +181,7 @@ async def test_a_retry_changes_nothing_unless_their_number_is_said(
     before = await standing.incident(instance)
     shown = await saga(stack, "retry", "--order", order["orderId"])
     assert shown.status == 0
-    line = f"saga incidents retry --order {order['orderId']} --yes --count 1"
-    assert f"Nothing was changed. To retry these: {line}" in shown.output
+    [line] = re.findall(r"^Nothing was changed. To retry these: (saga .* --yes --count 1)$", shown.output, re.MULTILINE)
     refused = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "2")
     assert refused.status == 2
     assert "There are 1 such incidents, not 2. Nothing was changed" in refused.errors
@@ -193,17 +191,15 @@ async def test_a_retry_changes_nothing_unless_their_number_is_said(
     assert re.search(r"^Ship order +1 +0 +0$", done.output, re.MULTILINE)
     assert (await world.effects(order["orderId"])).shipped == 3
     assert await world.events(order["orderId"]) == [ACCEPTED, RESERVED, CHARGED, DISPATCHED, SHIPPED]
-    assert await standing.incidents(instance) == []
+    await standing.healed(instance)
     again = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "0")
     assert again.status == 0
 
 
 @pytest.fixture
-async def ended(engine: ZeebeClient, new_order: NewOrder) -> Order:
+async def ended(standing: Standing, new_order: NewOrder) -> Order:
     """An order that was carried out: whatever is asked for again has no further effect."""
-    order = new_order()
-    result = await engine.run_process_with_result("order-fulfillment", order)
-    return {**order, **result.variables}
+    return await standing.ended(new_order())
 
 
 async def again_at_shipping(standing: Standing, order: Order, count: int) -> list[int]:
@@ -233,7 +229,7 @@ async def test_what_was_not_mended_comes_back_and_that_is_told_with_its_new_mess
     of_order = f"Ship order of order {ended['orderId']} came back: ship-order cannot read its variables. "
     assert f"{of_order}items: List should have at least 1 item" in done.output
     assert f"{of_order}shipTo: Input should be an object" in done.output
-    assert await standing.incidents(instances[0]) == []
+    await standing.healed(instances[0])
     for instance, incident in zip(instances[1:], before[1:], strict=True):
         await standing.incident(instance, after=incident["key"])
     await cancelled(standing, *instances)
@@ -261,7 +257,8 @@ async def test_a_person_types_how_many_there_are(stack: Stack, standing: Standin
         assert [len(await standing.incidents(instance)) for instance in instances] == [1, 1]
     status, output = await asyncio.to_thread(typed, "2\n")
     assert status == 0, output
-    assert [await standing.incidents(instance) for instance in instances] == [[], []]
+    for instance in instances:
+        await standing.healed(instance)
 
 
 async def test_a_storm_is_readable_and_retried_at_once(
@@ -341,7 +338,7 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
     await standing.set(instance, card=41)
     done = await saga(stack, *retry)
     assert done.status == 0, done.output + done.errors
-    assert await standing.incidents(instance) == []
+    await standing.healed(instance)
     await cancelled(standing, instance)
 
 

@@ -8,10 +8,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from pyzeebe import ZeebeClient
 
 import workers.steps
-from tests.process.test_paths import ended
 from tests.stack import Stack
 from tests.standing import Standing
 from tests.world import World, eventually
@@ -58,10 +56,9 @@ def is_undo(case: Case) -> bool:
 
 
 @pytest.fixture(scope="module")
-async def orders(engine: ZeebeClient, new_order: NewOrder) -> dict[bool, Order]:
+async def orders(standing: Standing, new_order: NewOrder) -> dict[bool, Order]:
     """A fulfilled order for the dos and an undone one for the undos, which have no further effect then."""
-    fulfilled, undone = new_order(), new_order("address-unserviceable")
-    return {False: fulfilled | await ended(engine, fulfilled), True: undone | await ended(engine, undone)}
+    return {False: await standing.ended(new_order()), True: await standing.ended(new_order("address-unserviceable"))}
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +95,13 @@ async def test_poison_is_one_incident_that_names_the_field_and_not_its_value(
 
 
 async def test_the_worker_lives_and_carries_out_other_orders(
-    poisoned: dict[Case, int], engine: ZeebeClient, world: World, stack: Stack, standing: Standing, new_order: NewOrder
+    poisoned: dict[Case, int], world: World, stack: Stack, standing: Standing, new_order: NewOrder
 ) -> None:
     for instance in poisoned.values():
         await standing.incident(instance)
     before = stack.pid("workers")
     order = new_order()
-    assert (await ended(engine, order))["outcome"] == "fulfilled"
+    assert (await standing.ended(order))["outcome"] == "fulfilled"
     assert (await world.effects(order["orderId"])).shipped == 3
     assert stack.pid("workers") == before
 

@@ -133,7 +133,10 @@ class Incidents:
             if not (_is(wanted.process, process.id, process.name) and _holds(message, wanted.message)):
                 return None
             elements = await self._operate.flow_nodes(instance, incidentKey=item["key"])
-            if not (elements and _is(wanted.element, elements[0].flow_node_id, _on_one_line(elements[0].name))):
+            # Operate learns of an element's end before it closes its incident.
+            if not elements or elements[0].state != "ACTIVE":
+                return None
+            if not _is(wanted.element, elements[0].flow_node_id, _on_one_line(elements[0].name)):
                 return None
             order = await self._order(instance)
         return Incident(
