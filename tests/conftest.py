@@ -17,11 +17,12 @@ from bpmn import render
 from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
+from tests.standing import Standing
 from tests.world import World
 from workers.addresses import Addresses
 from workers.cli.samples import EXAMPLES
 from workers.cluster import stack as embedded
-from workers.kit.connection import open_channel
+from workers.kit.connection import open_channel, stub
 from workers.operate import Operate
 
 LEASE = 6.0
@@ -86,6 +87,13 @@ async def world(stack: Stack, monkeypatch_session: pytest.MonkeyPatch) -> AsyncI
     monkeypatch_session.setenv("SAGA_HOME", stack.environment["SAGA_HOME"])
     async with World(embedded.Stack(stack.offset).database_url) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+async def standing(addresses: Addresses, operate: Operate, world: World, stack: Stack) -> AsyncIterator[Standing]:
+    """What stands still at an incident."""
+    async with open_channel(addresses.engine) as channel:
+        yield Standing(stub(channel), operate, world, stack)
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,8 @@ class Desk:
 
         async def seen() -> FlowNode | None:
             nodes = [node for node in await self.operate.flow_nodes(instance) if node.flow_node_id == element]
-            return next((node for node in nodes if (node.state, node.incident) == ("ACTIVE", incident)), None)
+            stands = [node for node in nodes if (node.incident_key is not None) is incident]
+            return next((node for node in stands if node.state == "ACTIVE"), None)
 
         found = await eventually(seen, lambda node: node is not None)
         assert found is not None

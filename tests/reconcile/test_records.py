@@ -34,13 +34,20 @@ GONE, ENDING, ALIVE = (
 class FakeOperate:
     shown: str | None
     nodes: dict[int, str] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
     since: datetime = OLD
 
     async def instance(self, key: int) -> ProcessInstance | None:
-        return ProcessInstance(key=key, state=self.shown, start_date=self.since) if self.shown else None
+        if self.shown is None:
+            return None
+        facts = {"key": key, "bpmn_process_id": "", "process_definition_key": 0, "start_date": self.since}
+        return ProcessInstance.model_validate({**facts, "state": self.shown})
 
     async def flow_nodes(self, _: int) -> list[FlowNode]:
-        return [FlowNode(key=key, flow_node_id="Task", type="TASK", state=state) for key, state in self.nodes.items()]
+        return [
+            FlowNode(key=key, flow_node_id=self.names.get(key, str(key)), type="SERVICE_TASK", state=state)
+            for key, state in self.nodes.items()
+        ]
 
 
 class FakeBroker:
@@ -73,6 +80,13 @@ async def test_what_operate_shows_as_ended_is_believed_and_the_broker_is_left_al
         story = await of(FakeOperate(state, {7: "TERMINATED"}), broker).of(KEY, OLD)
         assert (story.instance, story.element(7), story.element(8)) == (expected, Element.TERMINATED, Element.UNKNOWN)
     assert broker.asked == 0
+
+
+@pytest.mark.parametrize("state", ["ACTIVE", "COMPLETED", "TERMINATED"])
+async def test_an_element_that_was_activated_anew_is_what_its_follower_is(state: str) -> None:
+    moved = FakeOperate("COMPLETED", {7: "TERMINATED", 8: "COMPLETED", 9: state}, {7: "Task_Pay", 9: "Task_Pay"})
+    story = await of(moved, FakeBroker(*ALIVE)).of(KEY, OLD)
+    assert story.element(7) is story.element(9) is Element(state.lower())
 
 
 @pytest.mark.parametrize("shown", [None, "ACTIVE"])

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from workers.cli import cancel, orders, purge, reconcile, run
+from workers.cli import cancel, incidents, orders, purge, reconcile, run
 from workers.failure import Failure
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(run.app)
 app.add_typer(cancel.app)
 app.add_typer(purge.app)
 app.add_typer(reconcile.app)
+app.add_typer(incidents.app, name="incidents", help="What stands still, why, and how it goes on.")
 
 
 def main() -> None:

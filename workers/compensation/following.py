@@ -34,7 +34,7 @@ async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> None:
             return
         nodes = await operate.flow_nodes(key)
         busy = [node for node in nodes if node.state == "ACTIVE" and node.key not in gone]
-        if any(node.incident for node in busy) or time.monotonic() > end:
+        if any(node.incident_key for node in busy) or time.monotonic() > end:
             raise Failure(await _busy(operate, key, busy))
         await asyncio.sleep(_PAUSE)
 

@@ -37,7 +37,8 @@ class Handler:
     limit: float
     """Seconds that one run may take."""
     extends_lease: bool
-    is_undo: bool
+    undoes: str | None
+    """The task type of the do that this one undoes; None where it is a do itself."""
     undo: "Handler | None" = None
     """What takes the effect of a do back; its job can be told to do that instead."""
 
@@ -64,12 +65,19 @@ class Handler:
         try:
             return self.variables.model_validate_json(variables)
         except ValidationError as error:
-            errors = field_errors(error)
+            errors = field_errors(error, variables)
             listed = "; ".join(f"{each.field}: {each.message}" for each in errors)
             if self.invalid is not None:
                 raise Declined(self.invalid, listed, errors) from None
             message = f"{self.task_type} cannot read its variables. {listed}. Mend them in Operate, then retry."
             raise Broken(message) from None
+
+    def saga_of(self, variables: str) -> str | None:
+        """Return which saga a job with these variables belongs to; None where they do not say that."""
+        try:
+            return self.parse(variables).saga_id
+        except Exception:  # noqa: BLE001 - it is asked for when something went wrong already, and must not add to it
+            return None
 
     def encode(self, receipt: object) -> str:
         """Write the receipt as a JSON object with its one variable; a Decimal becomes text with all its digits.

@@ -61,7 +61,15 @@ class Runner:
             retry = retry_of(handler.retry, job.headers) if "retry" in job.headers else handler.retry
         except HeaderError as wrong:
             retry, error = handler.retry, Broken(str(wrong))
-        attempt = Attempt(job.task_type, job.retries, retry, handler.refusals, handler.is_undo)
+        attempt = Attempt(
+            job.task_type,
+            job.retries,
+            retry,
+            handler.refusals,
+            handler.saga_of(job.variables),
+            handler.undoes,
+            handler.services,
+        )
         return answer_to(error, attempt, self._random)
 
     def _guarded(self, proceed: Proceed) -> Proceed:

@@ -1,0 +1,73 @@
+"""What there is to know of an incident beside itself: what the diagram says of its task, what the participants did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from xml.etree import ElementTree as ET
+
+import httpx
+from pydantic import BaseModel, TypeAdapter
+
+from services.kit.tokens import TokenMissingError, Tokens
+from workers.failure import Failure
+from workers.kit.service import problem_of
+
+_ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
+_RETRIES = "3"
+"""Tries that the engine grants where the diagram says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the diagram says of an element that is done by a worker; either may be an expression."""
+
+    type: str
+    retries: str
+
+
+class Happening(BaseModel, extra="ignore"):
+    """One thing that a participant did for an order."""
+
+    time: datetime
+    type: str
+
+    @property
+    def what(self) -> tuple[str, str]:
+        """The participant, and what it did."""
+        service, _, done = self.type.removeprefix("saga.").partition(".")
+        return service, done.replace(".", " ")
+
+
+_TIMELINE = TypeAdapter(list[Happening])
+
+
+def task_of(diagram: str, element_id: str) -> Task | None:
+    """Return what a BPMN document says of an element; None where no worker does it."""
+    for element in ET.fromstring(diagram).iter():  # noqa: S314 - the engine has parsed it before
+        if element.get("id") == element_id:
+            definition = element.find(f"{{*}}extensionElements/{_ZEEBE}taskDefinition")
+            if definition is not None:
+                return Task(definition.get("type", ""), definition.get("retries", _RETRIES))
+    return None
+
+
+async def happened(orders: str, tokens: Tokens, order: str) -> list[Happening]:
+    """Ask the orders service at `orders` what the participants did for an order, the first first.
+
+    Raises:
+        Failure: It does not say.
+    """
+    try:
+        headers = tokens.authorization("read")
+        async with httpx.AsyncClient(base_url=orders, timeout=10.0) as http:
+            answer = await http.get(f"/orders/{order}/events", headers=headers)
+    except TokenMissingError as error:
+        raise Failure(str(error)) from None
+    except httpx.TransportError as error:
+        message = f"The orders service at {orders} does not answer ({type(error).__name__})."
+        raise Failure(message) from error
+    if not answer.is_success:
+        problem = problem_of(answer)
+        said = f" {problem.code}" if problem else ""
+        message = f"The orders service at {orders} answers {answer.status_code}{said}."
+        raise Failure(message)
+    return _TIMELINE.validate_python(answer.json()["events"])
