@@ -126,7 +126,9 @@ async def test_mended_variables_and_a_retry_heal_every_one(
         done = await asyncio.to_thread(stack.saga, *retry)
         assert done.status == 0, done.output + done.errors
     for instance in poisoned.values():
-        shown = await eventually(partial(operate.instance, instance), lambda shown: shown and shown.state != "ACTIVE")
+        shown = await eventually(
+            partial(operate.instance, instance), lambda shown: shown is not None and shown.state != "ACTIVE"
+        )
         assert shown is not None
         assert shown.state == "COMPLETED"
     assert [await world.effects(order["orderId"]) for order in orders.values()] == effects

@@ -7,11 +7,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.problems import FENCED, Problem
-from services.kit.rows import Op, Rows, StoredAnswer
-from services.kit.rows import barrier as table
+from services.kit.rows import Rows, StoredAnswer
+from services.kit.statements import Op
+from services.kit.statements import barrier as table
 from services.payment.commands import CardPayment, Charge
 from services.payment.processor import Outcome
-from tests.services.model.mutations import Patch
+from tests.services.model.mutations import Patch, do_of
 
 _find = Rows.find
 _fence_pending = Rows.fence_pending
@@ -79,7 +80,7 @@ def _undo_cancels_only_what_the_processor_knows(patch: Patch) -> None:
 
 def _undo_does_not_fence_a_pending_do(patch: Patch) -> None:
     async def only_look(rows: Rows) -> bool:
-        query = select(table.c.status).where(rows._is(Op.DO))  # noqa: SLF001 - a fault in its inside
+        query = select(table.c.status).where(do_of(rows))
         return await rows.connection.scalar(query) is None or await rows.did()
 
     patch.setattr(Rows, "fence_pending", only_look)
@@ -96,7 +97,7 @@ def _undo_of_a_pending_do_is_an_undo_of_nothing(patch: Patch) -> None:
 def _fence_is_put_before_what_was_answered_too(patch: Patch) -> None:
     async def fence_all(rows: Rows) -> bool:
         did = await _fence_pending(rows)
-        await rows.connection.execute(update(table).where(rows._is(Op.DO)).values(fenced=True))  # noqa: SLF001 - as above
+        await rows.connection.execute(update(table).where(do_of(rows)).values(fenced=True))
         return did
 
     patch.setattr(Rows, "fence_pending", fence_all)
