@@ -28,6 +28,9 @@ _PAUSE = (0.1, 0.5)
 _WRONG = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 """The engine will never take such a start: the test itself is at fault."""
 
+_ZBCTL_AGAIN = ("ResourceExhausted", "DeadlineExceeded", "Unavailable")
+"""What zbctl says of a start that may be tried again."""
+
 
 @dataclass
 class Ways:
@@ -104,8 +107,7 @@ class Ways:
                 if error.code() is grpc.StatusCode.ALREADY_EXISTS:
                     reply = None
                 else:
-                    self.unanswered += error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED
-                    await asyncio.sleep(self.random.uniform(*_PAUSE))
+                    await self._pause(answered=error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED)
                     continue
             self.taken += 1
             return reply
@@ -113,9 +115,12 @@ class Ways:
     async def _zbctl(self, *arguments: str) -> str:
         while True:
             done = await asyncio.to_thread(self.run_zbctl, *arguments)
-            if done.status and "ResourceExhausted" in done.errors:
-                await asyncio.sleep(self.random.uniform(*_PAUSE))
-                continue
-            assert done.status == 0 or "AlreadyExists" in done.errors, done.errors
-            self.taken += 1
-            return done.output
+            if done.status == 0 or "AlreadyExists" in done.errors:
+                self.taken += 1
+                return done.output
+            assert any(status in done.errors for status in _ZBCTL_AGAIN), done.errors
+            await self._pause(answered="ResourceExhausted" in done.errors)
+
+    async def _pause(self, *, answered: bool) -> None:
+        self.unanswered += not answered
+        await asyncio.sleep(self.random.uniform(*_PAUSE))

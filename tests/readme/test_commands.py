@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pyzeebe import ZeebeClient
 
+from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
@@ -47,6 +48,11 @@ def test_a_command_of_the_readme_works_as_written(stack: Stack, addresses: Addre
     if command.startswith("zbctl "):
         environment["ZEEBE_ADDRESS"] = addresses.engine.address
         command = f"{shlex.quote(str(ensure_zbctl()))} {command.removeprefix('zbctl ')}"
+    if command.startswith("curl "):
+        if shutil.which("curl") is None:
+            missing("no curl: a package of every distribution")
+        command = command.replace(".saga/stack-0", f"{stack.environment['SAGA_HOME']}/stack-{stack.offset}")
+        command = command.replace("http://127.0.0.1:8101", addresses.service("orders"))
     done = stack.run("bash", "-euc", command, environment=environment)
     assert done.status == 0, done.output + done.errors
 
@@ -85,6 +91,12 @@ async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
     assert done.status == 0, done.output + done.errors
     effects = await world.effects(order["orderId"])
     assert (effects.status, effects.captured, effects.shipped) == ("cancelled", effects.refunded, 0)
+
+
+async def test_the_order_that_the_readme_s_shop_sends_is_kept(stack: Stack, addresses: Addresses, world: World) -> None:
+    (command,) = [command for command in COMMANDS if command.startswith("curl ")]
+    test_a_command_of_the_readme_works_as_written(stack, addresses, command)
+    assert await world.fetch("SELECT order_id FROM orders.placements WHERE order_id = '4711'") == [{"order_id": "4711"}]
 
 
 def test_what_make_docs_writes_is_what_is_committed(stack: Stack) -> None:

@@ -35,6 +35,9 @@ class Parts:
     """The reconciler's parts, wired."""
 
     channel: grpc.aio.Channel
+    clients: dict[str, httpx.AsyncClient]
+    """An HTTP client of each participant."""
+    tokens: Tokens
     operate: Operate
     ledgers: dict[str, Ledger]
     undoing: Undoing
@@ -64,7 +67,7 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         undoing = Undoing(discover(workers.steps), Participants(clients, for_step(tokens)), SystemRandom())
         gateway = stub(channel)
         sweeper = Sweeper(list(ledgers.values()), Records(operate, gateway, lost_at), undoing, Entries(gateway).ask)
-        yield Parts(channel, operate, ledgers, undoing, sweeper)
+        yield Parts(channel, clients, tokens, operate, ledgers, undoing, sweeper)
 
 
 def _token(tokens: Tokens) -> str:
