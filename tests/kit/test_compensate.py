@@ -71,7 +71,7 @@ async def test_it_undoes_itself_and_leaves_by_the_error(gateway: ScriptedGateway
     [
         (Unavailable("away"), 9, "away"),
         (Declined("NO", "said the participant"), 9, "take-back was refused with NO, but an undo must succeed."),
-        (Broken("mend it"), 0, "mend it"),
+        (Broken("mend it."), 0, "Saga a: mend it. Until the undo succeeds, what work did counts as standing."),
     ],
 )
 async def test_an_undo_that_fails_leaves_by_no_error(
