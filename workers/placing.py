@@ -7,6 +7,7 @@ too many finds its order claimed. For the same reasons any number of publishers 
 
 import asyncio
 import json
+import time
 from collections.abc import Coroutine
 from random import SystemRandom
 from typing import Any
@@ -32,6 +33,8 @@ _POLL = 1.0
 """Seconds between two looks for new orders."""
 _PAUSES = (0.1, 5.0)
 """Seconds between two tries: at first, and at most."""
+_PATIENCE = 5.0
+"""Seconds for which orders wait before the log says so: that a broker is busy for a moment is nothing new."""
 _DEADLINE = 10.0
 """Seconds that the broker has for one message: as long as it is busy, it answers at once."""
 
@@ -71,7 +74,9 @@ class Placing:
         self._link = Link(channel)
         first, most = _PAUSES
         self._backoff = Backoff(SystemRandom(), self._link, first, most)
-        self._trouble: str | None = None
+        self._waiting_since: float | None = None
+        self._told: str | None = None
+        """What the log says is in the way."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish whatever is placed until `stop` is set; what is in hand then is marked before this returns."""
@@ -146,12 +151,16 @@ class Placing:
         return answer
 
     def _tell(self, trouble: str | None) -> None:
-        """Log what is in the way when it is new, and its end."""
-        if trouble and trouble != self._trouble:
+        """Log what has been in the way for a while, when it is new, and its end."""
+        if trouble is None:
+            if self._told:
+                _log.info("placed orders are published again")
+            self._waiting_since = self._told = None
+            return
+        self._waiting_since = self._waiting_since or time.monotonic()
+        if trouble != self._told and time.monotonic() - self._waiting_since > _PATIENCE:
             _log.warning("placed orders wait", why=trouble)
-        elif self._trouble and not trouble:
-            _log.info("placed orders are published again")
-        self._trouble = trouble
+            self._told = trouble
 
 
 async def _unless(stop: asyncio.Event, pause: Coroutine[None, None, None]) -> None:
