@@ -24,6 +24,8 @@ ELSEWHERE = {
     "make test": "is what runs this",
     "make docs": "is run by a test of its own, which puts back what it writes",
     "make lint": "is run by .ci/run before this",
+    "saga incidents explain 4711": "needs an order that stands still: tests/cli/test_incidents.py makes one",
+    "saga incidents retry --order 4711 --yes --count 1": "the same",
     "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
 }
 
