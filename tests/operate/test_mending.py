@@ -36,7 +36,7 @@ async def test_a_mended_variable_and_a_retry_on_the_instances_page_carry_the_ord
     await page.get_by_role("button", name="Save variable").click()
     variable = page.get_by_test_id("variable-shipTo")
     await expect(variable).not_to_contain_text("Germany", timeout=PATIENCE_MS)
-    await expect(page.get_by_test_id("variable-operation-spinner")).to_have_count(0)
+    await expect(page.get_by_test_id("variable-operation-spinner")).to_have_count(0, timeout=PATIENCE_MS)
 
     await page.get_by_role("button", name="Retry Incident").click()
     effects = await eventually(partial(world.effects, order["orderId"]), lambda seen: seen.shipped == 3)

@@ -41,13 +41,15 @@ ELEMENTS = {
     task.find("{*}extensionElements/{*}taskDefinition").get("type"): task.get("id")  # type: ignore[union-attr]
     for task in ET.parse(DIAGRAM).iter("{http://www.omg.org/spec/BPMN/20100524/MODEL}serviceTask")  # noqa: S314 - ours
 }
-# What cannot be read before anything was done is a rejected order: test_paths.py.
+# What cannot be read before anything was done is a rejected order: test_paths.py. The engine itself refuses an instance
+# with an order id of a megabyte, which is a correlation key too.
 CASES = [
     (handler.task_type, field, kind)
     for handler in HANDLERS.values()
     if handler.invalid is None
     for field in handler.fetch
     for kind in POISON
+    if (field, kind) != ("orderId", "a megabyte")
 ]
 
 
@@ -84,11 +86,12 @@ async def test_poison_is_one_incident_that_names_the_field_and_not_its_value(
     task_type, field, _ = case
     incident = await standing.incident(poisoned[case])
     assert (await standing.element(incident)).flow_node_id == ELEMENTS[task_type]
-    before, after = f"{task_type} cannot read its variables. ", ". Mend them in Operate, then retry."
-    assert incident["message"].startswith(before)
-    assert incident["message"].endswith(after)
-    errors = incident["message"].removeprefix(before).removesuffix(after).split("; ")
-    assert {re.split(r"\W", error)[0] for error in errors} == {field}
+    errors, mend, stands = incident["message"].partition(". Mend them in Operate, then retry.")
+    assert errors.startswith(f"{task_type} cannot read its variables. ")
+    named = errors.removeprefix(f"{task_type} cannot read its variables. ").split("; ")
+    assert {re.split(r"\W", error)[0] for error in named} == {field}
+    assert mend
+    assert ("counts as standing" in stands) == is_undo(case)
     for value in ("Ada", "987654321"):
         assert value not in incident["message"]
     assert len(await standing.all_incidents(poisoned[case])) == 1, "it is not tried again and again"

@@ -33,6 +33,8 @@ ELSEWHERE = {
     "make lint": "is run by .ci/run before this",
     'saga cancel 4712 --reason "the customer called" --yes': "needs an order that stands still: a test of its own",
     "saga compensate 2251799813685249 --yes": "the same, and this instance's key in place of that",
+    "saga incidents explain 4711": "needs an order that stands still: tests/cli/test_incidents.py makes one",
+    "saga incidents retry --order 4711 --yes --count 1": "the same",
     "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
 }
 

@@ -25,7 +25,8 @@ from workers.kit.connection import stub
 from workers.operate import Operate
 from workers.tokens import find_tokens
 
-_LARGEST_KEY = 2**63 - 1
+_DIGITS = 18
+"""Digits of the engine's keys: 16, or some more with very many partitions."""
 
 app = typer.Typer()
 
@@ -128,7 +129,7 @@ async def _explain(console: Console, port_offset: int, tokens: Tokens, what: str
 
 async def _meant(incidents: Incidents, what: str) -> list[Incident]:
     """Return the open incident of that key, or else those of the order of that id."""
-    if what.isascii() and what.isdecimal() and int(what) <= _LARGEST_KEY:
+    if what.isascii() and what.isdecimal() and len(what) <= _DIGITS:
         incident = await incidents.one(int(what))
         if incident is not None:
             return [incident]
@@ -149,11 +150,13 @@ async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: in
             for incident in found:
                 overview.add(incident)
             overview.show(console, await incidents.arriving())
-            count = _typed() if found else None
-            if count is None:
-                line = f"{_retry_line(wanted, port_offset, retries)} --yes --count {len(found)}"
-                console.print(f"Nothing was changed. To retry these: {line}" if found else "", soft_wrap=True)
+            if not found:
                 return
+            count = _typed()
+        if count is None:
+            line = f"{_retry_line(wanted, port_offset, retries)} --yes --count {len(found)}"
+            console.print(f"Nothing was changed. To retry these: {line}", soft_wrap=True)
+            return
         if count != len(found):
             hint = (
                 f"There are {len(found)} such incidents, not {count}. Nothing was changed; look again which they are."
