@@ -62,13 +62,11 @@ class Standing:
         request = pb.SetVariablesRequest(elementInstanceKey=instance, variables=json.dumps(variables))
         await taken(lambda: self.gateway.SetVariables(request))
 
-    async def fail_a_job(self, task_type: str) -> None:
-        """Let a job end without any retries left, as a worker does that gives up."""
+    async def job(self, task_type: str) -> pb.ActivatedJob:
+        """Take a job that no worker of the suite takes."""
         request = pb.ActivateJobsRequest(type=task_type, worker="test", timeout=60_000, maxJobsToActivate=1)
-        async for answer in self.gateway.ActivateJobs(request):
-            for job in answer.jobs:
-                await self.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
-            return
+        [job] = [job async for answer in self.gateway.ActivateJobs(request) for job in answer.jobs]
+        return job
 
     async def incident(self, instance: int, *, after: int = 0) -> Incident:
         """Return the one open incident of an instance; with `after`, one that is younger than that one."""

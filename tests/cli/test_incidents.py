@@ -347,14 +347,14 @@ async def test_a_job_that_nobody_does_is_not_called_gone(
 ) -> None:
     monkeypatch.setattr(retrying, "_PATIENCE", 15.0)
     instance = await standing.start({"card": 41}, process=sums)
-    await standing.fail_a_job(sums)
+    job = await standing.job(sums)
+    await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
     await standing.incident(instance)
     found = [incident async for incident in Incidents(operate).open(Wanted(process=sums))]
-    [outcome] = [outcome async for outcome in Retrying(standing.gateway, operate, 1).all(found)]
-    assert (outcome.verdict, outcome.why) == (
-        Verdict.COULD_NOT,
-        "It was retried, and its job is out again and has not ended after 15 seconds.",
-    )
+    [outcome] = [outcome async for outcome in Retrying(standing.gateway, operate, None).all(found)]
+    assert outcome.verdict is Verdict.COULD_NOT
+    assert outcome.why == "It was retried, and its job has not ended after 15 seconds; look again later."
+    assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"
     await cancelled(standing, instance)
 
 

@@ -17,10 +17,10 @@ from workers.cli.options import PortOffset
 from workers.engine import channel
 from workers.failure import Failure, bad_input
 from workers.incidents.display import Overview, show_incident, show_outcomes, show_timeline
-from workers.incidents.explaining import happened, task_of
 from workers.incidents.finding import Incident, Incidents, Wanted
 from workers.incidents.kinds import NEXT
 from workers.incidents.retrying import Outcome, Retrying, Verdict
+from workers.incidents.timeline import happened
 from workers.kit.connection import stub
 from workers.operate import Operate
 from workers.tokens import find_tokens
@@ -77,8 +77,8 @@ def retry_command(  # noqa: PLR0913 - each of them is one filter, or part of the
     type_: Type = None,
     message: Message = None,
     retries: Annotated[
-        int, typer.Option(min=1, max=1000, help="Tries for each job; with one it is soon known whether it helped.")
-    ] = 1,
+        int | None, typer.Option(min=1, max=1000, help="Tries for each job; by default what the diagram grants it.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only show which.")] = False,
     count: Annotated[int | None, typer.Option(min=0, help="With --yes: how many you mean to retry.")] = None,
     port_offset: PortOffset = 0,
@@ -115,10 +115,11 @@ async def _write(incidents: AsyncIterator[Incident]) -> None:
 async def _explain(console: Console, port_offset: int, tokens: Tokens, what: str) -> None:
     addresses = Addresses.of(port_offset)
     async with _operate(addresses) as operate:
-        found = await _meant(Incidents(operate), what)
+        incidents = Incidents(operate)
+        found = await _meant(incidents, what)
         for incident in found:
-            task = task_of(await operate.diagram(incident.process_definition_key), incident.element_id)
-            show_incident(console, incident, addresses.instance_page(incident.process_instance_key), task)
+            page = addresses.instance_page(incident.process_instance_key)
+            show_incident(console, incident, page, await incidents.task(incident))
     for order in dict.fromkeys(incident.order for incident in found if incident.order is not None):
         try:
             show_timeline(console, order, await happened(addresses.service("orders"), tokens, order))
@@ -140,7 +141,7 @@ async def _meant(incidents: Incidents, what: str) -> list[Incident]:
     return of_order
 
 
-async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: int, count: int | None) -> None:
+async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: int | None, count: int | None) -> None:
     addresses = Addresses.of(port_offset)
     async with _operate(addresses) as operate:
         incidents = Incidents(operate)
@@ -195,15 +196,11 @@ def _wanted(
     return Wanted(order, process, element, type_, message)
 
 
-def _retry_line(wanted: Wanted, port_offset: int, retries: int = 1) -> str:
+def _retry_line(wanted: Wanted, port_offset: int, retries: int | None = None) -> str:
     """Return the command that retries these, as a person can paste it."""
-    said = {name: value for name, value in asdict(wanted).items() if value is not None}
-    options = (
-        said | ({"retries": retries} if retries > 1 else {}) | ({"port-offset": port_offset} if port_offset else {})
-    )
-    return " ".join(
-        ["saga incidents retry", *(f"--{name} {shlex.quote(str(value))}" for name, value in options.items())]
-    )
+    options = {**asdict(wanted), "retries": retries, "port-offset": port_offset or None}
+    said = (f"--{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None)
+    return " ".join(["saga incidents retry", *said])
 
 
 @asynccontextmanager

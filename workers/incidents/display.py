@@ -7,10 +7,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from workers.incidents.explaining import Happening, Task
+from workers.incidents.diagram import Task
 from workers.incidents.finding import Incident
 from workers.incidents.kinds import NEXT
 from workers.incidents.retrying import Outcome, Verdict
+from workers.incidents.timeline import Happening
 
 _SHOWN = 20
 """Incidents that are shown one by one; the rest are counted."""

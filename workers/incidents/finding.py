@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from workers.incidents.diagram import Task, task_of
 from workers.incidents.kinds import without_values
 from workers.operate import Operate
 from workers.order import OrderId
@@ -72,6 +73,7 @@ class Incidents:
         self._operate = operate
         self._room = asyncio.Semaphore(AT_ONCE)
         self._processes: dict[int, _Process] = {}
+        self._tasks: dict[tuple[int, str], Task | None] = {}
 
     async def open(self, wanted: Wanted) -> AsyncIterator[Incident]:
         """Yield the open incidents that are wanted, the oldest first; one page of them is in memory at a time.
@@ -93,6 +95,17 @@ class Incidents:
         """
         found = await self._operate.find("incidents", key=key, state="ACTIVE")
         return await self._incident(found[0], Wanted()) if found else None
+
+    async def task(self, incident: Incident) -> Task | None:
+        """Return what the incident's diagram says of the element; None where no worker does it.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        place = incident.process_definition_key, incident.element_id
+        if place not in self._tasks:
+            self._tasks[place] = task_of(await self._operate.diagram(place[0]), place[1])
+        return self._tasks[place]
 
     async def message(self, key: int) -> str:
         """Return an incident's message, open or not; nothing where Operate does not show it yet.

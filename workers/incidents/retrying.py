@@ -24,6 +24,8 @@ _PATIENCE = 60.0
 """Seconds without news of any incident, after which nothing more is waited for: a storm takes all of them a while."""
 _CALL = 10.0
 """Seconds that the engine has to answer."""
+_UNKNOWN = 1
+"""Tries for a job where the diagram has an expression for them."""
 _BUSY_CODES = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED})
 _BUSY = 0.2
 """Seconds until an engine that pushes back is asked again."""
@@ -49,8 +51,8 @@ class Outcome:
 class Retrying:
     """Retries incidents; any number of these may be at work on the same ones."""
 
-    def __init__(self, gateway: "GatewayAsyncStub", operate: Operate, retries: int) -> None:
-        """Grant each job `retries` tries."""
+    def __init__(self, gateway: "GatewayAsyncStub", operate: Operate, retries: int | None) -> None:
+        """Grant each job `retries` tries; None is what the diagram grants a new one."""
         self._gateway = gateway
         self._operate = operate
         self._incidents = Incidents(operate)
@@ -80,9 +82,14 @@ class Retrying:
 
     async def _resolve(self, incident: Incident) -> None:
         if incident.job_key is not None:
-            request = pb.UpdateJobRetriesRequest(jobKey=incident.job_key, retries=self._retries)
+            retries = self._retries or await self._granted(incident)
+            request = pb.UpdateJobRetriesRequest(jobKey=incident.job_key, retries=retries)
             await self._tell(self._gateway.UpdateJobRetries, request)
         await self._tell(self._gateway.ResolveIncident, pb.ResolveIncidentRequest(incidentKey=incident.key))
+
+    async def _granted(self, incident: Incident) -> int:
+        task = await self._incidents.task(incident)
+        return int(task.retries) if task and task.retries.isdecimal() else _UNKNOWN
 
     async def _tell(self, call: Callable[..., Any], request: object) -> None:
         """Send a command until the engine has taken it up; what it does not find any more, somebody else resolved."""
@@ -100,26 +107,29 @@ class Retrying:
 
     async def _watch(self, incident: Incident) -> Outcome:
         """Look at the element: that the engine took the command says nothing of the job's next try."""
-        free_before = False
+        was_free = False
         while True:
             await asyncio.sleep(_PAUSE)
             try:
                 async with self._room:
                     element = await self._element(incident)
+                    new = element.incident_key if element.incident_key != incident.key else None
+                    message = await self._incidents.message(new) if new is not None else ""
             except Failure:
                 if self._is_silent:
                     raise
                 continue  # A storm is much for Operate too.
-            free = element.incident_key is None
+            is_free = element.incident_key is None
             # Without a job the element goes on within the command; a second look, for Operate may be in between.
-            if element.state != "ACTIVE" or (free and free_before and incident.job_key is None):
+            if element.state != "ACTIVE" or (is_free and was_free and incident.job_key is None):
                 return Outcome(incident, Verdict.RESOLVED)
-            if element.incident_key not in {None, incident.key}:
-                return Outcome(incident, Verdict.CAME_BACK, await self._incidents.message(element.incident_key))
+            if message:
+                return Outcome(incident, Verdict.CAME_BACK, message)
             if self._is_silent:
-                what = "its job is out again and has not ended" if free else "Operate still shows it as open"
-                return Outcome(incident, Verdict.COULD_NOT, f"It was retried, and {what} after {_PATIENCE:g} seconds.")
-            free_before = free
+                what = "its job has not ended" if is_free else "Operate shows it as open"
+                why = f"It was retried, and {what} after {_PATIENCE:g} seconds; look again later."
+                return Outcome(incident, Verdict.COULD_NOT, why)
+            was_free = is_free
 
     @property
     def _is_silent(self) -> bool:

@@ -1,8 +1,6 @@
-"""What there is to know of an incident beside itself: what the diagram says of its task, what the participants did."""
+"""What the participants did for an order, as the orders service tells it."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from xml.etree import ElementTree as ET
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
@@ -10,18 +8,6 @@ from pydantic import BaseModel, TypeAdapter
 from services.kit.tokens import TokenMissingError, Tokens
 from workers.failure import Failure
 from workers.kit.service import problem_of
-
-_ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
-_RETRIES = "3"
-"""Tries that the engine grants where the diagram says nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What the diagram says of an element that is done by a worker; either may be an expression."""
-
-    type: str
-    retries: str
 
 
 class Happening(BaseModel, extra="ignore"):
@@ -38,16 +24,6 @@ class Happening(BaseModel, extra="ignore"):
 
 
 _TIMELINE = TypeAdapter(list[Happening])
-
-
-def task_of(diagram: str, element_id: str) -> Task | None:
-    """Return what a BPMN document says of an element; None where no worker does it."""
-    for element in ET.fromstring(diagram).iter():  # noqa: S314 - the engine has parsed it before
-        if element.get("id") == element_id:
-            definition = element.find(f"{{*}}extensionElements/{_ZEEBE}taskDefinition")
-            if definition is not None:
-                return Task(definition.get("type", ""), definition.get("retries", _RETRIES))
-    return None
 
 
 async def happened(orders: str, tokens: Tokens, order: str) -> list[Happening]:
