@@ -23,7 +23,7 @@ from workers.kit.connection import stub
 from workers.kit.discovery import discover, handlers
 from workers.operate import FlowNode
 from workers.order import OrderId
-from workers.reconcile.parts import Parts, parts
+from workers.reconcile.parts import Parts, parts_for_a_command
 from workers.tokens import find_tokens
 
 _REASON = 500
@@ -94,7 +94,7 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 
 async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
-    async with parts(addresses) as own:
+    async with parts_for_a_command(addresses) as own:
         operator = _Operator(addresses, own)
         found = [await own.operate.instance(key) for key in await own.operate.instances("orderId", order)]
         instances = [each for each in found if each and each.bpmn_process_id == PROCESS]
@@ -116,7 +116,7 @@ async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
 
 
 async def _compensate(addresses: Addresses, instance: int, reason: str) -> None:
-    async with parts(addresses) as own:
+    async with parts_for_a_command(addresses) as own:
         operator = _Operator(addresses, own)
         await operator.follow(instance, await operator.compensate(instance, reason))
 

@@ -20,7 +20,7 @@ from workers.cluster.ports import Ports
 from workers.environment import read
 from workers.failure import Failure, bad_input
 from workers.reconcile import process
-from workers.reconcile.parts import parts
+from workers.reconcile.parts import parts_for_a_command
 from workers.reconcile.sweep import Finding
 from workers.reconcile.verdict import Verdict
 from workers.reconcile.watch import ReconcilerSettings
@@ -127,9 +127,8 @@ async def _once(
     addresses: Addresses, order: str | None, older_than: float, lost_at: datetime | None, *, settle: bool
 ) -> _Report:
     report = _Report(tasklist=addresses.tasklist)
-    async with parts(addresses, lost_at) as reconciler:
+    async with parts_for_a_command(addresses, lost_at) as reconciler:
         sweeper = reconciler.sweeper
-        await reconciler.operate.log_in()
         async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
             report.add(await sweeper.settle(found) if settle else found)
         for ledger in reconciler.ledgers.values():

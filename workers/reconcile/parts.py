@@ -70,6 +70,18 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         yield Parts(channel, clients, tokens, operate, ledgers, undoing, sweeper)
 
 
+@asynccontextmanager
+async def parts_for_a_command(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
+    """Open them for somebody who waits: an Operate that is not there is told at once.
+
+    Raises:
+        Failure: Nothing says where Operate is, or it cannot be logged in to.
+    """
+    async with parts(addresses, lost_at) as opened:
+        await opened.operate.log_in()
+        yield opened
+
+
 def _token(tokens: Tokens) -> str:
     try:
         return tokens.current(CALLER)
