@@ -336,6 +336,7 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
     assert re.search(r"^Add it up +0 +1 +0$", shown[-1].output, re.MULTILINE), shown[-1].output
     assert CARD not in f"{told}{shown}"
     await standing.set(instance, card=41)
+    await eventually(lambda: listed(stack, "--process", sums), bool)  # Operate takes the new one in a while later.
     done = await saga(stack, *retry)
     assert done.status == 0, done.output + done.errors
     await standing.healed(instance)
