@@ -126,7 +126,8 @@ class Placing:
         request = PublishMessageRequest(
             name=ORDER_PLACED,
             correlationKey=placement.order_id,
-            messageId=placement.order_id,
+            # The placement's own: a message that somebody else has sent for the order may have ended as rejected.
+            messageId=f"placement/{placement.order_id}",
             timeToLive=MESSAGE_TTL_MS,
             variables=json.dumps(placement.order),
         )
