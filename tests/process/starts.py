@@ -59,11 +59,6 @@ class Ways:
             )
         )
 
-    def instances_of(self, mix: tuple[Way, ...]) -> int:
-        """Return how many instances an order has that is started by these ways: all messages of an order are one."""
-        created = sum(way in {self.create, self.create_by_zbctl} for way in mix)
-        return created + (created < len(mix))
-
     async def create(self, order: Order) -> None:
         """Create an instance."""
         request = CreateProcessInstanceRequest(bpmnProcessId=PROCESS, version=-1, variables=json.dumps(order))
