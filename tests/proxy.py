@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from tests.asgi import Message, body_of
+from tests.stack import free_port
 
 _HOP_BY_HOP = {b"connection", b"transfer-encoding", b"keep-alive", b"content-length", b"date", b"server"}
 _BOUND = 120.0
@@ -34,6 +35,17 @@ class HeldReply:
 
     def release(self) -> None:
         self.released.set()
+
+
+@contextmanager
+def proxy_before(target: str) -> Iterator["HoldingProxy"]:
+    """Run a proxy on a free port in front of `target`."""
+    proxy = HoldingProxy(free_port())
+    proxy.start(target)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
 
 
 class HoldingProxy:
