@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 
 from tests.asgi import Message, body_of
+from tests.stack import free_port
 
 _HOP_BY_HOP = {b"connection", b"transfer-encoding", b"keep-alive", b"content-length", b"date", b"server"}
 _AWAY = "a test says that the participant is away"
@@ -63,6 +64,17 @@ class HeldRequest:
     def answer(self, status: int) -> None:
         self._status = status
         self._answered.set()
+
+
+@contextmanager
+def proxy_before(target: str) -> Iterator["HoldingProxy"]:
+    """Run a proxy on a free port in front of `target`."""
+    proxy = HoldingProxy(free_port())
+    proxy.start(target)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
 
 
 class HoldingProxy:

@@ -115,3 +115,11 @@ async def test_a_participant_that_is_away_keeps_its_sagas_and_the_others_do_not_
     assert done.status == 1
     assert f"payment: payment at {NOBODY} does not answer (ConnectError)." in done.output
     assert await rows(world, ended) == {**NONE, "payment": before["payment"]}
+
+
+async def test_a_card_processor_that_is_away_or_another_s_has_nothing_to_forget(
+    stack: Stack, world: World, ended: str
+) -> None:
+    done = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json", environment={"CARD_PROCESSOR_URL": NOBODY})
+    assert (done.status, told(done, ended)) == (0, dict.fromkeys(PARTICIPANTS, "forgotten"))
+    assert await rows(world, ended) == NONE

@@ -24,11 +24,10 @@ from services.kit.relay import Relay
 from services.kit.server import make_server, router_of
 from services.kit.settings import LimitSettings
 from services.kit.tokens import Tokens
-from tests.proxy import HoldingProxy
+from tests.proxy import HoldingProxy, proxy_before
 from tests.services.participant import OwnToken, Participant, Participants, known_to, token
 from tests.services.postgres import Admin, Postgres
 from tests.services.processor import PROCESSOR_TOKEN, Books, CardProcessor
-from tests.stack import free_port
 
 Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
@@ -202,10 +201,8 @@ async def consumer(own_database: OwnDatabase) -> AsyncIterator[Participant]:
 @pytest.fixture
 def way(consumer: Participant) -> Iterator[HoldingProxy]:
     """The way from the relay to the consumer."""
-    proxy = HoldingProxy(free_port())
-    proxy.start(str(consumer.http.base_url))
-    yield proxy
-    proxy.stop()
+    with proxy_before(str(consumer.http.base_url)) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -23,6 +23,11 @@ def by(card: str) -> dict[str, object]:
     return {**CHARGE, "card": card}
 
 
+def reached_at(url: str) -> dict[str, str]:
+    """Return what payment finds the processor at `url` by, and is let in with."""
+    return {"CARD_PROCESSOR_URL": url, "TOKEN_CARD_PROCESSOR": PROCESSOR_TOKEN}
+
+
 @dataclass(frozen=True)
 class CardProcessor:
     http: httpx.AsyncClient
@@ -61,12 +66,16 @@ class Books:
 
     async def show(self, order_id: str) -> tuple[str | None, tuple[int, int]]:
         """Return payment's status of the order and its money; fails where the processor's differs."""
-        query = "SELECT status, captured, refunded FROM payment.payments WHERE order_id = $1"
-        row = await self._admin.fetchrow(query, order_id)
-        status, money = (row["status"], (row["captured"], row["refunded"])) if row else (None, NOTHING)
+        status, money = await self.payment(order_id)
         if status != "pending":
             assert await self._processor.money(order_id) == ([money] if money != NOTHING else [])
         return status, money
+
+    async def payment(self, order_id: str) -> tuple[str | None, tuple[int, int]]:
+        """Return payment's status of the order and its money, whatever the processor says."""
+        query = "SELECT status, captured, refunded FROM payment.payments WHERE order_id = $1"
+        row = await self._admin.fetchrow(query, order_id)
+        return (row["status"], (row["captured"], row["refunded"])) if row else (None, NOTHING)
 
     async def barrier(self, order_id: str) -> list[tuple[str, bool, int | None]]:
         query = "SELECT op, fenced, status FROM payment.barrier WHERE saga_id = $1 ORDER BY op"

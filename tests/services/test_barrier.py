@@ -68,6 +68,7 @@ BRANCHES = [
         effect="shipping.shipments",
     ),
 ]
+[PAYMENT] = [branch for branch in BRANCHES if branch.service == "payment"]
 each_branch = pytest.mark.parametrize("branch", BRANCHES, ids=lambda branch: branch.service)
 # Payment's effect is at the card processor: what is known of it when it is cut off stays (test_elsewhere.py).
 each_local_branch = pytest.mark.parametrize(

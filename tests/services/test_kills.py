@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from services.kit.server import router_of
-from tests.proxy import HoldingProxy
+from tests.proxy import proxy_before
 from tests.services.participant import OwnToken, Participant
 from tests.services.postgres import Admin, Postgres
 from tests.services.test_barrier import BRANCHES, Branch
@@ -115,18 +115,14 @@ async def after_commit(
     participant: Participant, _: object, kill: Kill, command: Command, watched: tuple[Postgres, str]
 ) -> httpx.Response | None:
     """Kill when the answer is on its way, and has not come."""
-    proxy = HoldingProxy(free_port())
-    proxy.start(str(participant.http.base_url))
     url = watched[1]
-    try:
+    with proxy_before(str(participant.http.base_url)) as proxy:
         async with httpx.AsyncClient(base_url=proxy.url, timeout=20, auth=participant.http.auth) as http:
             with proxy.hold_reply("PUT", url) as do, proxy.hold_reply("DELETE", url) as undo:
                 sending = asyncio.create_task(command(Participant(http, participant.router)))
                 await eventually(lambda: _either(do.applied.is_set() or undo.applied.is_set()), bool, seconds=10)
                 kill()
             return await sending
-    finally:
-        proxy.stop()
 
 
 async def _either(is_so: bool) -> bool:  # noqa: FBT001 - for `eventually`

@@ -14,15 +14,12 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.proxy import HoldingProxy
+from tests.proxy import HoldingProxy, proxy_before
 from tests.services import test_kills as kills
 from tests.services.participant import CHARGE, Participant, code
 from tests.services.postgres import Admin, Postgres
-from tests.services.processor import GIVEN_BACK, NOTHING, PROCESSOR_TOKEN, TAKEN, Books, CardProcessor
-from tests.services.test_barrier import BRANCHES
-from tests.stack import free_port
-
-[PAYMENT] = [branch for branch in BRANCHES if branch.service == "payment"]
+from tests.services.processor import GIVEN_BACK, NOTHING, TAKEN, Books, CardProcessor, reached_at
+from tests.services.test_barrier import PAYMENT
 
 
 @dataclass(frozen=True)
@@ -132,17 +129,14 @@ MOMENTS = [before_begin, before_first_commit, in_conversation, before_second_com
 @pytest.fixture
 def way(card_processor: CardProcessor) -> Iterator[HoldingProxy]:
     """The way from payment to its processor, which is never killed."""
-    proxy = HoldingProxy(free_port())
-    proxy.start(str(card_processor.http.base_url))
-    yield proxy
-    proxy.stop()
+    with proxy_before(str(card_processor.http.base_url)) as proxy:
+        yield proxy
 
 
 async def state(admin: Admin, processor: CardProcessor, order_id: str) -> State:
     books = Books(admin, processor)
-    row = await admin.fetchrow("SELECT status, captured, refunded FROM payment.payments WHERE order_id = $1", order_id)
-    payment = (row["status"], (row["captured"], row["refunded"])) if row else (None, NOTHING)
     [at_processor] = await processor.money(order_id) or [NOTHING]
+    payment = await books.payment(order_id)
     return State(await books.barrier(order_id), payment, await books.events(order_id), at_processor)
 
 
@@ -158,7 +152,7 @@ async def test_a_kill_leaves_each_of_the_two_transactions_whole_or_none_of_it(
     moment: Callable[[Scene, kills.Kill], Awaitable[State]],
     victim: str,
 ) -> None:
-    environment = {"CARD_PROCESSOR_URL": way.url, "TOKEN_CARD_PROCESSOR": PROCESSOR_TOKEN}
+    environment = reached_at(way.url)
     async with kills.one("payment", mortal, environment) as (payment, process):
         scene = Scene(story, order_id, mortal, way, payment, process)
         await scene.prepare()

@@ -4,24 +4,23 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.proxy import HoldingProxy
+from tests.proxy import proxy_before
 from tests.services.conftest import running
 from tests.services.participant import OwnToken, Participant, Participants
 from tests.services.postgres import Admin, is_waited_for
-from tests.services.processor import GIVEN_BACK, PROCESSOR_TOKEN, TAKEN, Books, CardProcessor
-from tests.services.test_barrier import BRANCHES, Branch
+from tests.services.processor import GIVEN_BACK, TAKEN, Books, CardProcessor, reached_at
+from tests.services.test_barrier import BRANCHES, PAYMENT, Branch
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
 from tests.world import answers, eventually
 
-[PAYMENT] = [branch for branch in BRANCHES if branch.service == "payment"]
 _CONFIGURATION = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; {user}
 events {{}}
@@ -66,23 +65,12 @@ async def mesh(folder: Path, first: int, second: int) -> AsyncIterator[str]:
 
 def to_processor(participants: Participants) -> dict[str, str]:
     """Return what payment needs in its environment; the others look at none of it."""
-    url = str(participants["card_processor"].http.base_url)
-    return {"CARD_PROCESSOR_URL": url, "TOKEN_CARD_PROCESSOR": PROCESSOR_TOKEN}
+    return reached_at(str(participants["card_processor"].http.base_url))
 
 
 async def send(participant: Participant, branch: Branch, order_id: str, op: str) -> httpx.Response:
     url = branch.url(order_id)
     return await (participant.do(url, branch.body) if op == "do" else participant.undo(url))
-
-
-@contextmanager
-def proxy_before(target: str) -> Iterator[HoldingProxy]:
-    proxy = HoldingProxy(free_port())
-    proxy.start(target)
-    try:
-        yield proxy
-    finally:
-        proxy.stop()
 
 
 @pytest.mark.parametrize("fault", ["applied, and the answer is late", "applied, and the answer is lost", "away"])
@@ -189,8 +177,7 @@ async def test_a_payment_whose_replica_is_killed_while_the_processor_answers_is_
     if op == "undo":
         assert (await other.do(url, PAYMENT.body)).status_code == 200
     with proxy_before(str(card_processor.http.base_url)) as way:
-        environment = {"PAYMENT_DATABASE_URL": role_urls["payment"], **to_processor(participants)}
-        environment["CARD_PROCESSOR_URL"] = way.url
+        environment = {"PAYMENT_DATABASE_URL": role_urls["payment"], **reached_at(way.url)}
         async with mortal_replica(other, tmp_path, "payment", environment) as (caller, victim):
             with way.hold_reply("POST", "/charges" if op == "do" else f"/charges/{order_id}/cancel") as held:
                 sending = asyncio.create_task(send(caller, PAYMENT, order_id, op))

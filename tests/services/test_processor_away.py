@@ -13,7 +13,7 @@ from services.card_processor.cards import Fault
 from tests.services.conftest import running
 from tests.services.participant import CHARGE, TOTAL, Participant, bearer, code, key
 from tests.services.postgres import Postgres
-from tests.services.processor import FAULTY, GIVEN_BACK, NOTHING, PROCESSOR_TOKEN, TAKEN, Books, CardProcessor, by
+from tests.services.processor import FAULTY, GIVEN_BACK, NOTHING, TAKEN, Books, CardProcessor, by, reached_at
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
 from tests.world import eventually
@@ -32,8 +32,7 @@ async def test_payment_killed_between_the_processors_charge_and_its_own_record_g
     environment = {
         "DATABASE_URL": postgres.url(),
         "PORT": str(port),
-        "CARD_PROCESSOR_URL": str(card_processor.http.base_url),
-        "TOKEN_CARD_PROCESSOR": PROCESSOR_TOKEN,
+        **reached_at(str(card_processor.http.base_url)),
     }
     with started("payment", **environment) as process:
         await asyncio.to_thread(until_ready, port)
