@@ -12,15 +12,17 @@ import pytest
 from playwright.async_api import Browser
 from pyzeebe import ZeebeClient
 
+import services
 from bpmn import render
 from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
+from tests.standing import Standing
 from tests.world import World
 from workers.addresses import Addresses
 from workers.cli.samples import EXAMPLES
 from workers.cluster import stack as embedded
-from workers.kit.connection import open_channel
+from workers.kit.connection import open_channel, stub
 from workers.operate import Operate
 
 LEASE = 6.0
@@ -28,24 +30,33 @@ LEASE = 6.0
 
 
 @pytest.fixture(scope="session")
-def payment_proxy() -> HoldingProxy:
-    """The way from the workers to the payment service."""
-    return HoldingProxy(free_port())
+def ways() -> dict[str, HoldingProxy]:
+    """The way from the workers to each participant."""
+    return {name: HoldingProxy(free_port()) for name in services.participants()}
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, payment_proxy: HoldingProxy) -> Iterator[Stack]:
+def payment_proxy(ways: dict[str, HoldingProxy]) -> HoldingProxy:
+    """The way from the workers to the payment service."""
+    return ways["payment"]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, ways: dict[str, HoldingProxy]) -> Iterator[Stack]:
     """Start the stack, ports and data its own; at the end nothing of it is left."""
     home = tmp_path_factory.mktemp("saga")
-    stack = Stack(home, {"WORKER_LEASE": str(LEASE), "PAYMENT_URL": payment_proxy.url})
-    payment_proxy.start(f"http://127.0.0.1:{8103 + stack.offset}")
+    urls = {f"{name.upper()}_URL": way.url for name, way in ways.items()}
+    stack = Stack(home, {"WORKER_LEASE": str(LEASE), **urls})
+    for name, way in ways.items():
+        way.start(f"http://127.0.0.1:{services.PORTS[name] + stack.offset}")
     started = stack.saga("up", "--detach")
     try:
         assert started.status == 0, started.output + started.errors
         yield stack
     finally:
         stopped = stack.saga("down", "--delete-data")
-        payment_proxy.stop()
+        for way in ways.values():
+            way.stop()
     assert stopped.status == 0, stopped.output + stopped.errors
 
 
@@ -76,6 +87,13 @@ async def world(stack: Stack, monkeypatch_session: pytest.MonkeyPatch) -> AsyncI
     monkeypatch_session.setenv("SAGA_HOME", stack.environment["SAGA_HOME"])
     async with World(embedded.Stack(stack.offset).database_url) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+async def standing(addresses: Addresses, operate: Operate, world: World, stack: Stack) -> AsyncIterator[Standing]:
+    """What stands still at an incident."""
+    async with open_channel(addresses.engine) as channel:
+        yield Standing(stub(channel), operate, world, stack)
 
 
 @pytest.fixture(scope="session")

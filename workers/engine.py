@@ -29,8 +29,11 @@ from workers.kit.credentials import why_no_token
 
 PROCESS = "order-fulfillment"
 BPMN = Path(__file__).resolve().parents[1] / "bpmn"
+ORDER_PLACED = "OrderPlaced"
+"""The message that starts an order; its id and its correlation key are the order's id."""
+MESSAGE_TTL_MS = 3_600_000
+"""Milliseconds for which the broker keeps the message, over its restarts too, and refuses a second one."""
 _WAIT_SECONDS = 600
-_MESSAGE_TTL_MS = 3_600_000
 
 
 class Ended(BaseModel, extra="ignore"):
@@ -44,6 +47,11 @@ class Ended(BaseModel, extra="ignore"):
 
     outcome: str | None = None
     refusal: Refusal | None = None
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        why = f" ({self.refusal.code}: {self.refusal.message})" if self.refusal else ""
+        return f"{self.outcome or 'completed'}{why}"
 
 
 def channel(addresses: Addresses) -> grpc.aio.Channel:
@@ -156,10 +164,10 @@ async def place(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]
     """
     try:
         await client.publish_message(
-            "OrderPlaced",
+            ORDER_PLACED,
             correlation_key=order_id,
             variables=variables,
-            time_to_live_in_milliseconds=_MESSAGE_TTL_MS,
+            time_to_live_in_milliseconds=MESSAGE_TTL_MS,
             message_id=order_id,
         )
     except MessageAlreadyExistsError as error:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -23,13 +24,15 @@ _PAGE = 500
 class FlowNode(BaseModel):
     """One element that the instance went through."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     key: int
     flow_node_id: str
     flow_node_name: str | None = None
     type: str
     state: str
+    incident_key: int | None = None
+    """The incident at which it stands now."""
 
     @property
     def name(self) -> str:
@@ -40,16 +43,18 @@ class FlowNode(BaseModel):
 class ProcessInstance(BaseModel):
     """One process instance."""
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     key: int
+    bpmn_process_id: str
+    process_definition_key: int
     state: str
     """ACTIVE, COMPLETED or CANCELED."""
     start_date: datetime
 
 
 class Operate:
-    """A session with Operate; enter it to log in."""
+    """A session with Operate; enter it to log in, or let the first question do that."""
 
     def __init__(self, base_url: str, user: str = "demo", password: str = "demo") -> None:  # noqa: S107 - Camunda's own
         """`base_url` is that of the web page, with or without `/operate` behind it."""
@@ -63,7 +68,7 @@ class Operate:
             Failure: Operate is not there or refuses the login.
         """
         try:
-            await self._log_in()
+            await self.log_in()
         except Failure:
             await self._http.aclose()
             raise
@@ -72,6 +77,10 @@ class Operate:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the session."""
+        await self.close()
+
+    async def close(self) -> None:
         """Close the session."""
         await self._http.aclose()
 
@@ -97,7 +106,11 @@ class Operate:
             await asyncio.sleep(_PAUSE)
 
     async def instances(self, variable: str, value: str) -> list[int]:
-        """Return the keys of the process instances whose `variable` is the text `value`, oldest first."""
+        """Return the keys of the process instances whose `variable` is the text `value`, oldest first.
+
+        Raises:
+            Failure: Operate does not answer, or knows more of them than it tells at once.
+        """
         return sorted({item["processInstanceKey"] for item in await self._with_variable(variable, value)})
 
     async def has_active(self, variable: str, value: str) -> bool:
@@ -106,60 +119,114 @@ class Operate:
         Raises:
             Failure: Operate does not answer, or knows more of them than it tells at once.
         """
-        found = await self._with_variable(variable, value)
-        if len(found) >= _PAGE:
-            message = f"Operate knows {_PAGE} instances of it or more, too many to look at."
-            raise Failure(message)
-        for key in {item["processInstanceKey"] for item in found}:
-            query = {"filter": {"key": key, "state": "ACTIVE"}}
-            if (await self._search("/v1/process-instances/search", query))["items"]:
+        for key in await self.instances(variable, value):
+            if await self.find("process-instances", key=key, state="ACTIVE"):
                 return True
         return False
 
     async def _with_variable(self, variable: str, value: str) -> list[dict[str, Any]]:
-        query = {"filter": {"name": variable, "value": json.dumps(value)}, "size": _PAGE}
-        found: list[dict[str, Any]] = (await self._search("/v1/variables/search", query))["items"]
+        found = await self.find("variables", name=variable, value=json.dumps(value))
+        if len(found) >= _PAGE:
+            message = f"Operate knows {_PAGE} instances of it or more, too many to look at."
+            raise Failure(message)
         return found
+
+    async def variable(self, instance: int, name: str) -> Any:  # noqa: ANN401 - any JSON
+        """Return a variable of a process instance's own scope; None where it is not there, or too long for Operate."""
+        found = await self.find("variables", processInstanceKey=instance, scopeKey=instance, name=name)
+        return json.loads(found[0]["value"]) if found and not found[0].get("truncated") else None
+
+    async def incidents(self, instance: int) -> list[str]:
+        """Return what the incidents say that an instance has now."""
+        found = await self.find("incidents", processInstanceKey=instance, state="ACTIVE")
+        return [str(item["message"]) for item in found]
 
     async def instance(self, key: int) -> ProcessInstance | None:
         """Return a process instance; None where Operate does not know it, or not yet."""
-        found = (await self._search("/v1/process-instances/search", {"filter": {"key": key}}))["items"]
+        found = await self.find("process-instances", key=key)
         return ProcessInstance.model_validate(found[0]) if found else None
 
-    async def flow_nodes(self, instance: int) -> list[FlowNode]:
+    async def flow_nodes(self, instance: int, **filters: str | int) -> list[FlowNode]:
         """Return the elements that an instance went through, in the order of their start."""
-        query: dict[str, Any] = {
-            "filter": {"processInstanceKey": instance},
-            "size": _PAGE,
-            "sort": [{"field": "key", "order": "ASC"}],  # keys of one instance are given in the order of time
-        }
         nodes: list[FlowNode] = []
+        # Keys of one instance are given in the order of time.
+        async for page in self.pages("flownode-instances", "key", processInstanceKey=instance, **filters):
+            # Of an incident Operate may hear before it hears of its element, which is nothing but its keys until then.
+            nodes += [FlowNode.model_validate(item) for item in page if "state" in item]
+        return nodes
+
+    async def diagram(self, definition: int) -> str:
+        """Return the BPMN of a process definition.
+
+        Raises:
+            Failure: Operate does not answer, or has it no more.
+        """
+        return (await self._ask("GET", f"/v1/process-definitions/{definition}/xml")).text
+
+    async def pages(self, what: str, sort: str, **filters: str | int) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all that a search for `what` finds, page by page in the order of the field `sort`; a page may be empty.
+
+        What changes meanwhile is seen or not, and nothing is seen twice.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        query = _query(sort, filters)
         while True:
-            answer = await self._search("/v1/flownode-instances/search", query)
-            nodes += [FlowNode.model_validate(item) for item in answer["items"]]
+            answer = await self._search(what, query)
+            yield answer["items"]
             if len(answer["items"]) < _PAGE:
-                return nodes
+                return
             query["searchAfter"] = answer["sortValues"]
 
-    async def _log_in(self) -> None:
+    async def find(self, what: str, **filters: str | int) -> list[dict[str, Any]]:
+        """Return what a search for `what` finds, by its key; 500 at most.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        found: list[dict[str, Any]] = (await self._search(what, _query("key", filters)))["items"]
+        return found
+
+    async def count(self, what: str, **filters: str | int) -> int:
+        """Return how many a search for `what` would find.
+
+        Raises:
+            Failure: Operate does not answer.
+        """
+        return int((await self._search(what, {"filter": filters, "size": 1}))["total"])
+
+    async def log_in(self) -> None:
+        """Log in.
+
+        Raises:
+            Failure: Operate is not there or refuses the login.
+        """
         try:
             (await self._http.post("/api/login", params=self._login)).raise_for_status()
         except httpx.HTTPError as error:
             message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
             raise Failure(message) from error
 
-    async def _search(self, path: str, query: object) -> dict[str, Any]:
+    async def _search(self, what: str, query: object) -> dict[str, Any]:
+        answer: dict[str, Any] = (await self._ask("POST", f"/v1/{what}/search", query)).json()
+        return answer
+
+    async def _ask(self, method: str, path: str, query: object = None) -> httpx.Response:
         try:
-            response = await self._http.post(path, json=query)
+            response = await self._http.request(method, path, json=query)
             if response.status_code == httpx.codes.UNAUTHORIZED:
                 # Operate keeps its sessions in memory: a restart ends them.
-                await self._log_in()
-                response = await self._http.post(path, json=query)
-            answer: dict[str, Any] = response.raise_for_status().json()
+                await self.log_in()
+                response = await self._http.request(method, path, json=query)
+            return response.raise_for_status()
         except httpx.HTTPError as error:
             message = f"Operate at {self._http.base_url} does not answer: {type(error).__name__}."
             raise Failure(message) from error
-        return answer
+
+
+def _query(sort: str, filters: dict[str, str | int]) -> dict[str, object]:
+    return {"filter": filters, "size": _PAGE, "sort": [{"field": sort, "order": "ASC"}]}
 
 
 def _is_whole(nodes: list[FlowNode]) -> bool:

@@ -1,5 +1,6 @@
 """The HTTP application around a service's routes: health, errors as problem documents, OpenAPI."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -88,11 +89,13 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """Give the framework's own errors (no such path, no such method, no JSON) the form of all others."""
+    """Give the framework's own errors (no such path, no such method, no text) the form of all others."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    code = "REQUEST_INVALID" if error.status_code == 400 else f"HTTP_{error.status_code}"  # noqa: PLR2004
-    response = Problem(ProblemType(code, error.status_code, error.detail), f"{request.method} is not possible here.")
-    answer = response.response()
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for a body that is not even text.
+        errors = [FieldError(field="body", message="is no JSON in UTF-8")]
+        return Problem(REQUEST_INVALID, "The request does not validate: body.", errors).response()
+    kind = ProblemType(f"HTTP_{error.status_code}", error.status_code, error.detail)
+    answer = Problem(kind, f"{request.method} is not possible here.").response()
     answer.headers.update(error.headers or {})
     return answer
 

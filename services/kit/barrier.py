@@ -27,7 +27,8 @@ from services.kit.problems import (
     Problem,
     Refusal,
 )
-from services.kit.rows import Op, Rows, StoredAnswer
+from services.kit.rows import Rows, StoredAnswer
+from services.kit.statements import Op
 
 _UNIQUE_VIOLATION = "23505"
 """SQLSTATE unique_violation."""

@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.barrier import Barrier, fingerprint_of, refused, success, telling_what_was_forgotten
 from services.kit.problems import Problem, ProblemType, Refusal
-from services.kit.rows import Op, Rows
+from services.kit.rows import Rows
+from services.kit.statements import Op
 
 OUTCOME_UNKNOWN = ProblemType("OUTCOME_UNKNOWN", 503, "It is not known what the third party did", retry_after=1)
 _PATIENCE = 4.0

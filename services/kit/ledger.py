@@ -18,7 +18,7 @@ from services.kit.database import Reading, database_of
 from services.kit.models import Answer, Name, OrderId
 from services.kit.models import Request as Body
 from services.kit.problems import REQUEST_INVALID, FieldError, Problem, query_problems
-from services.kit.rows import Op, Settlement, barrier
+from services.kit.statements import Op, Settlement, barrier
 
 PAGE = 250
 """Effects that one answer lists, and one request settles, at most."""
@@ -73,7 +73,9 @@ async def read_effects(  # noqa: PLR0913, PLR0917 - a parameter of the query eac
     limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=200)] = None,
     saga_id: Annotated[OrderId | None, Query(alias="sagaId", description="Those of one saga.")] = None,
-    settlement: Annotated[Literal["asked"] | None, Query(description="Those that a person has.")] = None,
+    settlement: Annotated[
+        Literal["asked", "kept"] | None, Query(description="Those that a person has, or that were kept.")
+    ] = None,
 ) -> Effects:
     """List the effects that nobody has settled."""
     place = (barrier.c.created_at, barrier.c.saga_id, barrier.c.branch)

@@ -1,7 +1,7 @@
 """The words that requests and answers are made of; a body that says more or less than them is refused.
 
-`Request`, `Answer` and `Nothing` are any participant's; order, item and money are the words that the participants of
-this suite share, and all that the kit knows of their business.
+`Request`, `Answer` and `Nothing` are any participant's; order, item, address and money are the words that the
+participants of this suite share, and all that the kit knows of their business.
 """
 
 from typing import Annotated, Literal
@@ -45,6 +45,18 @@ def _distinct(items: list[Item]) -> list[Item]:
 
 
 Items = Annotated[list[Item], Field(min_length=1, max_length=50), AfterValidator(_distinct)]
+
+
+class Address(Request):
+    """Where a parcel goes."""
+
+    name: Annotated[Line, Field(examples=["Ada Lovelace"])]
+    street: Annotated[Line, Field(examples=["12 Analytical Row"])]
+    city: Annotated[Line, Field(examples=["Berlin"])]
+    postal_code: Annotated[
+        str, StringConstraints(min_length=1, max_length=16, pattern=PRINTABLE), Field(examples=["10115"])
+    ]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(examples=["DE"])]
 
 
 class Money(Request):

@@ -18,7 +18,7 @@ from services.kit.auth import called_by
 from services.kit.database import Reading, database_of
 from services.kit.models import Answer, OrderId
 from services.kit.problems import IN_PROGRESS, Problem, ProblemType, query_problems
-from services.kit.rows import barrier, is_unsettled
+from services.kit.statements import barrier, is_unsettled
 
 PAGE: Final = 1000
 """Sagas that one answer lists at most."""

@@ -1,87 +1,24 @@
 """The barrier's rows: one for each command of a branch of a saga, with the answer that its repeats get."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 
 from fastapi import Response
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    DateTime,
-    FromClause,
-    LargeBinary,
-    MetaData,
-    SmallInteger,
-    Table,
-    Text,
-    TextClause,
-    and_,
-    bindparam,
-    case,
-    or_,
-    select,
-    text,
-    update,
-)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.problems import FENCED, IN_PROGRESS, KEY_REUSED, MEDIA_TYPE, Problem
-
-barrier = Table(
-    "barrier",
-    MetaData(),
-    Column("saga_id", Text, primary_key=True),
-    Column("branch", Text, primary_key=True),
-    Column("op", Text, primary_key=True),
-    Column("fenced", Boolean, nullable=False),
-    Column("fingerprint", LargeBinary),
-    Column("status", SmallInteger),
-    Column("answer", LargeBinary),
-    Column("created_at", DateTime(timezone=True)),
-    Column("caller", Text),
-    Column("origin", Text),
-    Column("settlement", Text),
+from services.kit.statements import (
+    ANSWER_DO,
+    ANSWER_UNDO,
+    FENCE_PENDING,
+    FIND,
+    FIND_AND_LOCK,
+    INSERT,
+    KEEP_STATUS,
+    PASS_ON,
+    Op,
+    Settlement,
 )
-
-
-def _insert_if_absent(rows: int) -> TextClause:
-    # As text, for SQLAlchemy compiles an insert of several rows anew each time, which takes longer than to run it.
-    own = "(:saga_id, :branch, :caller, :origin, :op_{0}, :fenced_{0}, :fingerprint_{0})"
-    values = ", ".join(own.format(each) for each in range(rows))
-    columns = "saga_id, branch, caller, origin, op, fenced, fingerprint"
-    statement = f"INSERT INTO barrier ({columns}) VALUES {values} ON CONFLICT DO NOTHING RETURNING op"  # noqa: S608 - ours
-    typed = [bindparam(f"fingerprint_{each}", type_=LargeBinary) for each in range(rows)]
-    return text(statement).bindparams(*typed)
-
-
-_INSERT = {rows: _insert_if_absent(rows) for rows in (1, 2)}
-
-
-class Settlement(StrEnum):
-    """How a do ended for its saga."""
-
-    REFUSED = "refused"
-    """It took no effect."""
-    UNDONE = "undone"
-    KEPT = "kept"
-    """Its saga has ended with it."""
-    ASKED = "asked"
-    """A person decides."""
-
-
-class Op(StrEnum):
-    """Which of a branch's two commands."""
-
-    DO = "do"
-    UNDO = "undo"
-
-
-def is_unsettled(rows: FromClause) -> ColumnElement[bool]:
-    """Select the effects among `rows`, the barrier's, of which nobody has said how they end, or a person has yet to."""
-    asked = or_(rows.c.settlement.is_(None), rows.c.settlement == Settlement.ASKED)
-    return and_(rows.c.op == Op.DO, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +62,17 @@ class Rows:
             parameters[f"op_{number}"] = op.value
             parameters[f"fenced_{number}"] = op is Op.DO and Op.UNDO in fingerprints
             parameters[f"fingerprint_{number}"] = fingerprint
-        inserted = await self.connection.execute(_INSERT[len(fingerprints)], parameters)
+        inserted = await self.connection.execute(INSERT[len(fingerprints)], parameters)
         return set(inserted.scalars())
 
     async def store(self, op: Op, answer: StoredAnswer) -> None:
         """Keep the answer for repeats; a refusal settles its do, and an undo that of its branch."""
+        said = {"said": answer.status, "body": answer.body}
         if op is Op.UNDO:
-            await self.connection.execute(update(barrier).where(self._of_branch).values(_undone(answer)))
-            return
-        values = {"status": answer.status, "answer": answer.body}
-        settled = {"settlement": Settlement.REFUSED} if answer.refused else {}
-        await self.connection.execute(update(barrier).where(self._is(op)).values(values | settled))
+            await self.connection.execute(ANSWER_UNDO, said | self._of_branch)
+        else:
+            settled = Settlement.REFUSED if answer.refused else None
+            await self.connection.execute(ANSWER_DO, said | self._of(op) | {"settled": settled})
 
     async def repeat(self, op: Op, fingerprint: bytes | None) -> StoredAnswer:
         """Return the stored answer to the same command.
@@ -156,9 +93,7 @@ class Rows:
         Raises:
             Problem: another payload than before, or the undo came first.
         """
-        columns = (barrier.c.fenced, barrier.c.fingerprint, barrier.c.status, barrier.c.answer, barrier.c.origin)
-        query = select(*columns).where(self._is(op))
-        row = (await self.connection.execute(query.with_for_update() if lock else query)).one_or_none()
+        row = (await self.connection.execute(FIND_AND_LOCK if lock else FIND, self._of(op))).one_or_none()
         named = f"{self.branch.capitalize()} {self.saga_id}"
         if row is None:  # It was removed between our two statements: its time was over.
             raise self._in_progress()
@@ -167,7 +102,8 @@ class Rows:
         if row.fingerprint != fingerprint:
             raise Problem(KEY_REUSED, f"{named} was commanded before with another payload.")
         if op is Op.DO and self.origin not in (None, row.origin):
-            await self._pass_on()
+            # It belongs to the last one who asked for it: that element counts on it now.
+            await self.connection.execute(PASS_ON, self._of(op) | {"to": self.origin})
         return None if row.status is None else StoredAnswer(row.status, row.answer)
 
     async def did(self) -> bool:
@@ -176,43 +112,23 @@ class Rows:
         Raises:
             Problem: the row is being forgotten at this moment.
         """
-        # Locked, so that the saga is not forgotten between this and the undo's own row.
-        query = select(barrier.c.status).where(self._is(Op.DO)).with_for_update(read=True)
-        row = (await self.connection.execute(query)).one_or_none()
+        row = (await self.connection.execute(KEEP_STATUS, self._of(Op.DO))).one_or_none()
         if row is None:
             raise self._in_progress()
         return bool(row.status == HTTPStatus.OK)
 
     async def fence_pending(self) -> bool:
         """Fence the do where it has no answer yet; tell whether it did, or may yet do, anything to undo."""
-        pending = and_(self._is(Op.DO), barrier.c.status.is_(None))
-        fenced = await self.connection.execute(update(barrier).where(pending).values(fenced=True))
+        fenced = await self.connection.execute(FENCE_PENDING, self._of(Op.DO))
         return fenced.rowcount > 0 or await self.did()
-
-    async def _pass_on(self) -> None:
-        """Let the effect be the last one's who asked for it: that element counts on it now."""
-        live = and_(self._is(Op.DO), barrier.c.settlement.is_distinct_from(Settlement.UNDONE))
-        unless_refused = case((barrier.c.settlement == Settlement.REFUSED, Settlement.REFUSED))
-        values = {"origin": self.origin, "settlement": unless_refused}
-        await self.connection.execute(update(barrier).where(live).values(values))
 
     def _in_progress(self) -> Problem:
         named = f"{self.branch.capitalize()} {self.saga_id}"
         return Problem(IN_PROGRESS, f"{named} changes at this moment. Send the command again.")
 
     @property
-    def _of_branch(self) -> ColumnElement[bool]:
-        return and_(barrier.c.saga_id == self.saga_id, barrier.c.branch == self.branch)
+    def _of_branch(self) -> dict[str, object]:
+        return {"saga": self.saga_id, "of_branch": self.branch}
 
-    def _is(self, op: Op) -> ColumnElement[bool]:
-        return and_(self._of_branch, barrier.c.op == op)
-
-
-def _undone(answer: StoredAnswer) -> dict[str, ColumnElement[object]]:
-    """Return what both rows of a branch become at once when its undo is answered."""
-    is_undo = barrier.c.op == Op.UNDO
-    return {
-        "status": case((is_undo, answer.status), else_=barrier.c.status),
-        "answer": case((is_undo, answer.body), else_=barrier.c.answer),
-        "settlement": case((~is_undo, Settlement.UNDONE.value)),
-    }
+    def _of(self, op: Op) -> dict[str, object]:
+        return {**self._of_branch, "of_op": op.value}

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 
 from services.kit.auth import called_by
@@ -11,8 +11,8 @@ from services.kit.barrier import Barrier, barrier_of
 from services.kit.database import Reading, database_of
 from services.kit.events import MEDIA_TYPE_UNKNOWN, REQUEST_BODY, Event, events_of
 from services.kit.models import Answer, Item, Money, Nothing, OrderId
-from services.kit.problems import Problem, command_problems, query_problems
-from services.orders import commands, timeline
+from services.kit.problems import IN_PROGRESS, Problem, command_problems, query_problems
+from services.orders import commands, placements, timeline
 from services.orders.commands import (
     ORDER_CANCELLED,
     ORDER_DUPLICATE,
@@ -23,6 +23,14 @@ from services.orders.commands import (
     NewOrder,
     Progress,
     Status,
+)
+from services.orders.placements import (
+    LIMIT,
+    ORDER_ID_REUSED,
+    Acknowledgement,
+    PlacedOrder,
+    Placements,
+    Published,
 )
 from services.orders.tables import order_items, orders, products
 from services.orders.timeline import Timeline
@@ -93,7 +101,7 @@ async def read_order(order_id: OrderId, database: Reading) -> Order:
     """Show an order."""
     found = (await database.execute(select(orders).where(orders.c.order_id == order_id))).one_or_none()
     if found is None:
-        raise Problem(ORDER_NOT_FOUND, f"Order {order_id} was never accepted.")
+        raise Problem(ORDER_NOT_FOUND, f"Order {order_id} was never accepted, or is not yet.")
     items = select(order_items.c.sku, order_items.c.quantity).where(order_items.c.order_id == order_id)
     rows = await database.execute(items.order_by(order_items.c.sku))
     return Order(
@@ -103,6 +111,42 @@ async def read_order(order_id: OrderId, database: Reading) -> Order:
         total=Money(amount=found.total, currency="EUR"),
         status=found.status,
     )
+
+
+@router.post(
+    "/orders",
+    dependencies=[called_by("place-order")],
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        HTTPStatus.ACCEPTED: {"headers": {"Location": {"schema": {"type": "string"}, "description": "The order."}}},
+        **query_problems(ORDER_INVALID, ORDER_ID_REUSED, IN_PROGRESS),
+    },
+)
+async def place(order: PlacedOrder, request: Request, response: Response) -> Acknowledgement:
+    """Keep a whole order and have it carried out; the same order again gets the same answer and starts no other one."""
+    # Not `Reading`, which ends after the answer is sent: who is told 202 never sends the order again.
+    async with database_of(request).transaction() as connection:
+        await placements.place(connection, order)
+    response.headers["Location"] = f"/orders/{order.order_id}"
+    return Acknowledgement(order_id=order.order_id)
+
+
+@router.get("/placements", dependencies=[called_by("publish-orders")], responses=query_problems())
+async def read_placements(database: Reading, limit: Annotated[int, Query(ge=1, le=LIMIT)] = LIMIT) -> Placements:
+    """List the orders that the engine does not have yet, the oldest first, card numbers and addresses included."""
+    return await placements.unpublished(database, limit)
+
+
+@router.post(
+    "/placements/published",
+    dependencies=[called_by("publish-orders")],
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=query_problems(IN_PROGRESS),
+)
+async def mark_published(published: Published, request: Request) -> None:
+    """Write down that the engine has these orders, and forget what they hold; once or more often."""
+    async with database_of(request).transaction() as connection:
+        await placements.mark_published(connection, published.order_ids)
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """The rules of orders: one process instance per order, known articles only, and one end of each."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.kit.models import Answer, Items, Money, Name, Nothing, Request
+from services.kit.models import Answer, Item, Items, Money, Name, Nothing, Request
 from services.kit.problems import FieldError, Problem, ProblemType, Refusal
 from services.orders.tables import claims, decisions, order_items, orders, products
 
@@ -77,6 +78,24 @@ async def claim(connection: AsyncConnection, order_id: str, order: NewOrder) -> 
         raise Problem(ORDER_DUPLICATE, f"Order {order_id} belongs to another process instance.")
 
 
+async def prices_of(connection: AsyncConnection, order_id: str, items: Sequence[Item]) -> dict[str, int]:
+    """Return the catalogue's price of each article, in EUR minor units.
+
+    Raises:
+        Problem: ORDER_INVALID; names each item that is not in the catalogue.
+    """
+    query = select(products.c.sku, products.c.price).where(products.c.sku.in_([item.sku for item in items]))
+    prices = {row.sku: row.price for row in await connection.execute(query)}
+    unknown = [
+        FieldError(field=f"items[{index}].sku", message="is not in the catalogue; GET /products lists it")
+        for index, item in enumerate(items)
+        if item.sku not in prices
+    ]
+    if unknown:
+        raise Problem(ORDER_INVALID, f"Order {order_id} names articles that do not exist.", unknown)
+    return prices
+
+
 async def accept(connection: AsyncConnection, order_id: str, order: NewOrder) -> Acceptance:
     """Price the order from the catalogue and keep it.
 
@@ -84,15 +103,7 @@ async def accept(connection: AsyncConnection, order_id: str, order: NewOrder) ->
         Problem: ORDER_INVALID; names each item that is not in the catalogue. Nothing is kept, not even the claim: a
             mended order may come back under its id.
     """
-    query = select(products.c.sku, products.c.price).where(products.c.sku.in_([item.sku for item in order.items]))
-    prices = {row.sku: row.price for row in await connection.execute(query)}
-    unknown = [
-        FieldError(field=f"items[{index}].sku", message="is not in the catalogue; GET /products lists it")
-        for index, item in enumerate(order.items)
-        if item.sku not in prices
-    ]
-    if unknown:
-        raise Problem(ORDER_INVALID, f"Order {order_id} names articles that do not exist.", unknown)
+    prices = await prices_of(connection, order_id, order.items)
     total = sum(prices[item.sku] * item.quantity for item in order.items)
     kept = {"customer_id": order.customer_id, "total": total, "status": Status.ACCEPTED}
     await connection.execute(insert(orders).values(order_id=order_id, **kept))

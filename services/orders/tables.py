@@ -1,6 +1,7 @@
 """The tables of the orders service."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
 
 _metadata = MetaData()
 
@@ -42,6 +43,16 @@ decisions = Table(
     _metadata,
     Column("order_id", Text, primary_key=True),
     Column("decision", Text, nullable=False),
+)
+
+placements = Table(
+    "placements",
+    _metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("body", JSONB(none_as_null=True)),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("placed_at", DateTime(timezone=True)),
+    Column("published_at", DateTime(timezone=True)),
 )
 
 timeline = Table(

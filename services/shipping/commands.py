@@ -1,31 +1,17 @@
 """The rules of shipping: one parcel per order, to places that the carrier goes to."""
 
 import secrets
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.kit.models import PRINTABLE, Answer, Items, Line, Request
+from services.kit.models import Address, Answer, Items, Request
 from services.kit.problems import ProblemType, Refusal
 from services.shipping.tables import shipment_items, shipments
 
 ADDRESS_UNSERVICEABLE = ProblemType("ADDRESS_UNSERVICEABLE", 409, "No carrier goes there")
 _UNSERVICEABLE = frozenset({"AQ", "BV", "HM", "TF"})
 """ISO 3166-1 codes of places without a postal service: Antarctica and islands where nobody lives."""
-
-
-class Address(Request):
-    """Where a parcel goes."""
-
-    name: Annotated[Line, Field(examples=["Ada Lovelace"])]
-    street: Annotated[Line, Field(examples=["12 Analytical Row"])]
-    city: Annotated[Line, Field(examples=["Berlin"])]
-    postal_code: Annotated[
-        str, StringConstraints(min_length=1, max_length=16, pattern=PRINTABLE), Field(examples=["10115"])
-    ]
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(examples=["DE"])]
 
 
 class Parcel(Request):

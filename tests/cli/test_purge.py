@@ -19,10 +19,11 @@ PARTICIPANTS = ("orders", "inventory", "payment", "shipping")
 
 
 async def age(world: World, order_id: str, days: int = 401) -> None:
-    """Let all barrier rows of an order have been written that long ago."""
+    """Let all barrier rows of an order have been written that long ago, and all its effects be settled."""
     for service in PARTICIPANTS:
         await world.fetch(
-            f"UPDATE {service}.barrier SET created_at = created_at - make_interval(days => $2) WHERE saga_id = $1",  # noqa: S608
+            f"UPDATE {service}.barrier SET created_at = created_at - make_interval(days => $2), "  # noqa: S608
+            "settlement = CASE op WHEN 'do' THEN coalesce(settlement, 'kept') END WHERE saga_id = $1",
             order_id,
             days,
         )

@@ -55,7 +55,7 @@ def test_a_service_s_container_names_only_what_its_settings_read(name: str, comp
 
 def test_the_workers_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
     participants = (f"{name.upper()}_URL" for name in _PARTICIPANTS)
-    known = {*_TOKENS, *_names(EngineSettings), *_names(WorkerSettings), *participants}
+    known = {*_TOKENS, *_names(EngineSettings), *_names(WorkerSettings), *participants, "RECONCILER_URL"}
     assert set(compose.services["workers"].environment) - known == set()
 
 

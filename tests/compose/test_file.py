@@ -91,7 +91,8 @@ def test_every_dependency_is_a_service_that_can_come_to_its_condition(compose: C
 
 
 def test_the_end_of_the_one_shot_deploy_is_waited_for_so_that_up_wait_accepts_it(compose: ComposeFile) -> None:
-    assert [name for name, service in compose.services.items() if "deploy" in service.depends_on] == ["workers"]
+    waiting = [name for name, service in compose.services.items() if "deploy" in service.depends_on]
+    assert waiting == ["workers", "reconciler"]
 
 
 def test_every_named_volume_is_declared_and_used(compose: ComposeFile) -> None:

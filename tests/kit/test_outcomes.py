@@ -6,13 +6,18 @@ from random import Random
 import pytest
 
 from workers.kit.outcomes import Answer, Attempt, Broken, Declined, Fail, FieldError, Throw, Unavailable, answer_to
-from workers.kit.retry import Retry
+from workers.kit.retry import DO, UNDO, Retry
 
 RETRY = Retry(retries=5, base=1.0, factor=2.0, cap=6.0)
 
 
-def told(error: Exception, *, retries: int = 5, is_undo: bool = False) -> Answer:
-    attempt = Attempt("pay", retries, RETRY, frozenset() if is_undo else frozenset({"NO_MONEY"}), is_undo)
+def told(error: Exception, *, retries: int = 5, saga_id: str | None = None) -> Answer:
+    attempt = Attempt("pay", retries, RETRY, frozenset({"NO_MONEY"}), saga_id, participants=("bank",))
+    return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
+
+
+def told_of_an_undo(error: Exception, *, retries: int = 5) -> Answer:
+    attempt = Attempt("refund", retries, RETRY, frozenset(), "4711", undoes="pay", participants=("bank", "post"))
     return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
 
 
@@ -60,14 +65,36 @@ def test_the_participants_own_wish_wins_over_a_shorter_backoff() -> None:
 
 
 def test_the_last_try_becomes_an_incident_that_says_what_to_do() -> None:
-    answer = told(Unavailable("payment could not be asked (ConnectError)."), retries=1)
+    assert told(Unavailable("bank could not be asked (ConnectError)."), retries=1, saga_id="4711") == Fail(
+        0,
+        0.0,
+        "Saga 4711: pay has no retries left; its policy is 5 tries with waits of about 10 seconds in all. The last "
+        "time: bank could not be asked (ConnectError). Once the cause is gone, retry the incident: the same command "
+        "has one effect.",
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("bank answered 503."), Broken("bank is not asked."), KeyError("bug"), TimeoutError()]
+)
+def test_an_undos_incident_says_of_which_saga_and_what_counts_as_standing(error: Exception) -> None:
+    answer = told_of_an_undo(error, retries=1)
     assert isinstance(answer, Fail)
     assert answer.retries == 0
-    assert "retry the incident" in answer.message
+    assert answer.message.startswith("Saga 4711: ")
+    assert answer.message.endswith(" Until the undo succeeds, what pay did at bank and post counts as standing.")
+
+
+@pytest.mark.parametrize("error", [Broken("bank is not asked."), KeyError("bug"), Declined("SURPRISE", "never seen")])
+def test_an_incident_names_its_saga(error: Exception) -> None:
+    answer = told(error, saga_id="4711")
+    assert isinstance(answer, Fail)
+    assert answer.message.startswith("Saga 4711: ")
+    assert "standing" not in answer.message
 
 
 def test_a_refused_undo_is_tried_again_and_never_skipped() -> None:
-    answer = told(Declined("NO_MONEY", "cannot refund"), is_undo=True)
+    answer = told_of_an_undo(Declined("NO_MONEY", "cannot refund"))
     assert isinstance(answer, Fail)
     assert answer.retries == 4
     assert answer.backoff > 0
@@ -83,6 +110,25 @@ def test_a_bugs_text_does_not_reach_the_broker() -> None:
     assert answer.retries == 0
     assert "KeyError" in answer.message
     assert "4242" not in answer.message
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (DO, "10 tries with waits of about 91 seconds in all"),
+        (UNDO, "25 tries with waits of about 63 minutes in all"),
+        (Retry(retries=1), "1 try with waits of about 0 seconds in all"),
+        (Retry(retries=500, base=60.0, cap=60.0, jitter=0.0), "500 tries with waits of about 8 hours in all"),
+    ],
+)
+def test_a_policy_is_said_with_the_time_that_it_takes(policy: Retry, said: str) -> None:
+    assert str(policy) == said
+
+
+def test_the_time_that_a_policy_takes_is_that_of_its_waits() -> None:
+    policy = Retry(retries=100, base=1.0, factor=1.5, cap=40.0, jitter=0.0)
+    waits = [policy.backoff(left, Random(1)) for left in range(100, 1, -1)]  # noqa: S311 - jitter
+    assert policy.span == pytest.approx(sum(waits))
 
 
 @pytest.mark.parametrize("retries_left", [-1, 0, 6, 1_000_000])

@@ -49,12 +49,12 @@ def test_a_step_says_what_the_runtime_must_know() -> None:
     do, undo = soup().handlers()
     assert (do.task_type, undo.task_type) == ("cook-soup", "cool-soup")
     assert (do.receipt_name, undo.receipt_name) == ("warmSoup", "coldSoup")
-    assert do.fetch == ["mealId", "spoons"]
+    assert do.fetch == ["mealId", "spoons", "compensate"]
     assert (do.services, do.job_parameter) == (("kitchen",), "job")
     assert (undo.services, undo.job_parameter) == (("kitchen",), None)
     assert do.refusals == {"NO_WATER"}
     assert undo.refusals == frozenset()
-    assert undo.is_undo
+    assert (do.undoes, undo.undoes) == (None, "cook-soup")
 
 
 def test_variables_that_cannot_be_read_are_an_incident_that_names_the_field_and_not_the_value() -> None:
@@ -72,6 +72,35 @@ def test_variables_that_cannot_be_read_are_a_refusal_where_the_step_declares_a_c
     assert [each.field for each in caught.value.errors] == ["mealId", "spoons"]
     with pytest.raises(Broken):
         undo.parse("{}")
+
+
+def test_a_job_whose_variables_say_it_belongs_to_a_saga() -> None:
+    do, _ = soup().handlers()
+    assert do.saga_of('{"mealId": "4711", "spoons": 1}') == "4711"
+    assert do.saga_of('{"mealId": "4711", "spoons": "secret"}') is None
+
+
+def test_a_bug_in_a_sagas_name_is_not_made_worse_by_asking_for_it() -> None:
+    class Nameless(Variables):
+        spoons: int
+
+    step = Step("cook", undo=None)
+
+    @step.do
+    async def cook(meal: Nameless) -> WarmSoup:
+        return WarmSoup(litres=meal.spoons)
+
+    [do] = step.handlers()
+    assert do.saga_of('{"spoons": 1}') is None
+
+
+@pytest.mark.parametrize("depth", [199, 250, 900])
+def test_a_field_that_is_nested_deeply_is_named(depth: int) -> None:
+    do, _ = soup().handlers()
+    deep = "[" * depth + '"secret"' + "]" * depth
+    with pytest.raises(Broken, match=r"variables\. spoons: \w") as caught:
+        do.parse(f'{{"mealId": "Möhre", "spoons": {deep}, "note": {deep}}}')
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("variables", ["", "[]", "null", '"text"', "{", '{"mealId": NaN}', "[" * 5_000])

@@ -1,37 +1,21 @@
 """What an operator sees: Operate's own pages, in a real browser."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 from pyzeebe import ZeebeClient
 
+from tests.operate.conftest import PATIENCE_MS
 from workers.addresses import Addresses
 from workers.operate import Operate
 
 NewOrder = Callable[..., dict[str, Any]]
 PICTURES = Path(__file__).parents[1] / ".artifacts"
-_PATIENCE_MS = 60_000
 
 STEPS = ("Task_AcceptOrder", "Task_ReserveInventory", "Task_ProcessPayment")
 HANDLERS = ("Task_RefundPayment", "Task_ReleaseInventory", "Task_CancelOrder")
-
-
-@pytest.fixture
-async def page(browser: Browser, addresses: Addresses) -> AsyncIterator[Page]:
-    """A page of Operate, logged in as a person logs in."""
-    context = await browser.new_context(viewport={"width": 1600, "height": 1000})
-    context.set_default_timeout(_PATIENCE_MS)
-    page = await context.new_page()
-    await page.goto(f"{addresses.operate}")
-    await page.get_by_role("textbox", name="Username").fill("demo")
-    await page.get_by_role("textbox", name="Password").fill("demo")
-    await page.get_by_role("button", name="Login").click()
-    await expect(page.get_by_role("link", name="Dashboard").first).to_be_visible(timeout=_PATIENCE_MS)
-    yield page
-    await context.close()
 
 
 class InstancePage:
@@ -43,15 +27,15 @@ class InstancePage:
     async def open(self, address: str) -> None:
         await self._page.goto(address)
         # The page draws itself anew when the counts arrive, and forgets a switch that was pressed before.
-        await expect(self._page.locator("[data-testid^=state-overlay]").first).to_be_visible(timeout=_PATIENCE_MS)
+        await expect(self._page.locator("[data-testid^=state-overlay]").first).to_be_visible(timeout=PATIENCE_MS)
         await self._page.get_by_text("Show Execution Count").click()
 
     async def expect_drawn(self, element: str) -> None:
-        await expect(self._page.locator(f"[data-element-id={element}]").first).to_be_visible(timeout=_PATIENCE_MS)
+        await expect(self._page.locator(f"[data-element-id={element}]").first).to_be_visible(timeout=PATIENCE_MS)
 
     async def expect_count(self, element: str, state: str, count: str) -> None:
         overlay = self._page.locator(f"[data-container-id={element}]").get_by_test_id(f"state-overlay-{state}")
-        await expect(overlay).to_have_text(count, timeout=_PATIENCE_MS)
+        await expect(overlay).to_have_text(count, timeout=PATIENCE_MS)
 
     async def expect_untouched(self, element: str) -> None:
         await self.expect_drawn(element)

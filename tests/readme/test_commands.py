@@ -1,16 +1,23 @@
 """The README stays true: every command that it shows is run, or is known to be run elsewhere."""
 
+import asyncio
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pyzeebe import ZeebeClient
 
+from tests.parts import missing
+from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses
 from workers.cluster.node import ensure_zbctl
+from workers.operate import Operate
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -24,6 +31,10 @@ ELSEWHERE = {
     "make test": "is what runs this",
     "make docs": "is run by a test of its own, which puts back what it writes",
     "make lint": "is run by .ci/run before this",
+    'saga cancel 4712 --reason "the customer called" --yes': "needs an order that stands still: a test of its own",
+    "saga compensate 2251799813685249 --yes": "the same, and this instance's key in place of that",
+    "saga incidents explain 4711": "needs an order that stands still: tests/cli/test_incidents.py makes one",
+    "saga incidents retry --order 4711 --yes --count 1": "the same",
     "saga down": "would end the suite's own stack: tests/cluster and the end of the suite run it",
 }
 
@@ -39,6 +50,11 @@ def test_a_command_of_the_readme_works_as_written(stack: Stack, addresses: Addre
     if command.startswith("zbctl "):
         environment["ZEEBE_ADDRESS"] = addresses.engine.address
         command = f"{shlex.quote(str(ensure_zbctl()))} {command.removeprefix('zbctl ')}"
+    if command.startswith("curl "):
+        if shutil.which("curl") is None:
+            missing("no curl: a package of every distribution")
+        command = command.replace(".saga/stack-0", f"{stack.environment['SAGA_HOME']}/stack-{stack.offset}")
+        command = command.replace("http://127.0.0.1:8101", addresses.service("orders"))
     done = stack.run("bash", "-euc", command, environment=environment)
     assert done.status == 0, done.output + done.errors
 
@@ -54,6 +70,35 @@ async def test_the_order_that_the_readme_publishes_is_carried_out(
         lambda: world.effects("4711"), lambda effects: bool(effects.shipped) or effects.status == "cancelled"
     )
     assert effects.claims == 1
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if re.match("saga (cancel|compensate)", command)])
+async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
+    stack: Stack,
+    engine: ZeebeClient,
+    operate: Operate,
+    world: World,
+    payment_proxy: HoldingProxy,
+    new_order: Callable[..., dict[str, Any]],
+    command: str,
+) -> None:
+    named = command.split()[2]
+    order = new_order(orderId="4712") if named == "4712" else new_order()
+    with payment_proxy.hold_replies("PUT", f"/payments/{order['orderId']}") as held:
+        instance = (await engine.run_process("order-fulfillment", order)).process_instance_key
+        await asyncio.to_thread(held.wait_until_applied)
+        await eventually(lambda: operate.has_active("orderId", order["orderId"]), bool)
+        written = command.replace("2251799813685249", str(instance))
+        done = await asyncio.to_thread(stack.run, "bash", "-euc", written)
+    assert done.status == 0, done.output + done.errors
+    effects = await world.effects(order["orderId"])
+    assert (effects.status, effects.captured, effects.shipped) == ("cancelled", effects.refunded, 0)
+
+
+async def test_the_order_that_the_readme_s_shop_sends_is_kept(stack: Stack, addresses: Addresses, world: World) -> None:
+    (command,) = [command for command in COMMANDS if command.startswith("curl ")]
+    test_a_command_of_the_readme_works_as_written(stack, addresses, command)
+    assert await world.fetch("SELECT order_id FROM orders.placements WHERE order_id = '4711'") == [{"order_id": "4711"}]
 
 
 def test_what_make_docs_writes_is_what_is_committed(stack: Stack) -> None:

@@ -1,6 +1,8 @@
 """A laboratory for the reconciler's tests: a stack of their own, without workers and without a reconciler."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +13,22 @@ from workers.addresses import Addresses
 from workers.cluster import stack as embedded
 from workers.operate import Operate
 
+PARTS = ("camunda", *services.PORTS)
+"""Of a laboratory's stack."""
+
 
 @pytest.fixture(scope="session")
 async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
-    """Start the stack; at the end nothing of it is left."""
-    home = tmp_path_factory.mktemp("lab")
+    """The laboratory that these tests share."""
+    async with opened(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@asynccontextmanager
+async def opened(home: Path) -> AsyncIterator[Lab]:
+    """Start a stack; at the end nothing of it is left."""
     stack = Stack(home, {})
-    started = stack.saga("up", "camunda", *services.PORTS, "--detach")
+    started = stack.saga("up", *PARTS, "--detach")
     try:
         assert started.status == 0, started.output + started.errors
         deployed = stack.saga("deploy")

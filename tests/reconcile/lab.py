@@ -147,7 +147,7 @@ class Lab:
 
     def hold(self, participant: str, method: str, path: str) -> AbstractContextManager[HeldReply]:
         """Hold a participant's reply: what it says has taken effect, and nobody knows."""
-        return self.ways[participant].hold_reply(method, path)
+        return self.ways[participant].hold_replies(method, path)
 
     async def orphans(self, order_id: str, state: str) -> int:
         """Count the effects of an ended instance that its end does not account for (invariants 1, 2, 5)."""

@@ -82,7 +82,7 @@ class Broker:
 
     async def create(self, name: str, variables: dict[str, Any]) -> int:
         """Create an instance and return its key."""
-        response = await _taken(lambda: self.gateway.CreateProcessInstance(_create(name, variables)))
+        response = await taken(lambda: self.gateway.CreateProcessInstance(_create(name, variables)))
         return int(response.processInstanceKey)
 
     async def result(self, name: str, variables: dict[str, Any], seconds: float = 120.0) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Broker:
         request = pb.CreateProcessInstanceWithResultRequest(
             request=_create(name, variables), requestTimeout=round(seconds * 1000)
         )
-        response = await _taken(lambda: self.gateway.CreateProcessInstanceWithResult(request, timeout=seconds + 5.0))
+        response = await taken(lambda: self.gateway.CreateProcessInstanceWithResult(request, timeout=seconds + 5.0))
         result: dict[str, Any] = json.loads(response.variables)
         return result
 
@@ -154,7 +154,7 @@ def _create(name: str, variables: dict[str, Any]) -> pb.CreateProcessInstanceReq
     return pb.CreateProcessInstanceRequest(bpmnProcessId=name, version=-1, variables=json.dumps(variables))
 
 
-async def _taken(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the call brings
+async def taken(call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the call brings
     """Ask a broker that is busy again: it has not taken up what it pushes back."""
     while True:
         try:

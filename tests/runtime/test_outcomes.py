@@ -12,7 +12,7 @@ from tests.kit.gateway import ScriptedGateway, serving
 from tests.runtime.bench import Bench, Done, Task, working
 from tests.runtime.broker import Broker
 from workers.addresses import Addresses
-from workers.kit import Job, Receipt, Step
+from workers.kit import Job, Receipt, Retry, Step, Unavailable
 from workers.kit.log import Log
 from workers.kit.outcomes import Complete
 from workers.kit.settings import EngineSettings
@@ -120,6 +120,38 @@ async def test_a_job_is_tried_again_after_its_backoff(broker: Broker, addresses:
         assert (await bench.result(unavailable=2))["done"]["run"] == 3
         took = time.monotonic() - begun
     assert took > 2 * 0.5, "half of a backoff is jitter"
+
+
+async def test_an_undo_without_retries_is_an_incident_that_says_what_was_tried_and_what_counts_as_standing(
+    bench: Bench, addresses: Addresses
+) -> None:
+    step = Step(f"{bench.task_type}-do", undo=bench.task_type, undo_retry=Retry(retries=2, base=0.1))
+    runs: list[str] = []
+
+    @step.do
+    async def do(task: Task) -> Done:
+        return Done(name=task.name, run=0)
+
+    @step.undo
+    async def undo(task: Task) -> Length:
+        runs.append(task.name)
+        if len(runs) <= 2:
+            message = "bank answered 503."
+            raise Unavailable(message)
+        return Length(count=len(runs))
+
+    async with working(addresses.engine, step, seen=bench.seen):
+        instance = await bench.broker.create(bench.name, {"name": "4711"})
+        incident = await bench.broker.incident(instance)
+        assert runs == ["4711"] * 2
+        await bench.broker.retry(incident, {"name": "4711"})
+        await until(lambda: len(runs) == 3)
+    assert incident["message"] == (
+        f"Saga 4711: {bench.task_type} has no retries left; its policy is 2 tries with waits of about 0 seconds in "
+        "all. The last time: bank answered 503. Once the cause is gone, retry the incident: the same command has one "
+        f"effect. Until the undo succeeds, what {bench.task_type}-do did counts as standing."
+    )
+    assert await bench.broker.jobs("completed", bench.task_type) == 1
 
 
 async def test_a_job_that_is_given_out_again_at_once_does_not_wait_for_its_lease(

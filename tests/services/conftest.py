@@ -101,6 +101,17 @@ async def postgres() -> AsyncIterator[Postgres]:
     server.remove()
 
 
+@pytest.fixture(scope="module")
+async def mortal() -> AsyncIterator[Postgres]:
+    """A database server of its own, which a test may kill."""
+    server = Postgres()
+    await server.start()
+    for name in services.participants():
+        await provision(name, server.url())
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 async def role_urls(postgres: Postgres) -> dict[str, str]:
     return {name: await provision(name, postgres.url()) for name in services.PORTS}

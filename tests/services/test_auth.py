@@ -19,6 +19,7 @@ from services.kit.tokens import Tokens
 from tests.services.conftest import Logged, running
 from tests.services.participant import CHARGE, HOLD, Participant, Participants, bearer, caller, code, key, token
 from tests.services.postgres import Admin
+from workers.cluster.tokens import NO_STEPS
 from workers.docs import commands
 from workers.kit.discovery import discover, handlers
 
@@ -111,11 +112,7 @@ def test_each_command_of_each_step_is_one_that_its_task_type_may_send() -> None:
             name, method, path = command.groups()
             assert caller(router_of(name), method, path.format(order="4711")) == handler.task_type
             checked.add((name, handler.task_type))
-    assert {
-        (name, own)
-        for name, _, _, own in routes()
-        if own not in {"read", "record-events", "card-processor", "purge-sagas", "reconcile"}
-    } == checked
+    assert {(name, own) for name, _, _, own in routes() if own not in NO_STEPS} == checked
 
 
 async def test_the_answer_to_one_callers_command_is_shown_to_no_other(payment: Participant, order_id: str) -> None:

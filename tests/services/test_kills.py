@@ -1,13 +1,13 @@
 """SIGKILL of a service, and of its database, at three moments of a command: barrier and business rows, both or neither.
 
-What payment has at its card processor is no row of the same transaction: test_processor_away.py kills there.
+What payment has at its card processor is no row of the same transaction: test_kills_elsewhere.py kills there.
 """
 
 import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -16,11 +16,10 @@ import asyncpg
 import httpx
 import pytest
 
-from services.kit.provisioning import provision
 from services.kit.server import router_of
 from tests.proxy import HoldingProxy
 from tests.services.participant import OwnToken, Participant
-from tests.services.postgres import Admin, Postgres, is_waited_for
+from tests.services.postgres import Admin, Postgres
 from tests.services.test_barrier import BRANCHES, Branch
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
@@ -37,31 +36,22 @@ Kill = Callable[[], None]
 Command = Callable[[Participant], Coroutine[Any, Any, httpx.Response | None]]
 
 
-@pytest.fixture(scope="module")
-async def mortal() -> AsyncIterator[Postgres]:
-    """A database server of its own, which these tests kill."""
-    server = Postgres()
-    await server.start()
-    for branch in LOCAL:
-        await provision(branch.service, server.url())
-    yield server
-    server.remove()
-
-
 async def undone(branch: Branch, admin: Admin, order_id: str) -> int:
     count: int = await admin.fetchval(UNDONE[branch.service], order_id)
     return count
 
 
 @asynccontextmanager
-async def one(name: str, postgres: Postgres) -> AsyncIterator[tuple[Participant, subprocess.Popen[str], str]]:
-    """Run the service as a process; yield how to call it, the process, and its address."""
+async def one(
+    name: str, postgres: Postgres, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Participant, subprocess.Popen[str]]]:
+    """Run the service as a process; yield how to call it, and the process."""
     port = free_port()
-    with started(name, DATABASE_URL=postgres.url(), PORT=str(port)) as process:
+    with started(name, DATABASE_URL=postgres.url(), PORT=str(port), **(environment or {})) as process:
         await asyncio.to_thread(until_ready, port)
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, timeout=20, auth=OwnToken(router_of(name))) as http:
-            yield Participant(http, router_of(name)), process, url
+            yield Participant(http, router_of(name)), process
 
 
 async def send(participant: Participant, branch: Branch, order_id: str, op: str) -> httpx.Response | None:
@@ -101,10 +91,19 @@ async def before_commit(
 ) -> httpx.Response | None:
     """Kill when all rows are written but the event, whose table is locked: COMMIT would be next."""
     postgres, service = watched
+    return await while_it_waits(
+        postgres, f"LOCK TABLE {service}.outbox IN EXCLUSIVE MODE", kill, lambda: command(participant)
+    )
+
+
+async def while_it_waits(
+    postgres: Postgres, lock: str, kill: Kill, command: Callable[[], Coroutine[Any, Any, httpx.Response | None]]
+) -> httpx.Response | None:
+    """Kill when the command waits for what the statement `lock` holds."""
     watcher, locker = await asyncpg.connect(postgres.url()), await asyncpg.connect(postgres.url())
-    await locker.execute(f"BEGIN; LOCK TABLE {service}.outbox IN EXCLUSIVE MODE")
-    sending = asyncio.create_task(command(participant))
-    await eventually(lambda: is_waited_for(watcher, f"{service}.outbox"), bool, seconds=10)
+    await locker.execute(f"BEGIN; {lock}")
+    sending = asyncio.create_task(command())
+    await eventually(lambda: watcher.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"), bool, seconds=10)
     kill()
     answer = await sending
     for connection in (watcher, locker):
@@ -141,7 +140,7 @@ async def _either(is_so: bool) -> bool:  # noqa: FBT001 - for `eventually`
 async def test_a_kill_leaves_the_rows_of_barrier_and_business_both_or_neither(
     mortal: Postgres, order_id: str, branch: Branch, op: str, moment: Callable[..., object], victim: str
 ) -> None:
-    async with one(branch.service, mortal) as (participant, process, _):
+    async with one(branch.service, mortal) as (participant, process):
         if op == "undo":
             done = await send(participant, branch, order_id, "do")
             assert done is not None
@@ -160,7 +159,7 @@ async def test_a_kill_leaves_the_rows_of_barrier_and_business_both_or_neither(
     assert await admin.fetchval(event, order_id, kind) == stands
     effects = branch.effects if op == "do" else partial(undone, branch)
     assert await effects(admin, order_id) == stands
-    async with one(branch.service, mortal) as (participant, _, _):
+    async with one(branch.service, mortal) as (participant, _):
         answers = [await send(participant, branch, order_id, op) for _ in range(2)]
     assert all(answer is not None and answer.status_code == 200 for answer in answers)
     assert len({answer.content for answer in answers if answer is not None}) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -14,12 +15,13 @@ from tests.proxy import HoldingProxy
 from tests.services.conftest import running
 from tests.services.participant import OwnToken, Participant, Participants
 from tests.services.postgres import Admin, is_waited_for
+from tests.services.processor import GIVEN_BACK, PROCESSOR_TOKEN, TAKEN, Books, CardProcessor
 from tests.services.test_barrier import BRANCHES, Branch
-from tests.services.test_kills import LOCAL
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
 from tests.world import answers, eventually
 
+[PAYMENT] = [branch for branch in BRANCHES if branch.service == "payment"]
 _CONFIGURATION = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; {user}
 events {{}}
@@ -62,8 +64,19 @@ async def mesh(folder: Path, first: int, second: int) -> AsyncIterator[str]:
         await process.wait()
 
 
+def to_processor(participants: Participants) -> dict[str, str]:
+    """Return what payment needs in its environment; the others look at none of it."""
+    url = str(participants["card_processor"].http.base_url)
+    return {"CARD_PROCESSOR_URL": url, "TOKEN_CARD_PROCESSOR": PROCESSOR_TOKEN}
+
+
+async def send(participant: Participant, branch: Branch, order_id: str, op: str) -> httpx.Response:
+    url = branch.url(order_id)
+    return await (participant.do(url, branch.body) if op == "do" else participant.undo(url))
+
+
 @contextmanager
-def first_replica(target: str) -> Iterator[HoldingProxy]:
+def proxy_before(target: str) -> Iterator[HoldingProxy]:
     proxy = HoldingProxy(free_port())
     proxy.start(target)
     try:
@@ -78,6 +91,7 @@ async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer
     participants: Participants,
     role_urls: dict[str, str],
     admin: Admin,
+    books: Books,
     tmp_path: Path,
     order_id: str,
     branch: Branch,
@@ -86,9 +100,8 @@ async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer
     name, url = branch.service, branch.url(order_id)
     own = participants[name]
     target = f"http://127.0.0.1:{free_port()}" if fault == "away" else str(own.http.base_url)
-    processor = {"CARD_PROCESSOR_URL": str(participants["card_processor"].http.base_url)}
-    async with running(name, role_urls[name], processor) as replica:
-        with first_replica(target) as proxy:
+    async with running(name, role_urls[name], to_processor(participants)) as replica:
+        with proxy_before(target) as proxy:
             first, second = httpx.URL(proxy.url).port, replica.http.base_url.port
             assert first
             assert second
@@ -111,43 +124,82 @@ async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer
     assert [tuple(row) for row in await admin.fetch(rows, order_id)] == [("do", 200), ("undo", 200)]
     assert await branch.effects(admin, order_id) == 1
     if name == "payment":
-        money = "SELECT captured, refunded FROM card_processor.charges WHERE reference = $1"
-        assert [tuple(row) for row in await admin.fetch(money, order_id)] == [(12470, 12470)]
+        assert await books.show(order_id) == ("cancelled", GIVEN_BACK)
+
+
+@asynccontextmanager
+async def mortal_replica(
+    other: Participant, folder: Path, name: str, environment: dict[str, str]
+) -> AsyncIterator[tuple[Participant, subprocess.Popen[str]]]:
+    """Run a replica as a process, and nginx before it and `other`; yield how to call nginx, and the process."""
+    port, second = free_port(), other.http.base_url.port
+    assert second
+    with started(name, PORT=str(port), **environment) as process:
+        await asyncio.to_thread(until_ready, port)
+        async with (
+            mesh(folder, port, second) as behind,
+            httpx.AsyncClient(base_url=behind, timeout=20, auth=OwnToken(other.router)) as http,
+        ):
+            yield Participant(http, other.router), process
 
 
 @pytest.mark.parametrize("op", ["do", "undo"])
-@pytest.mark.parametrize("branch", LOCAL, ids=lambda branch: branch.service)
+@pytest.mark.parametrize("branch", BRANCHES, ids=lambda branch: branch.service)
 async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at_the_other(
     participants: Participants,
     role_urls: dict[str, str],
     admin: Admin,
+    books: Books,
     tmp_path: Path,
     order_id: str,
     branch: Branch,
     op: str,
 ) -> None:
-    name, url, port = branch.service, branch.url(order_id), free_port()
-    other = participants[name]
-    second = other.http.base_url.port
-    assert second
+    name, url, other = branch.service, branch.url(order_id), participants[branch.service]
     if op == "undo":
         assert (await other.do(url, branch.body)).status_code == 200
-    with started(name, PORT=str(port), **{f"{name.upper()}_DATABASE_URL": role_urls[name]}) as victim:
-        await asyncio.to_thread(until_ready, port)
-        async with (
-            mesh(tmp_path, port, second) as behind,
-            httpx.AsyncClient(base_url=behind, timeout=20, auth=OwnToken(other.router)) as http,
-        ):
-            caller = Participant(http, other.router)
-            async with admin.transaction():
-                await admin.execute(f"LOCK TABLE {name}.outbox IN EXCLUSIVE MODE")
-                sending = asyncio.create_task(caller.do(url, branch.body) if op == "do" else caller.undo(url))
-                await eventually(lambda: is_waited_for(admin, f"{name}.outbox"), bool, seconds=10)
-                victim.kill()
-            answer = await sending
+    environment = {f"{name.upper()}_DATABASE_URL": role_urls[name], **to_processor(participants)}
+    async with mortal_replica(other, tmp_path, name, environment) as (caller, victim):
+        async with admin.transaction():
+            await admin.execute(f"LOCK TABLE {name}.outbox IN EXCLUSIVE MODE")
+            sending = asyncio.create_task(send(caller, branch, order_id, op))
+            await eventually(lambda: is_waited_for(admin, f"{name}.outbox"), bool, seconds=10)
+            victim.kill()
+        answer = await sending
     assert answer.status_code == 200, answer.text
-    again = await (other.do(url, branch.body) if op == "do" else other.undo(url))
-    assert again.content == answer.content
+    assert (await send(other, branch, order_id, op)).content == answer.content
     rows = f"SELECT count(*) FROM {name}.barrier WHERE saga_id = $1 AND op = $2 AND status = 200"  # noqa: S608 - our name
     assert await admin.fetchval(rows, order_id, op) == 1
     assert await branch.effects(admin, order_id) == 1
+    if name == "payment":
+        assert await books.show(order_id) == (("captured", TAKEN) if op == "do" else ("cancelled", GIVEN_BACK))
+
+
+@pytest.mark.parametrize("op", ["do", "undo"])
+async def test_a_payment_whose_replica_is_killed_while_the_processor_answers_is_asked_for_by_the_other(
+    participants: Participants,
+    role_urls: dict[str, str],
+    card_processor: CardProcessor,
+    books: Books,
+    tmp_path: Path,
+    order_id: str,
+    op: str,
+) -> None:
+    other, url = participants["payment"], PAYMENT.url(order_id)
+    if op == "undo":
+        assert (await other.do(url, PAYMENT.body)).status_code == 200
+    with proxy_before(str(card_processor.http.base_url)) as way:
+        environment = {"PAYMENT_DATABASE_URL": role_urls["payment"], **to_processor(participants)}
+        environment["CARD_PROCESSOR_URL"] = way.url
+        async with mortal_replica(other, tmp_path, "payment", environment) as (caller, victim):
+            with way.hold_reply("POST", "/charges" if op == "do" else f"/charges/{order_id}/cancel") as held:
+                sending = asyncio.create_task(send(caller, PAYMENT, order_id, op))
+                await asyncio.to_thread(held.wait_until_applied)
+                victim.kill()
+                answer = await sending
+    assert answer.status_code == 200, answer.text
+    assert (await send(other, PAYMENT, order_id, op)).content == answer.content
+    calls = [("charge", 200), ("ask", 200)] if op == "do" else [("charge", 200), ("cancel", 200), ("cancel", 200)]
+    assert await card_processor.calls(order_id) == calls
+    assert await books.show(order_id) == (("captured", TAKEN) if op == "do" else ("cancelled", GIVEN_BACK))
+    assert await books.events(order_id) == (["done"] if op == "do" else ["done", "undone"])

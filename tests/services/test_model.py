@@ -14,30 +14,34 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from tests.services.model import mutations
+from tests.services.model import mutations, mutations_elsewhere
 from tests.services.model.books import Violation
 from tests.services.model.play import play
 from tests.services.postgres import Admin, Postgres
 
 SEQUENCES = 10_000
+SEQUENCES_ELSEWHERE = 3_500
+"""As many as at each of the others."""
 ENOUGH = 2_000
 """Sequences in which each seeded fault must be found."""
 SERVICES = ("inventory", "orders", "shipping")
-ONLY_AT = {
+ELSEWHERE = ("payment", "card_processor")
+ONLY_AT: dict[str, tuple[str, ...]] = {
     "_refusal_keeps_what_was_written": ("orders",),
     "_every_claim_wins": ("orders",),
     "_decision_is_looked_up_before_it_is_written": ("orders",),
     "_stock_is_read_without_its_lock": ("inventory",),
 }
 """Where a fault lies that is not in every service: the others would be played for nothing."""
+ONLY_AT |= {each.__name__: ELSEWHERE for each in mutations_elsewhere.MUTATIONS}
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-def _play_mutated(mutation: str, *arguments: object) -> str:
+def _play_mutated(mutation: Callable[[pytest.MonkeyPatch], None], *arguments: object) -> str:
     """Play with a fault; return what the machine found, or nothing."""
     found: list[Exception] = []
     with pytest.MonkeyPatch.context() as patch:
-        getattr(mutations, mutation)(patch)
+        mutation(patch)
         try:
             play(*arguments, shrink=False)  # type: ignore[arg-type] # passed through
         # The database has rules of its own that a fault may break. In a group is what was found and not met again.
@@ -47,11 +51,7 @@ def _play_mutated(mutation: str, *arguments: object) -> str:
 
 
 async def _databases(
-    postgres: Postgres,
-    pattern_urls: dict[str, str],
-    admin: Admin,
-    count: int,
-    services: tuple[str, ...] = SERVICES,
+    postgres: Postgres, pattern_urls: dict[str, str], admin: Admin, count: int, services: tuple[str, ...]
 ) -> list[tuple[str, dict[str, str]]]:
     """Make databases of their own, so that no two processes see each other's events."""
     made = []
@@ -73,30 +73,52 @@ async def _apart(function: Callable[..., object], *arguments: object) -> object:
         return await asyncio.get_running_loop().run_in_executor(pool, partial(function, *arguments))
 
 
-async def test_no_interleaving_of_commands_crashes_and_repeats_breaks_an_invariant(
-    postgres: Postgres, pattern_urls: dict[str, str], admin: Admin
-) -> None:
+async def _play_at(
+    services: tuple[str, ...], sequences: int, postgres: Postgres, pattern_urls: dict[str, str], admin: Admin
+) -> Counter[str]:
+    """Play in as many processes as there are processors; return what was played."""
     processes = os.cpu_count() or 1
     # A few more are asked for: what Hypothesis breaks off, or holds too few commands, does not count.
-    each = SEQUENCES * 21 // 20 // processes
+    each = sequences * 21 // 20 // processes
     seeds = [SystemRandom().getrandbits(32) for _ in range(processes)]
     print("seeds", seeds)  # noqa: T201 - to play a failing run again
-    databases = await _databases(postgres, pattern_urls, admin, processes)
+    databases = await _databases(postgres, pattern_urls, admin, processes, services)
     played = await asyncio.gather(
         *(_apart(play, url, roles, each, seed) for (url, roles), seed in zip(databases, seeds, strict=True))
     )
     total: Counter[str] = sum((Counter(counts) for counts in played), Counter())  # type: ignore[call-overload] # a Counter each
     print(dict(total))  # noqa: T201 - figures
+    return total
+
+
+async def test_no_interleaving_of_commands_crashes_and_repeats_breaks_an_invariant(
+    postgres: Postgres, pattern_urls: dict[str, str], admin: Admin
+) -> None:
+    total = await _play_at(SERVICES, SEQUENCES, postgres, pattern_urls, admin)
     assert total["sequences"] >= SEQUENCES
     assert total["statements while one waited for a lock"] > SEQUENCES / 10
     assert total["crashes after commit"] > SEQUENCES / 50
 
 
-@pytest.mark.parametrize("mutation", [each.__name__ for each in mutations.MUTATIONS])
-async def test_the_machine_finds_a_barrier_with_a_statement_taken_out(
-    postgres: Postgres, pattern_urls: dict[str, str], admin: Admin, mutation: str
+async def test_no_interleaving_with_the_conversation_with_a_third_party_breaks_an_invariant(
+    postgres: Postgres, pattern_urls: dict[str, str], admin: Admin
 ) -> None:
-    [(url, roles)] = await _databases(postgres, pattern_urls, admin, 1, ONLY_AT.get(mutation, SERVICES))
+    total = await _play_at(ELSEWHERE, SEQUENCES_ELSEWHERE, postgres, pattern_urls, admin)
+    assert total["sequences at payment"] >= SEQUENCES_ELSEWHERE
+    assert total["statements while one waited for a lock"] > SEQUENCES_ELSEWHERE / 10
+    assert total["crashes after commit"] > SEQUENCES_ELSEWHERE / 50
+    assert total["calls that went wrong"] > SEQUENCES_ELSEWHERE / 10
+    assert total["calls that arrived late"] > SEQUENCES_ELSEWHERE / 50
+
+
+@pytest.mark.parametrize(
+    "mutation", [*mutations.MUTATIONS, *mutations_elsewhere.MUTATIONS], ids=lambda mutation: mutation.__name__
+)
+async def test_the_machine_finds_a_barrier_with_a_statement_taken_out(
+    postgres: Postgres, pattern_urls: dict[str, str], admin: Admin, mutation: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    name = mutation.__name__
+    [(url, roles)] = await _databases(postgres, pattern_urls, admin, 1, ONLY_AT.get(name, SERVICES))
     found = await _apart(_play_mutated, mutation, url, roles, ENOUGH, SystemRandom().getrandbits(32))
-    print(mutation, found)  # noqa: T201 - what gave it away
+    print(name, found)  # noqa: T201 - what gave it away
     assert found

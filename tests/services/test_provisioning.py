@@ -118,7 +118,7 @@ async def test_an_unmigrated_schema_behind_a_services_own_url_is_refused_with_wh
     fresh: str, role_urls: dict[str, str]
 ) -> None:
     await require_current("orders", role_urls["orders"])
-    with pytest.raises(StartError, match=r"orders_0002.*DATABASE_URL"):
+    with pytest.raises(StartError, match=r"orders_0003.*DATABASE_URL"):
         await require_current("orders", fresh)
 
 

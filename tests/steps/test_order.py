@@ -13,6 +13,30 @@ from workers.kit.variables import field_errors
 from workers.order import Order
 
 GOOD: dict[str, Any] = json.loads((DIAGRAM.parent / "examples" / "fulfilled.json").read_text())
+WRONG: list[tuple[dict[str, object], str]] = [
+    ({"orderId": None}, "orderId"),
+    ({"orderId": 4711}, "orderId"),
+    ({"orderId": ""}, "orderId"),
+    ({"orderId": "../stock"}, "orderId"),
+    ({"orderId": "a/b"}, "orderId"),
+    ({"orderId": "x" * 65}, "orderId"),
+    ({"orderId": "4711\n"}, "orderId"),
+    ({"items": []}, "items"),
+    ({"items": [{"sku": "MOUSE", "quantity": 0}]}, "items[0].quantity"),
+    ({"items": [{"sku": "MOUSE", "quantity": 1.5}]}, "items[0].quantity"),
+    ({"items": [{"sku": "MOUSE", "quantity": True}]}, "items[0].quantity"),
+    ({"items": [{"sku": "MOUSE", "quantity": "1"}]}, "items[0].quantity"),
+    ({"items": [{"sku": "MOUSE", "quantity": 1, "4242424242424242": 0}]}, "items[0]"),
+    ({"items": [{"sku": "MOUSE", "quantity": 1}] * 2}, "items"),
+    ({"card": "4242424242424241"}, "card"),
+    ({"card": "4242 4242 4242 4242"}, "card"),
+    ({"card": 4242424242424242}, "card"),
+    ({"shipTo": {**GOOD["shipTo"], "country": "Germany"}}, "shipTo.country"),
+    ({"shipTo": {**GOOD["shipTo"], "name": ""}}, "shipTo.name"),
+    ({"shipTo": {**GOOD["shipTo"], "city": "Ber\x00lin"}}, "shipTo.city"),
+    ({"customerId": "a\nb"}, "customerId"),
+]
+"""Changes that make it none, and the field that has to be named."""
 
 
 def wrong_fields(order: object) -> list[str]:
@@ -25,32 +49,7 @@ def test_the_example_is_an_order() -> None:
     assert Order.model_validate_json(json.dumps(GOOD)).saga_id == GOOD["orderId"]
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"orderId": None}, "orderId"),
-        ({"orderId": 4711}, "orderId"),
-        ({"orderId": ""}, "orderId"),
-        ({"orderId": "../stock"}, "orderId"),
-        ({"orderId": "a/b"}, "orderId"),
-        ({"orderId": "x" * 65}, "orderId"),
-        ({"orderId": "4711\n"}, "orderId"),
-        ({"items": []}, "items"),
-        ({"items": [{"sku": "MOUSE", "quantity": 0}]}, "items[0].quantity"),
-        ({"items": [{"sku": "MOUSE", "quantity": 1.5}]}, "items[0].quantity"),
-        ({"items": [{"sku": "MOUSE", "quantity": True}]}, "items[0].quantity"),
-        ({"items": [{"sku": "MOUSE", "quantity": "1"}]}, "items[0].quantity"),
-        ({"items": [{"sku": "MOUSE", "quantity": 1, "4242424242424242": 0}]}, "items[0]"),
-        ({"items": [{"sku": "MOUSE", "quantity": 1}] * 2}, "items"),
-        ({"card": "4242424242424241"}, "card"),
-        ({"card": "4242 4242 4242 4242"}, "card"),
-        ({"card": 4242424242424242}, "card"),
-        ({"shipTo": {**GOOD["shipTo"], "country": "Germany"}}, "shipTo.country"),
-        ({"shipTo": {**GOOD["shipTo"], "name": ""}}, "shipTo.name"),
-        ({"shipTo": {**GOOD["shipTo"], "city": "Ber\x00lin"}}, "shipTo.city"),
-        ({"customerId": "a\nb"}, "customerId"),
-    ],
-)
+@pytest.mark.parametrize(("change", "field"), WRONG)
 def test_a_wrong_field_is_named(change: dict[str, object], field: str) -> None:
     assert wrong_fields({**GOOD, **change}) == [field]
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from workers.cli import orders, purge, reconcile, run
+from workers.cli import cancel, incidents, orders, purge, reconcile, run
 from workers.failure import Failure
 
 app = typer.Typer(
@@ -26,8 +26,10 @@ if find_spec("jgo"):
     app.add_typer(demo.app)
 app.add_typer(orders.app)
 app.add_typer(run.app)
+app.add_typer(cancel.app)
 app.add_typer(purge.app)
 app.add_typer(reconcile.app)
+app.add_typer(incidents.app, name="incidents", help="What stands still, why, and how it goes on.")
 
 
 def main() -> None:

@@ -70,8 +70,7 @@ async def _start(order: Order, addresses: Addresses, *, wait: bool, message: boo
     if addresses.operate:
         console.print(addresses.instance_page(key), highlight=False, soft_wrap=True)
     if ended is not None:
-        why = f" ({ended.refusal.code}: {ended.refusal.message})" if ended.refusal else ""
-        console.print(f"Order {order.order_id}: {ended.outcome}{why}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Order {order.order_id}: {ended}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _read(file: str) -> Order:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from random import SystemRandom
 from typing import Annotated, Any
 
 import typer
@@ -20,15 +19,11 @@ from workers.cli.options import PortOffset
 from workers.cluster.ports import Ports
 from workers.environment import read
 from workers.failure import Failure, bad_input
-from workers.kit.health import HealthServer
-from workers.kit.settings import WorkerSettings
-from workers.kit.worker import Worker
-from workers.reconcile import doubts
-from workers.reconcile.by_hand import settling
-from workers.reconcile.parts import parts
+from workers.reconcile import process
+from workers.reconcile.parts import parts_for_a_command
 from workers.reconcile.sweep import Finding
 from workers.reconcile.verdict import Verdict
-from workers.reconcile.watch import ReconcilerSettings, Watch
+from workers.reconcile.watch import ReconcilerSettings
 from workers.tokens import find_tokens
 
 _SHOWN = 50
@@ -132,7 +127,7 @@ async def _once(
     addresses: Addresses, order: str | None, older_than: float, lost_at: datetime | None, *, settle: bool
 ) -> _Report:
     report = _Report(tasklist=addresses.tasklist)
-    async with parts(addresses, lost_at) as reconciler:
+    async with parts_for_a_command(addresses, lost_at) as reconciler:
         sweeper = reconciler.sweeper
         async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
             report.add(await sweeper.settle(found) if settle else found)
@@ -172,36 +167,8 @@ def _show(console: Console, report: _Report, *, done: bool) -> None:
 
 
 async def _watch(addresses: Addresses, settings: ReconcilerSettings) -> None:
-    stopping = asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with parts(addresses) as reconciler:
-        watch = Watch(reconciler.sweeper, settings)
-        followed = doubts.Doubts(reconciler.sweeper, watch.account)
-        server = HealthServer(
-            settings.host, settings.port, watch.health, watch.metrics, {doubts.PATH: followed.receive}
-        )
-        step = settling(reconciler.ledgers, reconciler.undoing)
-        by_hand = Worker(
-            reconciler.channel,
-            {handler.task_type: handler for handler in step.handlers()},
-            {},
-            read(WorkerSettings),
-            SystemRandom(),
-        )
-        stop = asyncio.create_task(stopping.wait())
-        tasks = [asyncio.create_task(each) for each in (watch.run(), followed.follow(), server.serve(), by_hand.run())]
-        try:
-            # None of them ends by itself; if one does, that is a bug, and the process must not live on deaf.
-            await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            by_hand.stop()
-            server.should_exit = True
-            await asyncio.wait(tasks[2:])
-            for task in (stop, *tasks):
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for error in ended:
-        if isinstance(error, Exception):
-            raise error
+        loop.add_signal_handler(number, stop.set)
+    await process.run(addresses, settings, stop)

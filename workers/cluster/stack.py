@@ -251,6 +251,8 @@ class Stack:
         replaced = (set() if self.has_own_engine else {"opensearch", "camunda"}) | (
             set() if self.has_own_database else {"postgres"}
         )
+        if not (self.has_own_engine or os.environ.get("CAMUNDA_OPERATE_BASE_URL")):
+            replaced.add("reconciler")  # Nobody could tell it what became of an instance.
         return tuple(name for name in PARTS if name in wanted - replaced)
 
     def _part(self, name: str) -> Part:
@@ -275,7 +277,8 @@ class Stack:
             f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port}"
             for name, port in self.ports.services.items()
         }
-        engine = {"ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}"} if self.has_own_engine else {}
+        operate = os.environ.get("CAMUNDA_OPERATE_BASE_URL") or f"http://{HOST}:{self.ports.web}/operate"
+        own_engine = {"ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}", "CAMUNDA_OPERATE_BASE_URL": operate}
         return {
             "DATABASE_URL": self.database_url,
             "SAGA_PORT_OFFSET": str(self.port_offset),
@@ -283,7 +286,7 @@ class Stack:
             "RECONCILER_URL": os.environ.get("RECONCILER_URL") or f"http://{HOST}:{self.ports.reconciler}",
             "EVENTS_URL": os.environ.get("EVENTS_URL") or f"{participants['ORDERS_URL'].rstrip('/')}/events",
             **participants,
-            **engine,
+            **(own_engine if self.has_own_engine else {}),
         }
 
 

@@ -10,13 +10,19 @@ import workers.steps
 from workers.cluster.layout import Layout
 from workers.kit.discovery import discover, handlers
 
-_NO_STEPS = ("read", "record-events", "card-processor", "purge-sagas", "reconcile")
-"""The callers that are no task types: queries, relays, payment at its card processor, and two commands of `saga`."""
+NO_STEPS = (
+    *("read", "record-events", "card-processor"),
+    *("purge-sagas", "reconcile"),
+    *("place-order", "publish-orders"),
+)
+"""The callers that are no task types: queries, relays, payment at its card processor; two commands of `saga`; a shop,
+and who publishes its orders.
+"""
 
 
 def callers() -> list[str]:
     """Name everyone who calls a participant."""
-    return [*handlers(discover(workers.steps)), *_NO_STEPS]
+    return [*handlers(discover(workers.steps)), *NO_STEPS]
 
 
 def tokens_of(layout: Layout) -> Path:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticSerializationError
 
+from workers.kit import compensate
 from workers.kit.outcomes import Broken, Declined
 from workers.kit.retry import Retry
 from workers.kit.variables import Variables, field_errors
@@ -36,7 +37,10 @@ class Handler:
     limit: float
     """Seconds that one run may take."""
     extends_lease: bool
-    is_undo: bool
+    undoes: str | None
+    """The task type of the do that this one undoes; None where it is a do itself."""
+    undo: "Handler | None" = None
+    """What takes the effect of a do back; its job can be told to do that instead."""
 
     @cached_property
     def receipt_name(self) -> str:
@@ -46,7 +50,10 @@ class Handler:
     @cached_property
     def fetch(self) -> list[str]:
         """The names of the variables that the broker shall send with the job."""
-        return [field.alias or name for name, field in self.variables.model_fields.items()]
+        own = [field.alias or name for name, field in self.variables.model_fields.items()]
+        if self.undo is None:
+            return own
+        return list(dict.fromkeys([*own, *self.undo.fetch, compensate.VARIABLE]))
 
     def parse(self, variables: str) -> Variables:
         """Read the job's variables, a JSON object.
@@ -58,12 +65,19 @@ class Handler:
         try:
             return self.variables.model_validate_json(variables)
         except ValidationError as error:
-            errors = field_errors(error)
+            errors = field_errors(error, variables)
             listed = "; ".join(f"{each.field}: {each.message}" for each in errors)
             if self.invalid is not None:
                 raise Declined(self.invalid, listed, errors) from None
             message = f"{self.task_type} cannot read its variables. {listed}. Mend them in Operate, then retry."
             raise Broken(message) from None
+
+    def saga_of(self, variables: str) -> str | None:
+        """Return which saga a job with these variables belongs to; None where they do not say that."""
+        try:
+            return self.parse(variables).saga_id
+        except Exception:  # noqa: BLE001 - it is asked for when something went wrong already, and must not add to it
+            return None
 
     def encode(self, receipt: object) -> str:
         """Write the receipt as a JSON object with its one variable; a Decimal becomes text with all its digits.

@@ -93,54 +93,68 @@ class Attempt:
     """How many tries the engine still grants, this one included."""
     retry: Retry
     refusals: AbstractSet[str] = field(default_factory=frozenset)
-    is_undo: bool = False
+    saga_id: str | None = None
+    """None where the job's variables cannot be read."""
+    undoes: str | None = None
+    """The task type of the do that this one undoes; None where it is a do itself."""
+    participants: tuple[str, ...] = ()
+    """Who is asked for it."""
 
 
 def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:  # noqa: PLR0911 - a line for each row
     """Tell what the engine is told when a step raised `error` (the outcomes table of the design)."""
     match error:
         case Declined() if error.code in attempt.refusals:
-            return Throw(error.code, _clip(error.message), _refusal(error, attempt.task_type))
-        case Declined() if attempt.is_undo:
+            return throw(error, attempt.task_type)
+        case Declined() if attempt.undoes:
             return _again(
                 attempt, random, f"{attempt.task_type} was refused with {error.code}, but an undo must succeed."
             )
         case Declined():
             return _incident(
+                attempt,
                 f"{attempt.task_type} was refused with {error.code}, which its step does not declare. "
-                "Declare the code in the step and catch it in the diagram, or mend the participant, then retry."
+                "Declare the code in the step and catch it in the diagram, or mend the participant, then retry.",
             )
         case Unavailable():
             return _again(attempt, random, str(error), error.retry_after)
         case TimeoutError() | ConnectionError():
             return _again(attempt, random, f"{attempt.task_type} got no answer ({type(error).__name__}).")
         case Broken():
-            return _incident(str(error))
+            return _incident(attempt, str(error))
         case _:
             return _incident(
+                attempt,
                 f"{attempt.task_type} failed with a bug of its own: {type(error).__name__}. "
-                "The worker's log has the traceback under this job's key; deploy a mended worker, then retry."
+                "The worker's log has the traceback under this job's key; deploy a mended worker, then retry.",
             )
 
 
-def _refusal(error: Declined, task_type: str) -> str:
+def throw(error: Declined, task_type: str) -> Throw:
+    """Return the BPMN error, with the variable `refusal` that says why the process takes its other way."""
     refusal: dict[str, object] = {"code": error.code, "message": _clip(error.message), "taskType": task_type}
     if error.errors:
         refusal["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
-    return json.dumps({"refusal": refusal})
+    return Throw(error.code, _clip(error.message), json.dumps({"refusal": refusal}))
 
 
 def _again(attempt: Attempt, random: Random, message: str, retry_after: float | None = None) -> Fail:
     left = min(attempt.retries, attempt.retry.retries)
     if left <= 1:
-        tried = f"{attempt.task_type} was tried until its retries were used up; the last time: {message}"
-        return _incident(f"{tried} Once the cause is gone, retry the incident: the same command has one effect.")
+        return _incident(
+            attempt,
+            f"{attempt.task_type} has no retries left; its policy is {attempt.retry}. The last time: {message} "
+            "Once the cause is gone, retry the incident: the same command has one effect.",
+        )
     backoff = attempt.retry.backoff(left, random)
     return Fail(left - 1, max(backoff, retry_after or 0.0), _clip(message))
 
 
-def _incident(message: str) -> Fail:
-    return Fail(0, 0.0, _clip(message))
+def _incident(attempt: Attempt, message: str) -> Fail:
+    saga = f"Saga {attempt.saga_id}: " if attempt.saga_id else ""
+    where = f" at {' and '.join(attempt.participants)}" if attempt.participants else ""
+    stands = f" Until the undo succeeds, what {attempt.undoes} did{where} counts as standing." if attempt.undoes else ""
+    return Fail(0, 0.0, _clip(f"{saga}{message}{stands}"))
 
 
 def _clip(message: str) -> str:

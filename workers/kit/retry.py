@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from random import Random
 
+_RISING = 64
+"""Waits after which none is longer than the one before: so many doublings take any base past any cap."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -26,14 +29,33 @@ class Retry:
 
     def backoff(self, retries_left: int, random: Random) -> float:
         """Return the seconds to wait after a try that had `retries_left` (itself included)."""
-        attempt = max(0, self.retries - retries_left)
-        # Beyond 64 doublings any base is past any cap; the bound keeps the power finite.
-        delay = min(self.cap, self.base * self.factor ** min(attempt, 64))
-        return delay * (1.0 - self.jitter * random.random())
+        return self._delay(max(0, self.retries - retries_left)) * (1.0 - self.jitter * random.random())
+
+    @property
+    def span(self) -> float:
+        """Seconds that all waits between the tries take together, on average."""
+        waits = self.retries - 1
+        rising = sum(map(self._delay, range(min(waits, _RISING))))
+        return (rising + max(0, waits - _RISING) * self._delay(_RISING)) * (1.0 - self.jitter / 2)
+
+    def __str__(self) -> str:
+        """Say it to a person."""
+        tries = "1 try" if self.retries == 1 else f"{self.retries} tries"
+        return f"{tries} with waits of about {_in_words(self.span)} in all"
+
+    def _delay(self, attempt: int) -> float:
+        return min(self.cap, self.base * self.factor ** min(attempt, _RISING))
+
+
+def _in_words(seconds: float) -> str:
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 DO = Retry()
 """A do goes on for about a minute and a half, longer than a restart of its participant takes; then a person looks."""
 
 UNDO = Retry(retries=25, base=1.0, cap=300.0)
-"""An undo goes on for about an hour and a half: nothing else can put the world right."""
+"""An undo goes on for about an hour: nothing else can put the world right."""

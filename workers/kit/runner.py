@@ -3,17 +3,19 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
 
 import structlog
 
+from workers.kit.compensate import Compensate
 from workers.kit.handler import Handler
 from workers.kit.headers import HeaderError, retry_of
 from workers.kit.job import Job
 from workers.kit.middleware import Middleware, Proceed, chained
-from workers.kit.outcomes import Answer, Attempt, Broken, Complete, StepError, answer_to
+from workers.kit.outcomes import Answer, Attempt, Broken, Complete, Declined, StepError, answer_to, throw
 from workers.kit.service import BlockingService, Participants
 from workers.kit.threads import Threads
 from workers.kit.variables import Variables
@@ -37,8 +39,16 @@ class Runner:
         self._participants = participants
         self._threads = threads
         self._random = random
+        # Its retries are those of the job, which the engine counts down from the do's.
+        undo = handler.undo and replace(handler.undo, retry=handler.retry)
+        self._undo = Runner(undo, participants, threads, random, []) if undo else None
         self.answer: Proceed = chained(middleware, self._guarded(self._step), self._guarded)
         """Runs the job to its answer; it raises nothing but its own cancellation."""
+
+    @property
+    def task_type(self) -> str:
+        """Whose jobs it runs."""
+        return self._handler.task_type
 
     def failed(self, job: Job, error: Exception) -> Answer:
         """Say what the engine is told when the job ended in `error`."""
@@ -51,7 +61,15 @@ class Runner:
             retry = retry_of(handler.retry, job.headers) if "retry" in job.headers else handler.retry
         except HeaderError as wrong:
             retry, error = handler.retry, Broken(str(wrong))
-        attempt = Attempt(job.task_type, job.retries, retry, handler.refusals, handler.is_undo)
+        attempt = Attempt(
+            job.task_type,
+            job.retries,
+            retry,
+            handler.refusals,
+            handler.saga_of(job.variables),
+            handler.undoes,
+            handler.services,
+        )
         return answer_to(error, attempt, self._random)
 
     def _guarded(self, proceed: Proceed) -> Proceed:
@@ -65,6 +83,9 @@ class Runner:
 
     async def _step(self, job: Job) -> Answer:
         handler = self._handler
+        if self._undo is not None and (told := Compensate.of(job)) is not None:
+            answer = await self._undo.answer(replace(job, task_type=self._undo.task_type))
+            return throw(Declined(told.code, told.message), job.task_type) if isinstance(answer, Complete) else answer
         variables = handler.parse(job.variables)
         arguments = self._arguments(job, variables)
         if handler.is_blocking:

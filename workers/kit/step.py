@@ -18,6 +18,7 @@ A function without `async` runs on a thread of a bounded pool; its participants 
 import inspect
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel
@@ -79,7 +80,7 @@ class Step:
 
     def do(self, function: _F) -> _F:
         """Register the do."""
-        self._do = self._handler(function, self.task_type, is_undo=False)
+        self._do = self._handler(function, self.task_type)
         return function
 
     def undo(self, function: _F) -> _F:
@@ -89,7 +90,7 @@ class Step:
                 f"{function.__qualname__}: the step {self.task_type} declares no undo; name its task type in Step()"
             )
             raise StepDefinitionError(message)
-        self._undo = self._handler(function, self.undo_type, is_undo=True)
+        self._undo = self._handler(function, self.undo_type, undoes=self.task_type)
         return function
 
     def handlers(self) -> list[Handler]:
@@ -104,10 +105,13 @@ class Step:
         if self.undo_type is not None and self._undo is None:
             message = f"the step {self.task_type} has no undo: decorate one with @step.undo, or say undo=None"
             raise StepDefinitionError(message)
-        return [handler for handler in (self._do, self._undo) if handler is not None]
+        return [self._do] if self._undo is None else [replace(self._do, undo=self._undo), self._undo]
 
     def _handler(
-        self, function: Callable[..., Awaitable[BaseModel] | BaseModel], task_type: str, *, is_undo: bool
+        self,
+        function: Callable[..., Awaitable[BaseModel] | BaseModel],
+        task_type: str,
+        undoes: str | None = None,
     ) -> Handler:
         name = f"{function.__module__}.{function.__qualname__}"
         hints = get_type_hints(function)
@@ -133,12 +137,12 @@ class Step:
             services=_parameters(others, ours),
             job_parameter=next(iter(_parameters(others, Job)), None),
             receipt=receipt,
-            refusals=frozenset() if is_undo else self.refuses,
-            invalid=None if is_undo else self._invalid,
-            retry=self._undo_retry if is_undo else self._retry,
+            refusals=frozenset() if undoes else self.refuses,
+            invalid=None if undoes else self._invalid,
+            retry=self._undo_retry if undoes else self._retry,
             limit=self._limit,
             extends_lease=self._extend_lease,
-            is_undo=is_undo,
+            undoes=undoes,
         )
 
 

@@ -1,15 +1,18 @@
 """What a step reads of its process instance, and what it leaves behind."""
 
+import re
 from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
 from workers.kit.outcomes import FieldError
 
 _DOCUMENT = "(the document)"
 _ERRORS = 20
 """Fields that a refusal names at most: it has to fit into the broker's record, whatever was sent."""
+_TOO_DEEP = re.compile(r"recursion limit exceeded at line 1 column (\d+)$")
 
 
 class Variables(BaseModel):
@@ -34,9 +37,14 @@ class Receipt(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False)
 
 
-def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    """Say each field that is wrong as a person writes it (`items[0].sku`), and never its value."""
+def field_errors(error: ValidationError, document: str = "") -> tuple[FieldError, ...]:
+    """Say each field that is wrong as a person writes it (`items[0].sku`), and never its value.
+
+    With `document`, the JSON on one line that was read, a field that is nested too deeply is named as well.
+    """
     errors = error.errors(include_url=False, include_context=False, include_input=False)
+    if document and (found := _TOO_DEEP.search(errors[0]["msg"])):
+        return (FieldError(_last_field(document.encode()[: int(found[1]) - 1]), "is nested too deeply"),)
     named = tuple(_field_error(each["type"], each["loc"], each["msg"]) for each in errors[:_ERRORS])
     if len(errors) <= _ERRORS:
         return named
@@ -48,6 +56,12 @@ def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> Fi
         # The name of a field that nobody knows is the sender's own text: it may hold anything.
         return FieldError(_path(location[:-1]) or _DOCUMENT, "has an unknown field")
     return FieldError(_path(location) or _DOCUMENT, message.removeprefix("Value error, "))
+
+
+def _last_field(beginning: bytes) -> str:
+    """Return the field of an object in which the beginning of its JSON ends."""
+    fields = from_json(beginning, allow_partial=True)
+    return next(reversed(fields), _DOCUMENT) if isinstance(fields, dict) else _DOCUMENT
 
 
 def _path(location: Iterable[int | str]) -> str:

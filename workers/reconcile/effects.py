@@ -74,6 +74,17 @@ class Ledger:
         """Go through the effects that a person has, as `unsettled` does."""
         return self._pages({"settlement": "asked"} | ({"sagaId": saga_id} if saga_id else {}))
 
+    async def standing(self, saga_id: str) -> AsyncIterator[Effect]:
+        """Go through the effects of a saga that no undo has taken back, settled or not.
+
+        Raises Failure as `unsettled` does.
+        """
+        # In the order in which one can be followed by the other, so that none is missed.
+        for settlement in ({}, {"settlement": "asked"}, {"settlement": "kept"}):
+            async for page in self._pages({"sagaId": saga_id, **settlement}):
+                for effect in page:
+                    yield effect
+
     async def settle(self, effects: Sequence[Effect], settlement: Settlement) -> None:
         """Write down how effects were settled; said twice, it is the same.
 

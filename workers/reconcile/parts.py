@@ -35,6 +35,9 @@ class Parts:
     """The reconciler's parts, wired."""
 
     channel: grpc.aio.Channel
+    clients: dict[str, httpx.AsyncClient]
+    """An HTTP client of each participant."""
+    tokens: Tokens
     operate: Operate
     ledgers: dict[str, Ledger]
     undoing: Undoing
@@ -43,16 +46,17 @@ class Parts:
 
 @asynccontextmanager
 async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
-    """Open what the reconciler speaks to: the participants, Operate and the broker; nothing is asked yet but Operate.
+    """Open what the reconciler speaks to: the participants, Operate and the broker; nobody is asked anything yet.
 
     Raises:
-        Failure: Nothing says where Operate is, or it does not let us in.
+        Failure: Nothing says where Operate is.
     """
     if addresses.operate is None:
         message = "CAMUNDA_OPERATE_BASE_URL is not set, so nobody can say what became of an instance. Set it."
         raise Failure(message)
     async with AsyncExitStack() as stack:
-        operate = await stack.enter_async_context(Operate(addresses.operate))
+        operate = Operate(addresses.operate)
+        stack.push_async_callback(operate.close)
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
             name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=_TIMEOUT))
@@ -63,7 +67,19 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         undoing = Undoing(discover(workers.steps), Participants(clients, for_step(tokens)), SystemRandom())
         gateway = stub(channel)
         sweeper = Sweeper(list(ledgers.values()), Records(operate, gateway, lost_at), undoing, Entries(gateway).ask)
-        yield Parts(channel, operate, ledgers, undoing, sweeper)
+        yield Parts(channel, clients, tokens, operate, ledgers, undoing, sweeper)
+
+
+@asynccontextmanager
+async def parts_for_a_command(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
+    """Open them for somebody who waits: an Operate that is not there is told at once.
+
+    Raises:
+        Failure: Nothing says where Operate is, or it cannot be logged in to.
+    """
+    async with parts(addresses, lost_at) as opened:
+        await opened.operate.log_in()
+        yield opened
 
 
 def _token(tokens: Tokens) -> str:

@@ -5,7 +5,7 @@ been lost with the broker's disk. Where the two disagree for long, nobody knows.
 """
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import grpc
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest, SetVariablesRequest
 
 from workers.failure import Failure
-from workers.operate import Operate
+from workers.operate import FlowNode, Operate
 from workers.reconcile.verdict import Element, Instance
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ class Records:
             # A broker that began anew gave the key away once more: ours was another instance.
             return Story(Instance.UNKNOWN, {})
         nodes = [] if shown is None else await self._operate.flow_nodes(instance)
-        elements = {node.key: Element(node.state.lower()) for node in nodes}
+        elements = _states(nodes)
         if shown is not None and shown.state != "ACTIVE":
+            self._disagree_since.pop(instance, None)
             return Story(Instance(shown.state.lower()), elements)
         stands_still = shown is not None and Element.ACTIVE not in elements.values()
         return Story(await self._open(instance, made, is_shown=shown is not None, stands_still=stands_still), elements)
@@ -103,6 +104,17 @@ class Records:
             return Instance.ACTIVE
         refusal = await _refusal(self._gateway.ModifyProcessInstance(nowhere, timeout=_DEADLINE))
         return None if refusal is grpc.StatusCode.NOT_FOUND else Instance.CANCELED
+
+
+def _states(nodes: Sequence[FlowNode]) -> dict[int, Element]:
+    """Return what became of each element instance, by its key.
+
+    One that was terminated and activated anew, as by a modification in Operate, is what its follower is: the effect is
+    the same, and the follower counts on it.
+    """
+    last = {node.flow_node_id: node for node in nodes}  # They come in the order of their keys.
+    followed = {node.key: last[node.flow_node_id] if node.state == "TERMINATED" else node for node in nodes}
+    return {key: Element(node.state.lower()) for key, node in followed.items()}
 
 
 async def _refusal(call: Awaitable[object]) -> grpc.StatusCode | None:

@@ -1,9 +1,12 @@
 """What became of the instances, counted in the records that the engine exported to OpenSearch."""
 
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
+
+_PAGE = 5000
 
 
 class Records:
@@ -41,3 +44,18 @@ class Records:
         url = f"/zeebe-record_{kind}_*/_count"
         answer = await self._http.post(url, json={"query": {"bool": {"filter": terms}}})
         return int(answer.raise_for_status().json()["count"])
+
+    async def find(self, kind: str, *filters: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+        """Yield the values of all records of a kind that OpenSearch's `filters` let pass, in the engine's order."""
+        query: dict[str, Any] = {
+            "query": {"bool": {"filter": filters}},
+            "sort": ["partitionId", "position"],
+            "size": _PAGE,
+        }
+        found: list[dict[str, Any]] | None = None
+        while found is None or len(found) == _PAGE:
+            after = {"search_after": found[-1]["sort"]} if found else {}
+            answer = await self._http.post(f"/zeebe-record_{kind}_*/_search", json={**query, **after})
+            found = answer.raise_for_status().json()["hits"]["hits"]
+            for record in found:
+                yield record["_source"]["value"]

@@ -109,8 +109,9 @@ async def _fill(url: str, rows: int) -> None:
     """Write what `rows` / 2 orders of the past have left: each was done and undone."""
     admin = await asyncpg.connect(url)
     await admin.execute(
-        "INSERT INTO inventory.barrier (saga_id, branch, op, fenced, fingerprint, status, answer)"
-        " SELECT md5(number::text), 'reservation', op, false, sha256(number::text::bytea), 200, convert_to($2, 'UTF8')"
+        "INSERT INTO inventory.barrier (saga_id, branch, op, fenced, fingerprint, status, answer, settlement)"
+        " SELECT md5(number::text), 'reservation', op, false, sha256(number::text::bytea), 200,"
+        " convert_to($2, 'UTF8'), CASE op WHEN 'do' THEN 'undone' END"
         " FROM generate_series(1, $1::int / 2) number, unnest(ARRAY['do', 'undo']) op",
         rows,
         '{"reservationId":"0123456789abcdef0123456789abcdef","items":[{"sku":"KEYBOARD","quantity":2}]}',

@@ -1,4 +1,4 @@
-"""What a job costs ours when few and when very many are waiting."""
+"""What a job costs ours, and the bare stubs, when few and when very many are waiting."""
 
 from tests.benchmarks import lineup
 from tests.benchmarks.bars import BACKLOG_COST
@@ -14,23 +14,28 @@ _SECONDS = 60.0
 async def backlog(bench: Bench) -> None:
     """Do some jobs of each backlog in turn and fill it up again, so that each time as many are waiting."""
     for repetition in range(-1, bench.plan.repetitions):
-        done = {waiting: await _drain(bench, waiting) for waiting in bench.plan.waiting}
-        # The first round warms up.
-        if repetition >= 0:
-            for waiting, work in done.items():
-                bench.samples.figure(f"{waiting:,} jobs waiting", "ms of CPU per job", work.cost)
-                bench.samples.figure(f"{waiting:,} jobs waiting", "ms per job", 1000 / work.rate)
-            bench.samples.ratio(BACKLOG_COST, done[max(done)].cost / done[min(done)].cost)
+        for name in (lineup.OURS, lineup.RAW):
+            done = {waiting: await _drain(bench, name, waiting) for waiting in bench.plan.waiting}
+            # The first round warms up.
+            if repetition >= 0:
+                for waiting, work in done.items():
+                    bench.samples.figure(f"{waiting:,} jobs waiting: {name}", "ms of CPU per job", work.cost)
+                    bench.samples.figure(f"{waiting:,} jobs waiting: {name}", "ms per job", 1000 / work.rate)
+                ratio = done[max(done)].cost / done[min(done)].cost
+                if name == lineup.OURS:
+                    bench.samples.ratio(BACKLOG_COST, ratio)
+                else:
+                    bench.samples.figure(f"the ceiling: {BACKLOG_COST}", "ratio", ratio)
 
 
-async def _drain(bench: Bench, waiting: int) -> Work:
+async def _drain(bench: Bench, name: str, waiting: int) -> Work:
     task_type = f"backlog-{waiting}"
-    ours = await bench.process(lineup.OURS)
+    peer = await bench.process(name)
     created = await bench.engine.jobs("created", task_type)
     left = created - await bench.engine.jobs("completed", task_type)
     instances = max(waiting - left, 0) // _AT_ONCE
     await bench.load.create(task_type, instances, MANY, count=_AT_ONCE)
     await bench.engine.until_created(task_type, created + instances * _AT_ONCE)
     await bench.engine.quiet()
-    async with ours.working(task_type):
-        return await until_done(bench.engine, ours, task_type, bench.plan.drained, _SECONDS)
+    async with peer.working(task_type):
+        return await until_done(bench.engine, peer, task_type, bench.plan.drained, _SECONDS)

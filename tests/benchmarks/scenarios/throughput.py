@@ -56,5 +56,8 @@ def _record(bench: Bench, load: str, done: Mapping[str, Work]) -> None:
     }
     for other, rate in rates.items():
         bench.ratio(bars.throughput(load, other), ours.rate / rate)
+        # What the ceiling itself reaches: a bar above it is one for the engine.
+        ceiling = f"the ceiling: {bars.throughput(load, other)}, {bench.engine.name}"
+        bench.samples.figure(ceiling, "ratio", rates[bars.RAW] / rate)
     for other in (lineup.RAW, lineup.NODE, lineup.JAVA_CLIENT):
         bench.ratio(bars.cost(load, other), ours.cost / done[other].cost)

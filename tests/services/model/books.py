@@ -83,6 +83,14 @@ class Books(ABC):
         """Return the answer to an undo of nothing."""
         return None
 
+    def intend(self, command: Command) -> None:
+        """Write down that the first of the command's two transactions is committed.
+
+        Raises:
+            Violation: it ought to have but one.
+        """
+        require(False, "committed before its end:", command)  # noqa: FBT003 - reads as `assert` does
+
     keeps: frozenset[str] = frozenset()
     """Codes of refusals that are stored, and so repeated."""
 

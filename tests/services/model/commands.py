@@ -12,7 +12,10 @@ from services.kit.barrier import Barrier
 from services.kit.database import Database
 from services.kit.problems import Problem
 from services.orders import app as orders
+from services.payment import app as payment
+from services.payment.commands import CardPayment, Charge
 from services.shipping import app as shipping
+from tests.services.model.third_party import CallingLane
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,21 @@ class Branch:
     undo: Callable[[str, Barrier], Awaitable[Response]] | None = None
 
 
+def _by_card(barrier: Barrier) -> CardPayment:
+    assert isinstance(barrier.database, CallingLane)
+    return CardPayment(barrier.database.processor)
+
+
+async def _charge(order_id: str, charge: Charge, barrier: Barrier) -> Response:
+    return await payment.charge(order_id, charge, barrier, _by_card(barrier))
+
+
+async def _refund(order_id: str, barrier: Barrier) -> Response:
+    return await payment.refund(order_id, barrier, _by_card(barrier))
+
+
 RESERVATION = Branch("reservation", inventory.reserve, inventory.release)
+PAYMENT = Branch("payment", _charge, _refund)
 SHIPMENT = Branch("shipment", shipping.ship, shipping.cancel)
 ORDER = Branch("order", orders.accept, orders.cancel)
 DISPATCH = Branch("dispatch", orders.dispatch)

@@ -20,6 +20,10 @@ _BOUND = 20.0
 """Seconds after which a lane that neither ends nor waits for another is stuck."""
 
 
+class Killed(BaseException):
+    """The process is gone, in the middle of something that is no statement; nothing in it can see to that."""
+
+
 class Lane(Database):
     """One process of a service, at most one command in it."""
 
@@ -60,7 +64,7 @@ class Lane(Database):
         return self._stopped.is_set()
 
     def go_on(self, *, crash: bool = False) -> None:
-        """Send the statement that waits, or cut the connection in its place, as a process does that is killed."""
+        """Send what waits, or cut the connection in its place, as a process does that is killed."""
         assert self._gate
         gate, self._gate = self._gate, None
         self._stopped.clear()
@@ -92,13 +96,15 @@ class Lane(Database):
         driver = connection.connection.driver_connection
         assert driver
         self.pid = driver.get_server_pid()
-        if not self._gated:
-            return
+        if self._gated and util.await_only(self._stop(commit=commit)):
+            driver.terminate()
+
+    def _stop(self, *, commit: bool = False) -> asyncio.Future[bool]:
+        """Wait at the gate; what comes of it is whether the process is killed there."""
         self.at_commit = commit
         self._gate = asyncio.get_running_loop().create_future()
         self._stopped.set()
-        if util.await_only(self._gate):
-            driver.terminate()
+        return self._gate
 
 
 class Scheduler:

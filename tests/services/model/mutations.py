@@ -14,8 +14,9 @@ from services.inventory import commands as inventory
 from services.inventory.tables import stock
 from services.kit import barrier, outbox
 from services.kit.problems import Refusal
-from services.kit.rows import Op, Rows, StoredAnswer
-from services.kit.rows import barrier as table
+from services.kit.rows import Rows, StoredAnswer
+from services.kit.statements import Op
+from services.kit.statements import barrier as table
 from services.orders import commands as orders
 from services.orders.tables import decisions
 
@@ -24,7 +25,8 @@ _insert = Rows.insert
 _repeat = Rows.repeat
 
 
-def _do_of(rows: Rows) -> ColumnElement[bool]:
+def do_of(rows: Rows) -> ColumnElement[bool]:
+    """Select the do's row."""
     return (table.c.saga_id == rows.saga_id) & (table.c.branch == rows.branch) & (table.c.op == Op.DO)
 
 
@@ -51,7 +53,7 @@ def _undo_leaves_no_row_of_its_own(patch: Patch) -> None:
 def _tombstone_does_not_fence(patch: Patch) -> None:
     async def without_fence(rows: Rows, fingerprints: dict[Op, bytes | None]) -> set[str]:
         inserted = await _insert(rows, fingerprints)
-        await rows.connection.execute(update(table).where(_do_of(rows)).values(fenced=False))
+        await rows.connection.execute(update(table).where(do_of(rows)).values(fenced=False))
         return inserted
 
     patch.setattr(Rows, "insert", without_fence)
@@ -100,7 +102,7 @@ def _payload_is_not_compared(patch: Patch) -> None:
 
 def _refusal_is_undone_as_if_it_had_taken_effect(patch: Patch) -> None:
     async def anything(rows: Rows) -> bool:
-        return await rows.connection.scalar(select(table.c.status).where(_do_of(rows))) is not None
+        return await rows.connection.scalar(select(table.c.status).where(do_of(rows))) is not None
 
     patch.setattr(Rows, "did", anything)
 

@@ -18,7 +18,8 @@ from tests.services.participant import ADDRESS
 from tests.services.postgres import Admin
 
 
-def _fresh(what: str, count: int) -> tuple[str, ...]:
+def fresh(what: str, count: int) -> tuple[str, ...]:
+    """Return names that no other sequence has."""
     run = uuid4().hex
     return tuple(f"{what}-{run}-{number}" for number in range(count))
 
@@ -33,9 +34,9 @@ class Inventory(Books):
 
     schema: str = "inventory"
     branches: tuple[Branch, ...] = (RESERVATION,)
-    sagas: tuple[str, ...] = field(default_factory=lambda: _fresh("order", 3))
+    sagas: tuple[str, ...] = field(default_factory=lambda: fresh("order", 3))
     keeps: frozenset[str] = frozenset({"OUT_OF_STOCK"})
-    on_hand: dict[str, int] = field(default_factory=lambda: dict(zip(_fresh("sku", 2), (2, 1), strict=True)))
+    on_hand: dict[str, int] = field(default_factory=lambda: dict(zip(fresh("sku", 2), (2, 1), strict=True)))
     held: dict[str, dict[str, int]] = field(default_factory=dict)
     released: set[str] = field(default_factory=set)
 
@@ -90,7 +91,7 @@ class Shipping(Books):
 
     schema: str = "shipping"
     branches: tuple[Branch, ...] = (SHIPMENT,)
-    sagas: tuple[str, ...] = field(default_factory=lambda: _fresh("order", 2))
+    sagas: tuple[str, ...] = field(default_factory=lambda: fresh("order", 2))
     keeps: frozenset[str] = frozenset({"ADDRESS_UNSERVICEABLE"})
     shipped: dict[str, Parcel] = field(default_factory=dict)
     called_back: set[str] = field(default_factory=set)
@@ -140,7 +141,7 @@ class Orders(Books):
 
     schema: str = "orders"
     branches: tuple[Branch, ...] = (ORDER, DISPATCH, CANCELLATION)
-    sagas: tuple[str, ...] = field(default_factory=lambda: _fresh("order", 1))
+    sagas: tuple[str, ...] = field(default_factory=lambda: fresh("order", 1))
     keeps: frozenset[str] = frozenset({"ORDER_CANCELLED"})
     claimants: dict[str, str] = field(default_factory=dict)
     status: dict[str, Status] = field(default_factory=dict)

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from itertools import chain
 
 import asyncpg
 import structlog
@@ -12,10 +14,13 @@ import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.services.model.elsewhere import MachineElsewhere
 from tests.services.model.lanes import Lane
 from tests.services.model.machine import LANES, Machine, World
+from tests.services.model.third_party import CallingLane, third_party
 
 _STEPS = 12
+_THIRD_PARTY = "card_processor"
 
 
 def play(
@@ -23,59 +28,54 @@ def play(
 ) -> Counter[str]:
     """Play `sequences` sequences from the seed `number` and return what was played.
 
+    With the card processor's role among the services' it is payment's turn.
+
     Raises:
         Violation: an invariant does not hold; Hypothesis has noted the sequence.
     """
     with _world(admin_url, role_urls) as world:
-        play_in(world, sequences, number, shrink=shrink)
+        machine = MachineElsewhere if _THIRD_PARTY in role_urls else Machine
+        played = type("Played", (machine,), {"world": world})
+        run_state_machine_as_test(seed(number)(played), settings=_settings(sequences, shrink=shrink))
         return world.played
 
 
-def play_in(world: World, sequences: int, number: int, *, shrink: bool = True) -> None:
-    """Do so with connections that are open."""
-    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
-
-    class Played(Machine):
-        pass
-
-    Played.world = world
-    run_state_machine_as_test(
-        seed(number)(Played),
-        settings=settings(
-            max_examples=sequences,
-            stateful_step_count=_STEPS,
-            deadline=None,  # A sequence takes as long as PostgreSQL does.
-            database=None,  # Sagas are new each time, and a run is repeated by its seed.
-            derandomize=False,  # Each run of the suite plays others.
-            print_blob=True,
-            phases=phases,
-            report_multiple_bugs=False,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],  # Real statements take time.
-        ),
+def _settings(sequences: int, *, shrink: bool) -> settings:
+    return settings(
+        max_examples=sequences,
+        stateful_step_count=_STEPS,
+        deadline=None,  # A sequence takes as long as PostgreSQL does.
+        database=None,  # Sagas are new each time, and a run is repeated by its seed.
+        derandomize=False,  # Each run of the suite plays others.
+        print_blob=True,
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        report_multiple_bugs=False,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],  # Real statements take time.
     )
 
 
 @contextmanager
 def _world(admin_url: str, role_urls: dict[str, str]) -> Iterator[World]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    # What is lost on purpose is warned of, and is no news.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        world = runner.run(_open(admin_url, role_urls))
+        stack = AsyncExitStack()
         try:
-            yield world
+            yield runner.run(_open(stack, admin_url, role_urls))
         finally:
-            runner.run(_close(world))
+            runner.run(stack.aclose())
             structlog.reset_defaults()
 
 
-async def _open(admin_url: str, role_urls: dict[str, str]) -> World:
+async def _open(stack: AsyncExitStack, admin_url: str, role_urls: dict[str, str]) -> World:
     watcher = await asyncpg.connect(admin_url)
-    lanes = {name: [Lane(url, name) for _ in range(LANES)] for name, url in role_urls.items()}
+    stack.push_async_callback(watcher.close)
+    make: Callable[[str, str], Lane] = Lane
+    if _THIRD_PARTY in role_urls:
+        other = await stack.enter_async_context(third_party(role_urls[_THIRD_PARTY]))
+        make = partial(CallingLane, other=other)
+    lanes = {name: [make(url, name) for _ in range(LANES)] for name, url in role_urls.items() if name != _THIRD_PARTY}
+    for lane in chain.from_iterable(lanes.values()):
+        stack.push_async_callback(lane.close)
     events = {name: await watcher.fetchval(f"SELECT coalesce(max(position), 0) FROM {name}.outbox") for name in lanes}  # noqa: S608 - our names
     return World(asyncio.get_running_loop(), lanes, watcher, events)
-
-
-async def _close(world: World) -> None:
-    for lanes in world.lanes.values():
-        for lane in lanes:
-            await lane.close()
-    await world.watcher.close()

@@ -1,0 +1,395 @@
+"""`saga incidents`: what stands still is seen and explained, and retried until it is gone or has come back."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pty
+import re
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import grpc
+import pytest
+from pyzeebe.proto import gateway_pb2 as pb
+
+from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SHIPPED
+from tests.stack import ROOT, SAGA, Result, Stack
+from tests.standing import Standing
+from tests.world import World, eventually
+from workers import operate as operate_module
+from workers.addresses import Addresses
+from workers.cluster import stack as embedded
+from workers.incidents import retrying
+from workers.incidents.finding import Incidents, Wanted
+from workers.incidents.retrying import Retrying, Verdict
+from workers.operate import Operate
+
+Order = dict[str, Any]
+NewOrder = Callable[..., Order]
+CARD = "4242424242424242"
+NOBODY = "http://127.0.0.1:9"
+UNREADABLE = "ship-order cannot read its variables. shipTo: Input should be an object."
+BPMN = """<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
+                  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://test">
+  <bpmn:process id="{process}" name="Sums" isExecutable="true">
+    <bpmn:startEvent id="start" />
+    <bpmn:serviceTask id="add" name="Add&#10;it up">
+      <bpmn:extensionElements>
+        <zeebe:taskDefinition type="{process}" retries="4" />
+        <zeebe:ioMapping><zeebe:input source="=assert(card + 1, card + 1 != null)" target="sum" /></zeebe:ioMapping>
+      </bpmn:extensionElements>
+    </bpmn:serviceTask>
+    <bpmn:endEvent id="end" />
+    <bpmn:sequenceFlow id="to-add" sourceRef="start" targetRef="add" />
+    <bpmn:sequenceFlow id="to-end" sourceRef="add" targetRef="end" />
+  </bpmn:process>
+</bpmn:definitions>
+"""
+
+
+async def saga(stack: Stack, *arguments: str, **environment: str) -> Result:
+    return await asyncio.to_thread(stack.saga, "incidents", *arguments, environment=environment)
+
+
+async def listed(stack: Stack, *filters: str) -> list[dict[str, Any]]:
+    done = await saga(stack, "--json", *filters)
+    assert done.status == 0, done.errors
+    incidents: list[dict[str, Any]] = json.loads(done.output)
+    return incidents
+
+
+@pytest.fixture(scope="module")
+async def order(standing: Standing, new_order: NewOrder) -> AsyncIterator[Order]:
+    """An order that stands at Ship order, which cannot read where to: to be looked at only."""
+    order = new_order()
+    [instance] = await standing.at_shipping(order)
+    yield {**order, "instance": instance}
+    await cancelled(standing, instance)
+
+
+async def cancelled(standing: Standing, *instances: int) -> None:
+    for instance in instances:
+        with contextlib.suppress(grpc.aio.AioRpcError):  # It has ended by itself.
+            await standing.gateway.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=instance))
+
+
+async def test_an_incident_is_shown_with_all_that_tells_it_apart(stack: Stack, order: Order) -> None:
+    done = await saga(stack, "--order", order["orderId"])
+    assert done.status == 0, done.errors
+    overview, _, one = done.output.partition("\n\n")
+    assert re.search(r"^Open: 1\n.*\nShip order +Order fulfillment +JOB_NO_RETRIES +1$", overview, re.DOTALL)
+    [incident] = await listed(stack, "--order", order["orderId"])
+    first, second = one.splitlines()
+    for shown in (str(incident["key"]), order["orderId"], "Ship order", "Order fulfillment", "JOB_NO_RETRIES"):
+        assert shown in first
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", first)
+    assert second.strip().startswith(UNREADABLE)
+    assert incident["processInstanceKey"] == order["instance"]
+    assert incident["message"].startswith(UNREADABLE)
+
+
+FILTERS = {
+    "process": ("Order fulfillment", "Ship order"),
+    "element": ("Ship order", "Ship"),
+    "type": ("JOB_NO_RETRIES", "IO_MAPPING_ERROR"),
+    "message": ("SHIPTO: Input", "shipTo:Input"),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_a_filter_lets_through_what_it_names(operate: Operate, order: Order, name: str) -> None:
+    right, wrong = FILTERS[name]
+    incidents = Incidents(operate)
+    of_order = Wanted(order=order["orderId"])
+    assert [each.order async for each in incidents.open(replace(of_order, **{name: right}))] == [order["orderId"]]
+    assert [each async for each in incidents.open(replace(of_order, **{name: wrong}))] == []
+
+
+@pytest.mark.parametrize("command", [(), ("retry",)], ids=["show", "retry"])
+async def test_filters_go_together(stack: Stack, order: Order, command: tuple[str, ...]) -> None:
+    ids = {"order": order["orderId"], "process": "order-fulfillment", "element": "Task_ShipOrder"}
+    right = ids | {"type": "JOB_NO_RETRIES", "message": "shipTo"}
+    for filters, count in ((right, 1), (right | {"message": "items"}, 0)):
+        done = await saga(stack, *command, *(word for name in filters for word in (f"--{name}", filters[name])))
+        assert done.status == 0, done.errors
+        assert done.output.startswith(f"Open: {count}" if count else "No such incident is open.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--type", "NO_SUCH"), "There is no type NO_SUCH; there are JOB_NO_RETRIES, "),
+        (("--order", "4711", "retry"), "Options belong behind the command: saga incidents retry "),
+        (("retry", "--yes"), "--yes and --count go together"),
+        (("retry", "--count", "1"), "--yes and --count go together"),
+        (("retry", "--retries", "0"), "Invalid value for '--retries'"),
+        (("explain", "no-such-order"), "No open incident has the key no-such-order, and none is of an order"),
+        (("explain", "9" * 30), "No open incident has the key 999"),
+    ],
+)
+async def test_what_cannot_be_meant_is_refused(stack: Stack, arguments: tuple[str, ...], said: str) -> None:
+    done = await saga(stack, *arguments)
+    assert done.status == 2
+    assert said in done.errors
+    assert "Traceback" not in done.errors
+
+
+async def test_without_operate_that_is_said(stack: Stack) -> None:
+    away = await saga(stack, CAMUNDA_OPERATE_BASE_URL=NOBODY)
+    assert (away.status, away.output) == (1, "")
+    assert f"Operate at {NOBODY} cannot be logged in to" in away.errors
+    unknown = await saga(stack, ZEEBE_ADDRESS="127.0.0.1:9")
+    assert unknown.status == 2
+    assert "CAMUNDA_OPERATE_BASE_URL is not set" in unknown.errors
+
+
+async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, addresses: Addresses, order: Order) -> None:
+    [incident] = await listed(stack, "--order", order["orderId"])
+    by_order = await saga(stack, "explain", order["orderId"])
+    assert by_order.status == 0, by_order.errors
+    by_key = await saga(stack, "explain", str(incident["key"]))
+    assert by_key == by_order
+    facts = {line[:12].strip(): line[12:].strip() for line in by_order.output.splitlines() if line[:12].strip()}
+    assert facts["order"] == order["orderId"]
+    assert facts["instance"] == f"{order['instance']}, {addresses.instance_page(order['instance'])}"
+    assert facts["element"] == "Ship order (Task_ShipOrder)"
+    assert facts["task type"] == "ship-order, 10 tries; 0 are left"
+    assert facts["message"] == incident["message"]
+    assert facts["what to do"].startswith("The worker gave up.")
+    happened = re.findall(r"^\S+ \S+  (\w+) +(\w+) done *$", by_order.output, re.MULTILINE)
+    assert happened == [("orders", "order"), ("inventory", "reservation"), ("payment", "payment")]
+
+
+async def test_it_is_explained_while_the_orders_service_is_away(stack: Stack, order: Order) -> None:
+    done = await saga(stack, "explain", order["orderId"], ORDERS_URL=NOBODY)
+    assert done.status == 0
+    assert UNREADABLE in done.output
+    assert f"is not known: The orders service at {NOBODY} does not answer (ConnectError)." in done.output
+
+
+async def test_a_retry_changes_nothing_unless_their_number_is_said(
+    stack: Stack, standing: Standing, world: World, new_order: NewOrder
+) -> None:
+    order = new_order()
+    [instance] = await standing.at_shipping(order)
+    await standing.set(instance, shipTo=order["shipTo"])
+    before = await standing.incident(instance)
+    shown = await saga(stack, "retry", "--order", order["orderId"])
+    assert shown.status == 0
+    [line] = re.findall(r"^Nothing was changed. To retry these: (saga .* --yes --count 1)$", shown.output, re.MULTILINE)
+    refused = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "2")
+    assert refused.status == 2
+    assert "There are 1 such incidents, not 2. Nothing was changed" in refused.errors
+    assert await standing.incident(instance) == before
+    done = await asyncio.to_thread(stack.run, *line.split())
+    assert done.status == 0, done.output + done.errors
+    assert re.search(r"^Ship order +1 +0 +0$", done.output, re.MULTILINE)
+    assert (await world.effects(order["orderId"])).shipped == 3
+    assert await world.events(order["orderId"]) == [ACCEPTED, RESERVED, CHARGED, DISPATCHED, SHIPPED]
+    await standing.healed(instance)
+    again = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "0")
+    assert again.status == 0
+
+
+@pytest.fixture
+async def ended(standing: Standing, new_order: NewOrder) -> Order:
+    """An order that was carried out: whatever is asked for again has no further effect."""
+    return await standing.ended(new_order())
+
+
+async def again_at_shipping(standing: Standing, order: Order, count: int) -> list[int]:
+    """Let more instances of an order stand at Ship order, which cannot read where to."""
+    room = asyncio.Semaphore(16)
+
+    async def one() -> int:
+        async with room:
+            return await standing.start({**order, "shipTo": None}, at="Task_ShipOrder")
+
+    instances = await asyncio.gather(*(one() for _ in range(count)))
+    for instance in instances:
+        await standing.incident(instance)
+    return instances
+
+
+async def test_what_was_not_mended_comes_back_and_that_is_told_with_its_new_message(
+    stack: Stack, standing: Standing, ended: Order
+) -> None:
+    instances = await again_at_shipping(standing, ended, 3)
+    before = [await standing.incident(instance) for instance in instances]
+    await standing.set(instances[0], shipTo=ended["shipTo"])
+    await standing.set(instances[1], items=[])
+    done = await saga(stack, "retry", "--order", ended["orderId"], "--yes", "--count", "3")
+    assert done.status == 1
+    assert re.search(r"^Ship order +1 +2 +0$", done.output, re.MULTILINE), done.output
+    of_order = f"Ship order of order {ended['orderId']} came back: ship-order cannot read its variables. "
+    assert f"{of_order}items: List should have at least 1 item" in done.output
+    assert f"{of_order}shipTo: Input should be an object" in done.output
+    await standing.healed(instances[0])
+    for instance, incident in zip(instances[1:], before[1:], strict=True):
+        await standing.incident(instance, after=incident["key"])
+    await cancelled(standing, *instances)
+
+
+async def test_a_person_types_how_many_there_are(stack: Stack, standing: Standing, ended: Order) -> None:
+    instances = await again_at_shipping(standing, ended, 2)
+    for instance in instances:
+        await standing.set(instance, shipTo=ended["shipTo"])
+
+    def typed(text: str) -> tuple[int, str]:
+        leader, follower = pty.openpty()
+        command = [str(SAGA), "incidents", "retry", "--order", ended["orderId"]]
+        out = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=ROOT, env=stack.environment, stdin=follower, stdout=out, stderr=out)
+        os.write(leader, text.encode())
+        output, errors = process.communicate(timeout=180)
+        os.close(leader)
+        os.close(follower)
+        return process.returncode, (output + errors).decode()
+
+    for text, status, said in (("\n", 0, "Nothing was changed."), ("1\n", 2, "There are 2 such incidents, not 1.")):
+        ended_with, output = await asyncio.to_thread(typed, text)
+        assert (ended_with, said in output) == (status, True), output
+        assert [len(await standing.incidents(instance)) for instance in instances] == [1, 1]
+    status, output = await asyncio.to_thread(typed, "2\n")
+    assert status == 0, output
+    for instance in instances:
+        await standing.healed(instance)
+
+
+async def test_a_storm_is_readable_and_retried_at_once(
+    stack: Stack, standing: Standing, world: World, ended: Order
+) -> None:
+    instances = await again_at_shipping(standing, ended, 200)
+    effects, events = await world.effects(ended["orderId"]), await world.events(ended["orderId"])
+    shown = await saga(stack, "--order", ended["orderId"])
+    assert shown.output.startswith("Open: 200\n")
+    assert re.search(r"^Ship order +Order fulfillment +JOB_NO_RETRIES +200$", shown.output, re.MULTILINE)
+    assert shown.output.count(UNREADABLE) == 20
+    assert "And 180 more" in shown.output
+    assert len({each["key"] for each in await listed(stack, "--order", ended["orderId"])}) == 200
+    for instance in instances:
+        await standing.set(instance, shipTo=ended["shipTo"])
+    done = await saga(stack, "retry", "--order", ended["orderId"], "--yes", "--count", "200")
+    assert done.status == 0, done.output + done.errors
+    assert re.search(r"^Ship order +200 +0 +0$", done.output, re.MULTILINE)
+    assert await listed(stack, "--order", ended["orderId"]) == []
+    assert await world.effects(ended["orderId"]) == effects
+    assert await world.events(ended["orderId"]) == events
+
+
+async def test_two_retries_of_the_same_incidents_at_once_do_no_harm(
+    standing: Standing, operate: Operate, world: World, ended: Order
+) -> None:
+    instances = await again_at_shipping(standing, ended, 10)
+    effects = await world.effects(ended["orderId"])
+    for instance in instances[:8]:
+        await standing.set(instance, shipTo=ended["shipTo"])
+    found = [incident async for incident in Incidents(operate).open(Wanted(order=ended["orderId"]))]
+
+    async def verdicts() -> dict[int, Verdict]:
+        outcomes = Retrying(standing.gateway, operate, 1).all(found)
+        return {outcome.incident.process_instance_key: outcome.verdict async for outcome in outcomes}
+
+    one, other = await asyncio.gather(verdicts(), verdicts())
+    assert one == dict.fromkeys(instances[:8], Verdict.RESOLVED) | dict.fromkeys(instances[8:], Verdict.CAME_BACK)
+    assert other == one
+    assert await world.effects(ended["orderId"]) == effects
+    await cancelled(standing, *instances[8:])
+
+
+async def test_an_engine_that_is_away_is_told_and_nothing_is_gone(
+    stack: Stack, addresses: Addresses, standing: Standing, order: Order
+) -> None:
+    only_operate = {"ZEEBE_ADDRESS": "127.0.0.1:9", "CAMUNDA_OPERATE_BASE_URL": f"{addresses.operate}"}
+    done = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "1", **only_operate)
+    assert done.status == 1
+    assert f"Ship order of order {order['orderId']} could not: The engine answers UNAVAILABLE." in done.output
+    assert await standing.incident(order["instance"])
+
+
+@pytest.fixture
+async def sums(standing: Standing) -> str:
+    """A process of the test's own, whose one task adds 1 to a card; nobody works at it."""
+    process = f"sums-{uuid.uuid4().hex[:8]}"
+    resource = pb.Resource(name=f"{process}.bpmn", content=BPMN.format(process=process).encode())
+    await standing.gateway.DeployResource(pb.DeployResourceRequest(resources=[resource]))
+    return process
+
+
+async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_engine_quotes_is_shown(
+    stack: Stack, standing: Standing, sums: str
+) -> None:
+    instance = await standing.start({"card": CARD}, process=sums)
+    incident = await standing.incident(instance)
+    assert CARD in incident["message"], "the engine quotes it"
+    [told] = await listed(stack, "--process", sums)
+    assert told["element"] == "Add it up"
+    assert told["message"].endswith("Warnings, whose texts are in Operate: INVALID_TYPE, ASSERT_FAILURE.")
+    retry = ("retry", "--process", sums, "--element", "Add it up", "--yes", "--count", "1")
+    shown = [await saga(stack), await saga(stack, "explain", str(incident["key"])), await saga(stack, *retry)]
+    assert [done.status for done in shown] == [0, 0, 1]
+    assert re.search(r"^Add it up +0 +1 +0$", shown[-1].output, re.MULTILINE), shown[-1].output
+    assert CARD not in f"{told}{shown}"
+    await standing.set(instance, card=41)
+    await eventually(lambda: listed(stack, "--process", sums), bool)  # Operate takes the new one in a while later.
+    done = await saga(stack, *retry)
+    assert done.status == 0, done.output + done.errors
+    await standing.healed(instance)
+    await cancelled(standing, instance)
+
+
+async def test_a_job_that_nobody_does_is_not_called_gone(
+    standing: Standing, operate: Operate, sums: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "_PATIENCE", 15.0)
+    instance = await standing.start({"card": 41}, process=sums)
+    job = await standing.job(sums)
+    await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
+    await standing.incident(instance)
+    found = [incident async for incident in Incidents(operate).open(Wanted(process=sums))]
+    [outcome] = [outcome async for outcome in Retrying(standing.gateway, operate, None).all(found)]
+    assert outcome.verdict is Verdict.COULD_NOT
+    assert outcome.why == "It was retried, and its job has not ended after 15 seconds; look again later."
+    assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"
+    await cancelled(standing, instance)
+
+
+async def test_more_incidents_than_a_page_come_in_the_order_of_time(
+    standing: Standing, operate: Operate, sums: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = [await standing.start({"card": CARD}, process=sums) for _ in range(5)]
+    for instance in instances:
+        await standing.incident(instance)
+    monkeypatch.setattr(operate_module, "_PAGE", 2)
+    wanted = Wanted(process=sums, type="IO_MAPPING_ERROR")
+    assert [each.process_instance_key async for each in Incidents(operate).open(wanted)] == instances
+    await cancelled(standing, *instances)
+
+
+async def test_an_undo_that_cannot_says_what_counts_as_standing_and_a_retry_makes_it_good(
+    stack: Stack, standing: Standing, world: World, new_order: NewOrder
+) -> None:
+    order = new_order("address-unserviceable")
+    order_id = order["orderId"]
+    token = embedded.Stack(stack.offset).tokens / "refund-payment"
+    kept = token.with_name(".refund-payment")
+    token.rename(kept)
+    try:
+        instance = await standing.start(order)
+        incident = await standing.incident(instance)
+    finally:
+        kept.rename(token)
+    assert incident["message"].startswith(f"Saga {order_id}: There is no token for refund-payment: ")
+    stands = "Until the undo succeeds, what process-payment did at payment counts as standing."
+    assert incident["message"].endswith(stands)
+    effects = await world.effects(order_id)
+    assert (effects.captured, effects.refunded, effects.released) == (effects.total, 0, 0)
+    done = await saga(stack, "retry", "--order", order_id, "--yes", "--count", "1")
+    assert done.status == 0, done.output + done.errors
+    effects = await eventually(lambda: world.effects(order_id), lambda seen: seen.status == "cancelled")
+    assert (effects.captured, effects.refunded, effects.released) == (effects.total, effects.total, effects.reserved)

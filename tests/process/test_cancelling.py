@@ -1,0 +1,495 @@
+"""`saga cancel`: whatever an order is busy with, what it has done is undone in order, and its instance ends."""
+
+import asyncio
+import json
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyzeebe import ZeebeClient
+from pyzeebe.proto.gateway_pb2 import SetVariablesRequest
+
+import workers.steps
+from tests.process.test_paths import ACCEPTED, CANCELLED, CHARGED, DISPATCHED, REFUNDED, RELEASED, RESERVED, SHIPPED
+from tests.proxy import HeldReply, HoldingProxy
+from tests.stack import ROOT, SAGA, Result, Stack
+from tests.world import World, eventually
+from workers.addresses import Addresses
+from workers.cluster import stack as embedded
+from workers.compensation.compensator import CODE, Compensator
+from workers.compensation.view import NothingToUndo
+from workers.kit.connection import open_channel, stub
+from workers.kit.discovery import discover, handlers
+from workers.operate import FlowNode, Operate
+from workers.reconcile.parts import parts
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+NewOrder = Callable[..., dict[str, Any]]
+Ways = dict[str, HoldingProxy]
+REASON = "the customer called"
+NOBODY = "http://127.0.0.1:9"
+CALLED_BACK = "shipping.shipment.undone"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step, its command, and what is undone when an order is cancelled at it."""
+
+    element: str
+    task_type: str
+    participant: str
+    path: str
+    undone: list[str]
+
+
+STEPS = {
+    "accept": Step("Task_AcceptOrder", "accept-order", "orders", "/orders/{}", [CANCELLED]),
+    "reserve": Step(
+        "Task_ReserveInventory", "reserve-inventory", "inventory", "/reservations/{}", [RELEASED, CANCELLED]
+    ),
+    "payment": Step(
+        "Task_ProcessPayment", "process-payment", "payment", "/payments/{}", [REFUNDED, RELEASED, CANCELLED]
+    ),
+    "ship": Step(
+        "Task_ShipOrder", "ship-order", "shipping", "/shipments/{}", [CALLED_BACK, REFUNDED, RELEASED, CANCELLED]
+    ),
+}
+PAYMENT = STEPS["payment"]
+
+
+@dataclass
+class Desk:
+    """An operator's desk, and the orders that come over it."""
+
+    stack: Stack
+    engine: ZeebeClient
+    broker: "GatewayAsyncStub"
+    operate: Operate
+    world: World
+    ways: Ways
+
+    async def start(self, order: dict[str, Any]) -> int:
+        return (await self.engine.run_process("order-fulfillment", order)).process_instance_key
+
+    def hold(self, step: Step, order_id: str) -> AbstractContextManager[HeldReply]:
+        return self.ways[step.participant].hold_replies("PUT", step.path.format(order_id))
+
+    async def change(self, instance: int, **variables: object) -> None:
+        """Change an instance's variables, as a person does in Operate."""
+        request = SetVariablesRequest(elementInstanceKey=instance, variables=json.dumps(variables), local=True)
+        await self.broker.SetVariables(request, timeout=20)
+
+    async def shows(self, instance: int, element: str, *, incident: bool = False) -> FlowNode:
+        """Wait until Operate shows an element as active, as it must before anybody can act on it."""
+
+        async def seen() -> FlowNode | None:
+            nodes = [node for node in await self.operate.flow_nodes(instance) if node.flow_node_id == element]
+            stands = [node for node in nodes if (node.incident_key is not None) is incident]
+            return next((node for node in stands if node.state == "ACTIVE"), None)
+
+        found = await eventually(seen, lambda node: node is not None)
+        assert found is not None
+        return found
+
+    async def saga(self, *arguments: str, **environment: str) -> Result:
+        return await asyncio.to_thread(self.stack.saga, *arguments, environment=environment)
+
+    async def cancel(self, order_id: str, **environment: str) -> Result:
+        return await self.saga("cancel", order_id, "--reason", REASON, "--yes", **environment)
+
+    @contextmanager
+    def running(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run a command that a test looks at, or ends, while it runs."""
+        environment = {**self.stack.environment, "PYTHONUNBUFFERED": "1"}
+        command = [str(SAGA), *arguments]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    async def stuck(self, step: Step, order: dict[str, Any]) -> int:
+        """Bring an order to an incident at a step that has had its effect: its answer got lost, and then it changed."""
+        order_id = order["orderId"]
+        with self.hold(step, order_id) as held:
+            instance = await self.start(order)
+            await asyncio.to_thread(held.wait_until_applied)
+            first, *others = order["items"]
+            more = [{**first, "quantity": first["quantity"] + 1}, *others]
+            await self.change(instance, items=more, card="4111111111111111")
+            held.lost = True
+        await self.shows(instance, step.element, incident=True)
+        return instance
+
+    async def is_cancelled(self, order_id: str, instance: int, step: Step) -> None:
+        """Check an order that was cancelled at a step: its tables, the order of its undos, its end and the reason."""
+        ends = [node.name for node in await self.operate.path(instance) if node.type == "END_EVENT"]
+        assert ends == ["Order cancelled"]
+        refusal = {"code": CODE, "message": REASON, "taskType": step.task_type}
+        await eventually(lambda: self.operate.variable(instance, "refusal"), lambda seen: seen == refusal, 10)
+        events = await self.world.events(order_id)
+        assert [event for event in events if event.endswith(".undone")] == step.undone
+        effects = await self.world.effects(order_id)
+        assert (effects.shipped, effects.reserved, effects.captured) == (0, effects.released, effects.refunded)
+        assert effects.status in {None, "cancelled"}
+        charges = await self.world.fetch(
+            "SELECT captured, refunded FROM card_processor.charges WHERE reference = $1", order_id
+        )
+        assert all(charge["captured"] == charge["refunded"] for charge in charges)
+
+
+@pytest.fixture(scope="module")
+async def desk(
+    stack: Stack, addresses: Addresses, engine: ZeebeClient, operate: Operate, world: World, ways: Ways
+) -> AsyncIterator[Desk]:
+    async with open_channel(addresses.engine) as channel:
+        yield Desk(stack, engine, stub(channel), operate, world, ways)
+
+
+@pytest.fixture
+async def compensator(desk: Desk, addresses: Addresses, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Compensator]:
+    """What the commands are made of, without the second that a process takes to start."""
+    monkeypatch.setenv("TOKENS", str(embedded.Stack(desk.stack.offset).tokens))
+    async with parts(addresses) as own:
+        yield Compensator(own.operate, desk.broker, handlers(discover(workers.steps)), own.ledgers)
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_an_order_is_cancelled_while_a_step_that_has_had_its_effect_is_in_flight(
+    desk: Desk, new_order: NewOrder, name: str
+) -> None:
+    step, order = STEPS[name], new_order()
+    order_id = order["orderId"]
+    with desk.hold(step, order_id) as held:
+        instance = await desk.start(order)
+        await asyncio.to_thread(held.wait_until_applied)
+        await desk.shows(instance, step.element)
+        done = await desk.cancel(order_id)
+        assert done.status == 0, done.output + done.errors
+    assert f"Undone, in this order: {', '.join(each.removesuffix('.undone') for each in step.undone)}" in done.output
+    await desk.is_cancelled(order_id, instance, step)
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_an_order_is_cancelled_while_a_step_that_comes_too_late_for_its_effect_is_in_flight(
+    desk: Desk, new_order: NewOrder, name: str
+) -> None:
+    step, order = STEPS[name], new_order()
+    order_id = order["orderId"]
+    with desk.ways[step.participant].hold_request("PUT", step.path.format(order_id)) as late:
+        instance = await desk.start(order)
+        await asyncio.to_thread(late.wait_until_it_came)
+        await desk.shows(instance, step.element)
+        done = await desk.cancel(order_id)
+        assert done.status == 0, done.output + done.errors
+        assert await asyncio.to_thread(late.release) == 409, "what was undone is never done"
+    await desk.is_cancelled(order_id, instance, step)
+
+
+@pytest.mark.parametrize("name", STEPS)
+async def test_an_order_is_cancelled_at_an_incident(desk: Desk, new_order: NewOrder, name: str) -> None:
+    step, order = STEPS[name], new_order()
+    instance = await desk.stuck(step, order)
+    done = await desk.saga("compensate", str(instance), "--reason", REASON, "--yes")
+    assert done.status == 0, done.output + done.errors
+    await desk.is_cancelled(order["orderId"], instance, step)
+
+
+async def test_an_order_is_cancelled_at_an_incident_of_a_step_that_never_ran(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    with desk.hold(STEPS["reserve"], order_id) as held:
+        instance = await desk.start(order)
+        await asyncio.to_thread(held.wait_until_applied)
+        await desk.change(instance, card=None)
+    await desk.shows(instance, PAYMENT.element, incident=True)
+    done = await desk.cancel(order_id)
+    assert done.status == 0, done.output + done.errors
+    await desk.is_cancelled(order_id, instance, PAYMENT)
+    assert CHARGED not in await desk.world.events(order_id)
+
+
+async def test_an_order_that_has_moved_on_unseen_is_left_alone(
+    desk: Desk, new_order: NewOrder, compensator: Compensator
+) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    with desk.hold(PAYMENT, order_id) as held:
+        instance = await desk.start(order)
+        await asyncio.to_thread(held.wait_until_applied)
+        await desk.shows(instance, PAYMENT.element)
+    await eventually(lambda: desk.world.effects(order_id), lambda effects: effects.shipped == 3)
+    behind = [node.flow_node_id for node in await desk.operate.flow_nodes(instance) if node.state == "ACTIVE"]
+    assert behind == [PAYMENT.element], "Operate has yet to hear of it"
+    with pytest.raises(NothingToUndo, match=f"Instance {instance} has ended: "):
+        await compensator.compensate(instance, REASON)
+    assert await desk.world.events(order_id) == [ACCEPTED, RESERVED, CHARGED, DISPATCHED, SHIPPED]
+
+
+async def test_two_operators_who_cancel_at_once_undo_once(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    cancel = ("cancel", order_id, "--reason", REASON, "--yes")
+    instance = await desk.stuck(PAYMENT, order)
+    with (
+        desk.ways["inventory"].hold_replies("DELETE", f"/reservations/{order_id}") as undo,
+        desk.running(*cancel) as one,
+        desk.running(*cancel) as other,
+    ):
+        said = await asyncio.gather(*(asyncio.to_thread(each.stdout.readline) for each in (one, other) if each.stdout))
+        assert all(line.startswith(f"Instance {instance}: ") for line in said), said
+        undo.release()
+        assert [await asyncio.to_thread(each.wait, 60) for each in (one, other)] == [0, 0]
+    await desk.is_cancelled(order_id, instance, PAYMENT)
+
+
+async def test_an_operator_and_the_customer_cancel_at_once(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    recorded = desk.ways["orders"].hold_replies("PUT", f"/orders/{order_id}/cancellation")
+    with desk.hold(PAYMENT, order_id) as held, recorded as wish:
+        instance = await desk.start(order)
+        await asyncio.to_thread(held.wait_until_applied)
+        await desk.engine.publish_message("CancelOrder", order_id)
+        await asyncio.to_thread(wish.wait_until_applied)
+        await desk.shows(instance, "Task_RecordCancellation")
+        done = await desk.cancel(order_id)
+        assert done.status == 0, done.output + done.errors
+    await desk.is_cancelled(order_id, instance, PAYMENT)
+    (record,) = [each for each in await desk.operate.path(instance) if each.flow_node_id == "Task_RecordCancellation"]
+    assert record.state == "TERMINATED", "it was not waited for"
+
+
+async def test_an_order_whose_command_was_killed_is_undone_all_the_same(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    instance = await desk.stuck(PAYMENT, order)
+    with (
+        desk.ways["payment"].hold_replies("DELETE", f"/payments/{order_id}") as undo,
+        desk.running("cancel", order_id, "--reason", REASON, "--yes") as command,
+    ):
+        await asyncio.to_thread(undo.wait_until_applied)
+        command.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(command.wait)
+    await desk.is_cancelled(order_id, instance, PAYMENT)
+
+
+async def test_an_undo_that_gets_no_answer_is_tried_again_and_waited_for(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    path = f"/payments/{order['orderId']}"
+    instance = await desk.stuck(PAYMENT, order)
+
+    async def tries() -> int:
+        return desk.ways["payment"].keys(path).count(f'"{order["orderId"]}/refund-payment"')
+
+    with desk.running("cancel", order["orderId"], "--reason", REASON, "--yes") as command:
+        with desk.ways["payment"].turning_away("DELETE", path):
+            await eventually(tries, lambda count: count >= 2)
+            assert CANCELLED not in await desk.world.events(order["orderId"]), "the steps before wait for it"
+        assert await asyncio.to_thread(command.wait, 60) == 0
+    await desk.is_cancelled(order["orderId"], instance, PAYMENT)
+
+
+async def test_where_a_participant_is_away_nothing_is_done_and_the_next_run_does_it(
+    desk: Desk, new_order: NewOrder
+) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    instance = await desk.stuck(PAYMENT, order)
+    before = await desk.world.events(order_id)
+    done = await desk.cancel(order_id, PAYMENT_URL=NOBODY)
+    assert done.status == 1
+    assert "refund-payment cannot be done now, so nothing was changed. payment at" in done.errors
+    assert await desk.world.events(order_id) == before
+    await desk.shows(instance, PAYMENT.element, incident=True)
+    assert (await desk.cancel(order_id)).status == 0
+    await desk.is_cancelled(order_id, instance, PAYMENT)
+
+
+async def test_an_undo_that_stops_at_an_incident_is_told_and_the_next_run_does_it(
+    desk: Desk, new_order: NewOrder
+) -> None:
+    order = new_order()
+    instance = await desk.stuck(PAYMENT, order)
+    await desk.change(instance, orderId=["no", "text"])
+    compensate = ("compensate", str(instance), "--reason", REASON, "--yes")
+    done = await desk.saga(*compensate)
+    assert done.status == 1
+    assert "it is busy with Process payment" in done.errors
+    assert "incident: refund-payment cannot read its variables. orderId: " in done.errors
+    assert CANCELLED not in await desk.world.events(order["orderId"])
+    await desk.change(instance, orderId=order["orderId"])
+    again = await desk.saga(*compensate)
+    assert again.status == 0, again.output + again.errors
+    await desk.is_cancelled(order["orderId"], instance, PAYMENT)
+
+
+async def test_an_instance_that_lost_the_claim_is_named_and_takes_nothing_with_it(
+    desk: Desk, new_order: NewOrder
+) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    holder = await desk.stuck(PAYMENT, order)
+    before = await desk.world.events(order_id)
+    with desk.ways["orders"].hold_request("PUT", f"/orders/{order_id}") as late:
+        loser = await desk.start(order)
+        await asyncio.to_thread(late.wait_until_it_came)
+        await desk.shows(loser, "Task_AcceptOrder")
+        alone = await desk.saga("compensate", str(loser), "--yes")
+        assert (alone.status, await desk.world.events(order_id)) == (1, before)
+        said = (
+            f"Instance {loser} has done nothing that could be undone: accept-order of {order_id} was done for instance"
+        )
+        assert f"{said} {holder}." in alone.errors
+        done = await desk.cancel(order_id)
+        assert done.status == 0, done.output + done.errors
+        assert f"{said} {holder}." in done.output
+    await desk.is_cancelled(order_id, holder, PAYMENT)
+    ends = [node.name for node in await desk.operate.path(loser) if node.type == "END_EVENT"]
+    assert ends == ["Duplicate order ignored"]
+
+
+@pytest.mark.parametrize("settlement", [None, "kept", "asked"])
+async def test_an_order_that_was_fulfilled_is_not_cancelled_by_a_second_instance_of_it(
+    desk: Desk, new_order: NewOrder, settlement: str | None
+) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    fulfilled = await desk.engine.run_process_with_result("order-fulfillment", order)
+    before = await desk.world.effects(order_id)
+    await desk.operate.path(fulfilled.process_instance_key)
+    with desk.ways["orders"].hold_request("PUT", f"/orders/{order_id}") as late:
+        second = await desk.start(order)
+        await asyncio.to_thread(late.wait_until_it_came)
+        await desk.shows(second, "Task_AcceptOrder")
+        await desk.world.fetch("UPDATE orders.barrier SET settlement = $2 WHERE saga_id = $1", order_id, settlement)
+        done = await desk.cancel(order_id)
+    assert done.status == 1
+    assert f"Instance {fulfilled.process_instance_key} has ended: fulfilled." in done.output
+    assert f"Instance {second} has done nothing that could be undone" in done.output
+    assert f"Order {order_id} cannot be cancelled: no instance of it has anything to undo." in done.errors
+    assert await desk.world.effects(order_id) == before
+
+
+async def test_an_order_past_its_end_is_not_cancelled_while_it_still_records_a_wish(
+    desk: Desk, new_order: NewOrder
+) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    with desk.ways["orders"].hold_request("PUT", f"/orders/{order_id}/cancellation") as wish:
+        with desk.hold(PAYMENT, order_id) as held:
+            instance = await desk.start(order)
+            await asyncio.to_thread(held.wait_until_applied)
+            await desk.engine.publish_message("CancelOrder", order_id)
+            await asyncio.to_thread(wish.wait_until_it_came)
+        await eventually(lambda: desk.world.effects(order_id), lambda effects: effects.shipped == 3)
+        await desk.shows(instance, "Task_RecordCancellation")
+        done = await desk.cancel(order_id)
+    assert done.status == 1
+    assert f"Instance {instance} has come to its end and cannot be compensated; only Customer cancels" in done.output
+    effects = await desk.world.effects(order_id)
+    assert (effects.shipped, effects.refunded, effects.status) == (3, 0, "shipping")
+
+
+async def test_an_order_that_is_being_undone_is_left_to_it_and_followed(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order("address-unserviceable")
+    order_id = order["orderId"]
+    with desk.ways["payment"].hold_replies("DELETE", f"/payments/{order_id}") as undo:
+        instance = await desk.start(order)
+        await asyncio.to_thread(undo.wait_until_applied)
+        await desk.shows(instance, "SubProcess_UndoTheOrder")
+        with desk.running("cancel", order_id, "--reason", REASON, "--yes") as command:
+            assert command.stdout is not None
+            said = await asyncio.to_thread(command.stdout.readline)
+            assert said == f"Instance {instance}: it is being undone already.\n"
+            undo.release()
+            assert await asyncio.to_thread(command.wait, 60) == 0
+    refusal = await desk.operate.variable(instance, "refusal")
+    assert refusal["code"] == "ADDRESS_UNSERVICEABLE"
+    assert (await desk.world.events(order_id))[-3:] == [REFUNDED, RELEASED, CANCELLED]
+
+
+async def test_an_order_that_has_ended_is_told_with_how(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order("payment-declined")
+    ended = await desk.engine.run_process_with_result("order-fulfillment", order)
+    await desk.operate.path(ended.process_instance_key)
+    before = await desk.world.events(order["orderId"])
+    done = await desk.cancel(order["orderId"])
+    assert done.status == 1
+    how = f"Instance {ended.process_instance_key} has ended: cancelled (PAYMENT_DECLINED: The card was declined.)."
+    assert how in done.output
+    assert await desk.world.events(order["orderId"]) == before
+
+
+async def test_an_order_that_ends_in_another_way_meanwhile_is_told(desk: Desk, new_order: NewOrder) -> None:
+    order = new_order()
+    order_id = order["orderId"]
+    instance = await desk.stuck(PAYMENT, order)
+    with (
+        desk.ways["payment"].hold_replies("DELETE", f"/payments/{order_id}") as undo,
+        desk.running("cancel", order_id, "--reason", REASON, "--yes") as command,
+    ):
+        await asyncio.to_thread(undo.wait_until_applied)
+        await desk.engine.cancel_process_instance(instance)
+        _, errors = await asyncio.to_thread(command.communicate)
+    assert command.returncode == 1
+    assert f"Instance {instance} has ended, and not on its compensation path: cancelled in the engine" in errors
+
+
+async def test_a_step_that_nobody_works_on_is_passed_over(desk: Desk, new_order: NewOrder, tmp_path: Path) -> None:
+    diagram = (ROOT / "bpmn" / "order-fulfillment.bpmn").read_text()
+    for name, other in {
+        "order-fulfillment": "orders-by-hand",
+        '"process-payment"': '"charge-by-hand"',
+        "OrderPlaced": "OrderPlacedByHand",
+        'name="CancelOrder"': 'name="CancelOrderByHand"',
+    }.items():
+        diagram = diagram.replace(name, other)
+    instance = await deployed(desk, tmp_path, diagram, "orders-by-hand", order := new_order())
+    await desk.shows(instance, PAYMENT.element)
+    done = await desk.saga("compensate", str(instance), "--reason", REASON, "--yes")
+    assert done.status == 0, done.output + done.errors
+    assert [node.name for node in await desk.operate.path(instance) if node.type == "END_EVENT"] == ["Order cancelled"]
+    refusal = {"code": CODE, "message": REASON}
+    await eventually(lambda: desk.operate.variable(instance, "refusal"), lambda seen: seen == refusal, 10)
+    assert await desk.world.events(order["orderId"]) == [ACCEPTED, RESERVED, RELEASED, CANCELLED]
+
+
+NO_WAY_BACK = """<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
+             targetNamespace="test">
+  <process id="no-way-back" isExecutable="true">
+    <startEvent id="Start" />
+    <sequenceFlow id="Flow" sourceRef="Start" targetRef="Task_Wait" />
+    <serviceTask id="Task_Wait" name="Wait">
+      <extensionElements><zeebe:taskDefinition type="nobody-works-on-it" /></extensionElements>
+    </serviceTask>
+  </process>
+</definitions>
+"""
+
+
+async def test_a_process_without_a_compensation_path_is_told_and_left_alone(desk: Desk, tmp_path: Path) -> None:
+    instance = await deployed(desk, tmp_path, NO_WAY_BACK, "no-way-back", {})
+    await desk.shows(instance, "Task_Wait")
+    done = await desk.saga("compensate", str(instance), "--yes")
+    assert done.status == 1
+    assert f"The process no-way-back of instance {instance} has no compensation path" in done.errors
+    await desk.shows(instance, "Task_Wait")
+    await desk.engine.cancel_process_instance(instance)
+
+
+async def deployed(desk: Desk, folder: Path, diagram: str, process: str, variables: dict[str, Any]) -> int:
+    """Deploy a diagram of a test's own; return the key of an instance of it."""
+    file = folder / f"{process}.bpmn"
+    file.write_text(diagram)
+    assert (await desk.saga("deploy", str(file))).status == 0
+    return (await desk.engine.run_process(process, variables)).process_instance_key

@@ -1,0 +1,244 @@
+"""Placing: what a shop placed is started once by the real broker, whatever is away, lost or runs twice on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from services.kit.tokens import Tokens
+from tests.proxy import HoldingProxy
+from tests.runtime.faulty import FaultyGateway
+from tests.stack import free_port
+from tests.world import World, eventually
+from workers.addresses import Addresses
+from workers.kit.connection import open_channel
+from workers.operate import Operate
+from workers.placing import NotPublished, Placing
+
+NewOrder = Callable[..., dict[str, Any]]
+Lines = list[Any]
+"""What was logged."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Places orders, and follows what becomes of them."""
+
+    http: httpx.AsyncClient
+    tokens: Tokens
+    world: World
+    operate: Operate
+    new_order: NewOrder
+
+    async def place(self) -> str:
+        """Place an order of three pieces and return its id."""
+        order = self.new_order()
+        answer = await self.http.post("/orders", json=order, headers=self.tokens.authorization("place-order"))
+        assert answer.status_code == 202, answer.text
+        return str(order["orderId"])
+
+    async def waits(self, order_id: str) -> bool:
+        """Tell whether the order is kept and not published yet."""
+        query = "SELECT body IS NOT NULL AS waits FROM orders.placements WHERE order_id = $1"
+        [row] = await self.world.fetch(query, order_id)
+        return bool(row["waits"])
+
+    async def sees_one_start(self, order_id: str) -> None:
+        """Wait for the order's end; check that it has one instance, and that its body is forgotten."""
+        await eventually(lambda: self.world.effects(order_id), lambda effects: effects.shipped == 3)
+        assert not await self.waits(order_id)
+        [instance] = await eventually(lambda: self.operate.instances("orderId", order_id), bool)
+        ends = [node.name for node in await self.operate.path(instance) if node.type == "END_EVENT"]
+        assert ends == ["Order fulfilled"]
+        assert await self.operate.instances("orderId", order_id) == [instance]
+
+
+@pytest.fixture
+async def shop(
+    addresses: Addresses, tokens: Tokens, world: World, operate: Operate, new_order: NewOrder
+) -> AsyncIterator[Shop]:
+    async with httpx.AsyncClient(base_url=addresses.service("orders"), timeout=20) as http:
+        # What other tests have placed, and nobody has published.
+        await world.fetch("UPDATE orders.placements SET published_at = now(), body = NULL WHERE published_at IS NULL")
+        yield Shop(http, tokens, world, operate, new_order)
+
+
+@pytest.fixture
+async def channel(addresses: Addresses) -> AsyncIterator[grpc.aio.Channel]:
+    async with open_channel(addresses.engine) as channel:
+        yield channel
+
+
+@pytest.fixture
+async def faulty(addresses: Addresses) -> AsyncIterator[FaultyGateway]:
+    """A way to the broker on which a test can do harm."""
+    async with FaultyGateway(addresses.engine.address) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def through(faulty: FaultyGateway) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(faulty.address) as channel:
+        yield channel
+
+
+@asynccontextmanager
+async def running(placing: Placing) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(placing.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 2.0)  # Much less than its longest pause.
+
+
+@contextmanager
+def silent() -> Iterator[Lines]:
+    """Check that nothing of a customer is logged."""
+    with capture_logs() as lines:
+        yield lines
+    text = str(lines)
+    assert not [secret for secret in ("4242424242424242", "Lovelace", "Analytical", "KEYBOARD") if secret in text]
+
+
+async def some(lines: Lines) -> None:
+    """Wait until something is logged."""
+
+    async def logged() -> Lines:
+        return list(lines)
+
+    await eventually(logged, bool, seconds=20)
+
+
+async def test_a_placed_order_is_started_and_forgotten(shop: Shop, channel: grpc.aio.Channel) -> None:
+    order_id = await shop.place()
+    placing = Placing(shop.http, channel, shop.tokens)
+    with silent() as lines:
+        assert await placing.publish() == 1
+    assert [line["event"] for line in lines] == ["orders published"]
+    await shop.sees_one_start(order_id)
+    assert await placing.publish() == 0
+
+
+async def test_an_order_is_not_started_again_when_the_brokers_reply_is_lost(
+    shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel
+) -> None:
+    order_id = await shop.place()
+    placing = Placing(shop.http, through, shop.tokens)
+    faulty.lose_replies("PublishMessage", 1)
+    with silent(), pytest.raises(NotPublished, match=r"^broker: UNAVAILABLE$"):
+        await placing.publish()
+    assert await shop.waits(order_id)
+    assert await placing.publish() == 1
+    await shop.sees_one_start(order_id)
+
+
+async def test_an_order_is_not_started_again_when_it_could_not_be_marked(
+    shop: Shop, addresses: Addresses, channel: grpc.aio.Channel
+) -> None:
+    order_id = await shop.place()
+
+    async def cut(request: httpx.Request) -> None:
+        if request.method == "POST":
+            raise httpx.ConnectError(request.method)
+
+    hooks = {"request": [cut]}
+    async with httpx.AsyncClient(base_url=addresses.service("orders"), event_hooks=hooks) as cut_off:
+        with silent(), pytest.raises(NotPublished, match=r"^orders: ConnectError$"):
+            await Placing(cut_off, channel, shop.tokens).publish()
+    assert await shop.waits(order_id)
+    assert await Placing(shop.http, channel, shop.tokens).publish() == 1
+    await shop.sees_one_start(order_id)
+
+
+async def test_several_publishers_at_once_start_each_order_once(shop: Shop, channel: grpc.aio.Channel) -> None:
+    order_ids = [await shop.place() for _ in range(10)]
+    await asyncio.gather(*(Placing(shop.http, channel, shop.tokens).publish() for _ in range(4)))
+    for order_id in order_ids:
+        await shop.sees_one_start(order_id)
+
+
+async def test_what_is_too_much_for_one_batch_is_published_all_the_same(shop: Shop, channel: grpc.aio.Channel) -> None:
+    order_ids = [await shop.place() for _ in range(40)]
+
+    async def left() -> list[str]:
+        return [order_id for order_id in order_ids if await shop.waits(order_id)]
+
+    with silent() as lines:
+        async with running(Placing(shop.http, channel, shop.tokens)):
+            await eventually(left, lambda orders: not orders)
+    batches = [line["orders"] for line in lines if line["event"] == "orders published"]
+    assert sum(batches) == 40
+    assert max(batches) <= 16
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
+async def test_orders_wait_for_a_broker_that_is_away_or_busy(
+    shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel, status: grpc.StatusCode
+) -> None:
+    with silent() as lines:
+        async with running(Placing(shop.http, through, shop.tokens)):
+            with faulty.refusing(status):
+                order_id = await shop.place()
+                await some(lines)
+                assert await shop.waits(order_id)
+                assert faulty.refused["PublishMessage"] >= 3
+            await shop.sees_one_start(order_id)
+    assert (lines[0]["event"], lines[0]["why"]) == ("placed orders wait", f"broker: {status.name}")
+    assert [line["event"] for line in lines][-2:] == ["orders published", "placed orders are published again"]
+
+
+async def test_orders_wait_for_an_orders_service_that_is_away(
+    shop: Shop, addresses: Addresses, channel: grpc.aio.Channel
+) -> None:
+    order_id = await shop.place()
+    way = HoldingProxy(free_port())
+    with silent() as lines:
+        async with httpx.AsyncClient(base_url=way.url) as http, running(Placing(http, channel, shop.tokens)):
+            await some(lines)
+            way.start(addresses.service("orders"))
+            await shop.sees_one_start(order_id)
+    way.stop()
+    assert lines[0]["why"] == "orders: ConnectError"
+    assert lines[-1]["event"] == "placed orders are published again"
+
+
+async def test_it_stops_at_once_while_everything_is_away(shop: Shop) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    async with httpx.AsyncClient(base_url=f"http://{nobody}") as http, grpc.aio.insecure_channel(nobody) as channel:
+        with capture_logs() as lines:
+            async with running(Placing(http, channel, shop.tokens)):
+                await some(lines)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "There is no token for publish-orders: TOKEN_PUBLISH_ORDERS is not there, or empty."),
+        ({"TOKEN_PUBLISH_ORDERS": "wrong"}, "orders: 401"),
+    ],
+)
+async def test_a_token_that_is_missing_or_wrong_is_named(
+    shop: Shop, channel: grpc.aio.Channel, environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(NotPublished) as caught:
+        await Placing(shop.http, channel, Tokens(environment)).publish()
+    assert str(caught.value) == said
+
+
+async def test_an_answer_that_lists_no_orders_is_not_repeated(shop: Shop, channel: grpc.aio.Channel) -> None:
+    fake_orders = httpx.MockTransport(
+        lambda _: httpx.Response(200, json={"placements": [{"card": "4242424242424242"}]})
+    )
+    async with httpx.AsyncClient(transport=fake_orders, base_url="http://orders") as http:
+        with pytest.raises(NotPublished) as caught:
+            await Placing(http, channel, shop.tokens).publish()
+    assert str(caught.value) == "orders: the answer is no list of placements"
+    assert caught.value.__suppress_context__

@@ -1,0 +1,193 @@
+"""Starting once: however often and by whatever ways an order is started, over a broker's death too, it is one saga."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.kit.tokens import Tokens
+from tests.benchmarks.orders import ledger
+from tests.benchmarks.orders.records import Records
+from tests.process.starts import Ways
+from tests.stack import Stack
+from tests.world import World, eventually
+from workers.addresses import Addresses
+from workers.cluster import stack as embedded
+from workers.cluster.node import ensure_zbctl
+from workers.kit.connection import open_channel, stub
+from workers.placing import Placing
+
+ORDERS = 1_000
+PIECES = 3
+"""What each order has of pieces; the shelves hold a million of either article."""
+_BY_ZBCTL = 5
+"""Orders that are started with zbctl, which is a process for each start."""
+_AT_ONCE = 8
+"""Orders whose three starts are on their way at the same time."""
+_KILL_AFTER = ORDERS
+"""Starts, a third of all, that were acknowledged when the broker is killed."""
+_SECONDS = 400.0
+"""The longest that anything is waited for, on a machine that has other work too."""
+_TASKS = ("Task_AcceptOrder", "Task_ReserveInventory", "Task_ProcessPayment", "Task_ShipOrder")
+
+
+@dataclass
+class Fate:
+    """What the engine has written down of an instance."""
+
+    order_id: str
+    tasks: list[str] = field(default_factory=list)
+    """Every service task that was begun, undos included, in that order."""
+    ends: list[str] = field(default_factory=list)
+    """The end events that were reached."""
+    has_ended: bool = False
+    incidents: list[str] = field(default_factory=list)
+    """What the workers or the engine said of each."""
+
+    @property
+    def is_the_saga(self) -> bool:
+        """Whether the instance went the whole way."""
+        return (tuple(self.tasks), self.ends) == (_TASKS, ["EndEvent_OrderFulfilled"])
+
+    @property
+    def was_ignored(self) -> bool:
+        """Whether the instance found its order claimed, and did and undid nothing."""
+        return (self.tasks, self.ends) == ([_TASKS[0]], ["EndEvent_DuplicateOrderIgnored"])
+
+
+@pytest.fixture
+async def ways(stack: Stack, addresses: Addresses, tokens: Tokens) -> AsyncIterator[Ways]:
+    program = await asyncio.to_thread(ensure_zbctl)
+    zbctl = (str(program), "--insecure", "--address", addresses.engine.address)
+    seed = Random().randrange(2**32)  # noqa: S311 - jitter
+    print(f"seed {seed}")  # noqa: T201 - to run it again
+    async with AsyncExitStack() as exits:
+        channel = await exits.enter_async_context(open_channel(addresses.engine))
+        url, token = addresses.service("orders"), tokens.authorization("place-order")
+        shop = await exits.enter_async_context(httpx.AsyncClient(base_url=url, headers=token, timeout=20))
+        yield Ways(stub(channel), shop, lambda *arguments: stack.run(*zbctl, *arguments), Random(seed))  # noqa: S311
+
+
+@pytest.fixture
+async def placing(addresses: Addresses, tokens: Tokens) -> AsyncIterator[None]:
+    """Somebody publishes what shops place, all the while."""
+    stop = asyncio.Event()
+    async with (
+        open_channel(addresses.engine) as channel,
+        httpx.AsyncClient(base_url=addresses.service("orders"), timeout=20) as http,
+    ):
+        running = asyncio.create_task(Placing(http, channel, tokens).run(stop))
+        yield
+        stop.set()
+        await running
+
+
+@pytest.fixture
+async def records(stack: Stack, world: World) -> AsyncIterator[Records]:
+    del world  # It makes the stack's data directory known to this process.
+    async with Records(embedded.Stack(stack.offset).addresses["opensearch"] or "") as records:
+        yield records
+
+
+async def fates(records: Records, run: str) -> dict[int, Fate]:
+    """Return what became of every instance of every order of a run."""
+    named = {"term": {"value.name": "orderId"}}, {"prefix": {"value.value": f'"{run}-'}}
+    found = {
+        value["processInstanceKey"]: Fate(value["value"].strip('"'))
+        async for value in records.find("variable", {"term": {"intent": "CREATED"}}, *named)
+    }
+    keys = {"terms": {"value.processInstanceKey": list(found)}}
+
+    async def elements(kind: str, *intents: str) -> AsyncIterator[tuple[Fate, str]]:
+        filters = {"term": {"value.bpmnElementType": kind}}, {"terms": {"intent": intents}}
+        async for value in records.find("process-instance", keys, *filters):
+            yield found[value["processInstanceKey"]], value["elementId"]
+
+    async for fate, task in elements("SERVICE_TASK", "ELEMENT_ACTIVATED"):
+        fate.tasks.append(task)
+    async for fate, end in elements("END_EVENT", "ELEMENT_COMPLETED"):
+        fate.ends.append(end)
+    async for fate, _ in elements("PROCESS", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED"):
+        fate.has_ended = True
+    async for value in records.find("incident", keys, {"term": {"intent": "CREATED"}}):
+        found[value["processInstanceKey"]].incidents.append(value["errorMessage"])
+    return found
+
+
+@pytest.mark.usefixtures("placing")
+async def test_a_thousand_orders_started_three_times_each_while_the_broker_dies_are_a_thousand_sagas(
+    stack: Stack, world: World, records: Records, ways: Ways, new_order: Callable[..., dict[str, Any]]
+) -> None:
+    run = f"starts-{uuid4().hex[:8]}"
+    orders = [new_order(orderId=f"{run}-{number}") for number in range(ORDERS)]
+    order_ids = [order["orderId"] for order in orders]
+    mixes = list(islice(ways.mixes(_BY_ZBCTL), ORDERS))
+    broker = stack.pid("camunda")
+
+    queue = iter(zip(orders, mixes, strict=True))
+
+    async def start_in_turn() -> None:
+        for order, mix in queue:
+            await asyncio.gather(*(way(order) for way in mix))
+
+    async with asyncio.timeout(_SECONDS), asyncio.TaskGroup() as starting:
+        for _ in range(_AT_ONCE):
+            starting.create_task(start_in_turn())
+        while ways.taken < _KILL_AFTER:  # noqa: ASYNC110 - a count wakes nobody
+            await asyncio.sleep(0.01)
+        os.kill(broker, signal.SIGKILL)
+    assert ways.taken == 3 * ORDERS
+    assert ways.unanswered, "the broker died while orders were started"
+    assert stack.pid("camunda") != broker
+
+    async def shipped() -> int:
+        return await ledger.shipped(world, order_ids)
+
+    await eventually(shipped, lambda orders: orders == ORDERS, _SECONDS)
+    await assert_books(world, order_ids)
+    await assert_instances(records, run, ways, Counter(dict.fromkeys(order_ids, 3)))
+
+
+async def assert_books(world: World, order_ids: list[str]) -> None:
+    """Check in the participants' own tables that each order took all its effects once, and none was undone."""
+    entries = await ledger.entries(world, order_ids)
+    wrong = [entry for entry in entries.values() if not ledger.is_fulfilled_once(entry, PIECES)]
+    assert not wrong, (len(wrong), wrong[:5])
+    await world.check_stock()
+    charges = await world.fetch(
+        "SELECT reference, captured, refunded FROM card_processor.charges WHERE reference = ANY($1)", order_ids
+    )
+    theirs = {charge["reference"]: charge["captured"] - charge["refunded"] for charge in charges}
+    assert theirs == {order_id: entry.effects.total for order_id, entry in entries.items()}
+    placements = "SELECT count(*) AS rows FROM orders.placements WHERE order_id = ANY($1) AND body IS NOT NULL"
+    assert await world.fetch(placements, order_ids) == [{"rows": 0}]
+
+
+async def assert_instances(records: Records, run: str, ways: Ways, started: Counter[str]) -> None:
+    """Check in the engine's records that each instance has ended, one per order on the saga's way, all others ignored.
+
+    `started` says how many instances each order has at least: a creation without a reply was tried again.
+    """
+
+    async def missing() -> list[object]:
+        found = await fates(records, run)
+        few = started - Counter(fate.order_id for fate in found.values())
+        return [*(ways.instances - found.keys()), *few, *(each for each in found.values() if not each.has_ended)][:5]
+
+    await eventually(missing, lambda some: not some, 120)
+    found = await fates(records, run)
+    assert len(found) <= started.total() + ways.unanswered
+    assert Counter(fate.order_id for fate in found.values() if fate.is_the_saga) == Counter(started.keys())
+    wrong = [fate for fate in found.values() if not (fate.is_the_saga or fate.was_ignored)]
+    assert not wrong, (len(wrong), wrong[:5])
+    print(f"{len(found)} instances of {len(started)} orders, {ways.unanswered} calls unanswered")  # noqa: T201 - a figure

@@ -1,0 +1,73 @@
+"""The broker's disk is lost: what its instances had done is undone on a person's word, and on nothing else."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.reconcile.conftest import PARTS, opened
+from tests.reconcile.lab import Lab, kill
+from tests.reconcile.test_faults import DOS, Case, cases
+from tests.world import eventually
+from workers.cluster import stack as embedded
+
+NewOrder = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+async def own_lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+    """A laboratory whose engine may be harmed for good."""
+    async with opened(tmp_path_factory.mktemp("lost")) as lab:
+        yield lab
+
+
+def reconcile(lab: Lab, *arguments: str) -> dict[str, Any]:
+    done = lab.stack.saga("reconcile", "--older-than", "0", "--json", *arguments)
+    report: dict[str, Any] = json.loads(done.output)
+    assert done.status == 0, done.errors
+    return report
+
+
+async def lose_the_disk(lab: Lab) -> None:
+    """Stop the stack, delete what the broker has kept, and start it: Operate still knows everything."""
+    assert lab.stack.saga("down").status == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAGA_HOME", lab.stack.environment["SAGA_HOME"])
+        data = embedded.Stack(lab.stack.offset).layout.data
+    shutil.rmtree(data / "camunda")
+    started = lab.stack.saga("up", *PARTS, "--detach")
+    assert started.status == 0, started.output + started.errors
+    await lab.world.reconnect()
+
+
+async def brought(lab: Lab, new_order: NewOrder) -> tuple[list[Case], str]:
+    """Bring an order to each do, and one to its end; return the orders on their way, and the one that has ended."""
+    with lab.workers() as worker:
+        finished = new_order()
+        instance = await lab.start(finished)
+        assert await lab.ended(instance) == "COMPLETED"
+        async with cases(lab, new_order, DOS) as made:
+            await asyncio.to_thread(kill, worker)
+            for case in made:
+                await eventually(partial(lab.state, case.instance), lambda state: state == "ACTIVE")
+    return made, finished["orderId"]
+
+
+async def test_effects_of_a_lost_engine_are_undone_on_a_persons_word(own_lab: Lab, new_order: NewOrder) -> None:
+    lab = own_lab
+    made, finished = await brought(lab, new_order)
+    await lose_the_disk(lab)
+    untold = reconcile(lab, "--yes")
+    assert untold["counts"]["undo"] == untold["counts"]["ask"] == 0, "Operate may just lag behind"
+    before = [await lab.orphans(case.order_id, "CANCELED") for case in made]
+    assert all(before)
+    told = reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    assert {line["instance"] for line in told["findings"]} == {"lost"}
+    assert [await lab.orphans(case.order_id, "CANCELED") for case in made] == [0] * len(made)
+    assert await lab.orphans(finished, "COMPLETED") == 0, "an order that was fulfilled stays so"
+    assert reconcile(lab)["counts"] == {"wait": 0, "keep": 0, "undo": 0, "ask": 0}

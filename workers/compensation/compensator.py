@@ -1,0 +1,155 @@
+"""Bring an instance onto its compensation path, whatever it is busy with.
+
+The broker has the first word: one modification ends what is active, or is refused where that has moved on, and only
+then is anything undone. By what Operate shows, which lags behind, an order would be refunded that ships meanwhile.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest as Modification
+
+from workers.compensation.view import NothingToUndo, View, look
+from workers.failure import Failure
+from workers.kit.compensate import Compensate
+from workers.kit.handler import Handler
+from workers.operate import FlowNode, Operate
+from workers.reconcile.effects import Ledger
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+CODE = "CANCELLED_BY_OPERATOR"
+"""The code of the refusal that the instance ends with."""
+_PATIENCE = 15.0
+"""Seconds for an instance that has moved on whenever it is looked at."""
+_PAUSE = 0.5
+"""Seconds between two looks."""
+_DEADLINE = 10.0
+"""Seconds for one command to the broker."""
+_LOOK_AGAIN = frozenset(
+    {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED}
+)
+"""The broker changed nothing: an element or the instance is not there any more, or it has too much to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step that can be undone while it is active."""
+
+    task_type: str
+    undo: Handler
+
+
+class Compensator:
+    """Compensates instances; safe to run twice, or to kill: what has begun is carried on by the engine."""
+
+    def __init__(
+        self, operate: Operate, gateway: "GatewayAsyncStub", dos: Mapping[str, Handler], ledgers: Mapping[str, Ledger]
+    ) -> None:
+        """Know the do of each step by its task type, and the ledger of each participant by its name."""
+        self._operate = operate
+        self._gateway = gateway
+        self._dos = dos
+        self._ledgers = ledgers
+
+    async def compensate(self, key: int, why: str) -> list[FlowNode]:
+        """Bring an instance onto its compensation path; return what it was taken away from.
+
+        That is nothing where it was on its path before.
+
+        Raises:
+            NothingToUndo: It has ended, or another instance carries out its saga.
+            Failure: It cannot be brought there; the message says why.
+        """
+        end = time.monotonic() + _PATIENCE
+        said = "Operate shows nothing active in it."
+        while time.monotonic() < end:
+            view = await look(self._operate, key)
+            if view.is_on_path:
+                return []
+            if view.is_past_its_end:
+                busy = ", ".join(node.name for node in view.active)
+                message = f"Instance {key} has come to its end and cannot be compensated; only {busy} is still active."
+                raise NothingToUndo(message)
+            if view.on_the_way:
+                modification = await self._modification(view, why)
+                refused = await self._modify(modification)
+                if refused is None:
+                    left = {each.elementInstanceKey for each in modification.terminateInstructions}
+                    return [node for node in view.active if node.key in left]
+                said = refused
+            await asyncio.sleep(_PAUSE)
+        message = f"Instance {key} could not be brought onto its compensation path, and nothing was changed. {said}"
+        raise Failure(message)
+
+    async def _modification(self, view: View, why: str) -> Modification:
+        """Have each active step begin anew, told to undo itself; where there is none, have the path itself begin."""
+        key = view.instance.key
+        steps = {node.key: step for node in view.on_the_way if (step := self._step(view, node)) is not None}
+        if steps:
+            await self._check_whose(key, steps.values())
+            told = Compensate(instance=str(key), code=CODE, message=why).as_variables()
+            leaves = [node for node in view.active if node.key in steps]
+            begins = [_begin(node.flow_node_id, told, scope=node.flow_node_id) for node in leaves]
+        else:
+            refusal = json.dumps({"refusal": {"code": CODE, "message": why}})
+            leaves = [node for node in view.active if view.diagram.is_outermost(node.flow_node_id)]
+            begins = [_begin(view.path.first, refusal)]
+        ends = [Modification.TerminateInstruction(elementInstanceKey=node.key) for node in leaves]
+        return Modification(processInstanceKey=key, activateInstructions=begins, terminateInstructions=ends)
+
+    def _step(self, view: View, node: FlowNode) -> _Step | None:
+        do = self._dos.get(view.diagram.task_type(node.flow_node_id) or "")
+        return None if do is None or do.undo is None else _Step(do.task_type, do.undo)
+
+    async def _check_whose(self, key: int, steps: Iterable[_Step]) -> None:
+        """Check that no undo of `steps` would take back what was done for another instance.
+
+        Raises:
+            NothingToUndo: One would.
+            Failure: A participant does not say what it has done, so that its undo could not be done either.
+        """
+        saga_id = await self._operate.variable(key, "orderId")
+        for step in steps if saga_id else ():
+            try:
+                effects = [
+                    effect
+                    for participant in step.undo.services
+                    async for effect in self._ledgers[participant].standing(saga_id)
+                ]
+            except Failure as failure:
+                message = f"{step.undo.task_type} cannot be done now, so nothing was changed. {failure}"
+                raise Failure(message) from failure
+            for effect in effects:
+                if effect.caller == step.task_type and effect.keys and effect.keys[0] != key:
+                    message = (
+                        f"Instance {key} has done nothing that could be undone: {step.task_type} of {saga_id} was done "
+                        f"for instance {effect.keys[0]}. It ends by itself; if it does not, cancel it in Operate."
+                    )
+                    raise NothingToUndo(message)
+
+    async def _modify(self, modification: Modification) -> str | None:
+        """Send it; return None, or why the broker refused it and changed nothing."""
+        try:
+            await self._gateway.ModifyProcessInstance(modification, timeout=_DEADLINE)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _LOOK_AGAIN:
+                return f"The broker says: {error.details()}"
+            message = (
+                f"The broker does not answer ({error.code().name}): it is not known whether instance "
+                f"{modification.processInstanceKey} is on its compensation path. Say this again once it does."
+            )
+            raise Failure(message) from error
+        return None
+
+
+def _begin(element: str, variables: str, scope: str = "") -> Modification.ActivateInstruction:
+    """Return the instruction to activate an element; without a scope, the variables are the instance's own."""
+    set_ = Modification.VariableInstruction(variables=variables, scopeId=scope)
+    return Modification.ActivateInstruction(elementId=element, variableInstructions=[set_])

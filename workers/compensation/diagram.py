@@ -1,0 +1,54 @@
+"""What a deployed diagram says of compensation: where its path begins, and which task type an element has."""
+
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+_BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
+_TASK_DEFINITION = "{http://camunda.org/schema/zeebe/1.0}taskDefinition"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A compensation path: an event subprocess that an error of any code starts, and that throws compensation."""
+
+    subprocess: str
+    """Its element id."""
+    first: str
+    """The id of the element behind its start event."""
+
+
+class Diagram:
+    """One process of a BPMN document."""
+
+    def __init__(self, xml: str, process: str) -> None:
+        """Read the process with the id `process`."""
+        root = ET.fromstring(xml)  # noqa: S314 - the engine has read it before us, from somebody who may deploy
+        (self._process,) = root.findall(f"{_BPMN}process[@id='{process}']")
+        self._event_subprocesses = self._process.findall(f"{_BPMN}subProcess[@triggeredByEvent='true']")
+        self._beside = {each.get("id") for subprocess in self._event_subprocesses for each in subprocess.iter()}
+        self._outermost = {each.get("id") for each in self._process}
+
+    @property
+    def path(self) -> Path | None:
+        """The compensation path, None where none is drawn."""
+        for subprocess in self._event_subprocesses:
+            start = subprocess.find(f"{_BPMN}startEvent[{_BPMN}errorEventDefinition]")
+            if start is None or start.find(f"{_BPMN}errorEventDefinition[@errorRef]") is not None:
+                continue
+            flow = subprocess.find(f"{_BPMN}sequenceFlow[@sourceRef='{start.get('id')}']")
+            if flow is not None and subprocess.find(f".//{_BPMN}compensateEventDefinition") is not None:
+                return Path(subprocess.get("id", ""), flow.get("targetRef", ""))
+        return None
+
+    def is_beside(self, element: str) -> bool:
+        """Tell whether an element is an event subprocess, or in one: no part of the way to the process's own end."""
+        return element in self._beside
+
+    def is_outermost(self, element: str) -> bool:
+        """Tell whether an element is in no subprocess."""
+        return element in self._outermost
+
+    def task_type(self, element: str) -> str | None:
+        """Return the task type of a service task, None for every other element."""
+        definition = self._process.find(f".//{_BPMN}serviceTask[@id='{element}']//{_TASK_DEFINITION}")
+        return None if definition is None else definition.get("type")
