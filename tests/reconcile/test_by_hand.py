@@ -183,7 +183,8 @@ async def test_a_participant_that_does_not_exist_is_an_incident_that_says_so(
         instance = await decide(lab, case, decision="undo", participant="nowhere")
         incident = await broker.incident(instance)
         known = ", ".join(services.participants())
-        assert incident["message"] == f"The variable participant names none; there are {known}. Mend it, then retry."
+        said = f"The variable participant names none; there are {known}. Mend it, then retry."
+        assert incident["message"] == f"Saga {case.order_id}: {said}"
         await broker.retry(incident, {"participant": "inventory"})
         assert await lab.ended(instance) == "COMPLETED"
     assert (await settlements(lab, case))["reservation"] == "undone"
@@ -197,7 +198,8 @@ async def test_what_nothing_takes_back_can_only_be_kept_and_an_incident_says_so(
             record = {"participant": "orders", "branch": "cancellation"}
             instance = await decide(lab, case, decision="undo", **record)
             incident = await broker.incident(instance)
-            assert incident["message"].startswith("Nothing takes back what record-cancellation does.")
+            said = "Nothing takes back what record-cancellation does. Set the variable decision to keep, then retry."
+            assert incident["message"] == f"Saga {case.order_id}: {said}"
             await broker.retry(incident, {"decision": "keep"})
             assert await lab.ended(instance) == "COMPLETED"
             assert (await settlements(lab, case))["cancellation"] == "kept"
