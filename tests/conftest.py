@@ -49,8 +49,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, ways: dict[str, HoldingProxy
     stack = Stack(home, {"WORKER_LEASE": str(LEASE), **urls})
     for name, way in ways.items():
         way.start(f"http://127.0.0.1:{services.PORTS[name] + stack.offset}")
-    started = stack.saga("up", "--detach")
     try:
+        started = stack.saga("up", "--detach")
         assert started.status == 0, started.output + started.errors
         yield stack
     finally:

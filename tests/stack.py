@@ -3,11 +3,12 @@
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,16 @@ class Stack:
     def pid(self, part: str) -> int:
         """Return the process id of a part."""
         return int(next(each["pid"] for each in self.status()["parts"] if each["name"] == part))
+
+    @contextmanager
+    def halted(self, part: str) -> Iterator[None]:
+        """Let a part stand still: its callers wait, nothing is lost."""
+        pid = self.pid(part)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 def free_port() -> int:

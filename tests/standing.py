@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.process.test_paths import stopped
 from tests.runtime.broker import taken
 from tests.stack import Stack
 from tests.world import World, eventually
@@ -47,7 +46,7 @@ class Standing:
 
     async def at_shipping(self, *orders: Order, ship_to: object = None) -> list[int]:
         """Carry orders out up to Ship order, which cannot read where to: return their instances."""
-        with stopped(self._stack.pid("payment")):  # It reads nothing of what is changed meanwhile.
+        with self._stack.halted("payment"):  # It reads nothing of what is changed meanwhile.
             instances = [await self.start(order) for order in orders]
             for order, instance in zip(orders, instances, strict=True):
                 look = partial(self._world.effects, order["orderId"])

@@ -1,10 +1,7 @@
 """The ways of an order on the real broker, each asserted by what the participants hold in the end."""
 
 import asyncio
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,16 +28,6 @@ CANCELLED = "orders.order.undone"
 async def ended(engine: ZeebeClient, order: Order) -> dict[str, Any]:
     result = await engine.run_process_with_result("order-fulfillment", order, timeout=120_000)
     return dict(result.variables)
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """A process that stands still: its callers wait, nothing is lost."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_an_order_is_fulfilled(engine: ZeebeClient, world: World, new_order: NewOrder) -> None:
@@ -201,7 +188,7 @@ async def test_a_cancellation_before_dispatch_undoes_the_order(
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
-    with stopped(stack.pid("payment")):  # The order stands at its payment while the customer cancels.
+    with stack.halted("payment"):  # The order stands at its payment while the customer cancels.
         running = asyncio.create_task(ended(engine, order))
         await eventually(lambda: world.effects(order_id), lambda effects: effects.reserved == 3)
         await engine.publish_message("CancelOrder", order_id, {"card": "4000000000000002"})
@@ -221,7 +208,7 @@ async def test_a_cancellation_after_dispatch_comes_too_late(
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
-    with stopped(stack.pid("shipping")):  # The order is past the point of no return, and not yet shipped.
+    with stack.halted("shipping"):  # The order is past the point of no return, and not yet shipped.
         running = asyncio.create_task(ended(engine, order))
         await eventually(lambda: world.effects(order_id), lambda effects: effects.decision == "dispatch")
         await engine.publish_message("CancelOrder", order_id)

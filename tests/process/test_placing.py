@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from services.kit.tokens import Tokens
 from tests.proxy import HoldingProxy
 from tests.runtime.faulty import FaultyGateway
-from tests.stack import free_port
+from tests.stack import Stack, free_port
 from tests.world import World, eventually
 from workers.addresses import Addresses
 from workers.kit.connection import open_channel
@@ -67,6 +67,13 @@ async def shop(
         # What other tests have placed, and nobody has published.
         await world.fetch("UPDATE orders.placements SET published_at = now(), body = NULL WHERE published_at IS NULL")
         yield Shop(http, tokens, world, operate, new_order)
+
+
+@pytest.fixture(autouse=True)
+def no_other_publisher(stack: Stack) -> Iterator[None]:
+    """The stack's own reconciler would publish the orders before a test does."""
+    with stack.halted("reconciler"):
+        yield
 
 
 @pytest.fixture

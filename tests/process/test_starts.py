@@ -25,7 +25,6 @@ from workers.addresses import Addresses
 from workers.cluster import stack as embedded
 from workers.cluster.node import ensure_zbctl
 from workers.kit.connection import open_channel, stub
-from workers.placing import Placing
 
 ORDERS = 1_000
 PIECES = 3
@@ -79,20 +78,6 @@ async def ways(stack: Stack, addresses: Addresses, tokens: Tokens) -> AsyncItera
 
 
 @pytest.fixture
-async def placing(addresses: Addresses, tokens: Tokens) -> AsyncIterator[None]:
-    """Somebody publishes what shops place, all the while."""
-    stop = asyncio.Event()
-    async with (
-        open_channel(addresses.engine) as channel,
-        httpx.AsyncClient(base_url=addresses.service("orders"), timeout=20) as http,
-    ):
-        running = asyncio.create_task(Placing(http, channel, tokens).run(stop))
-        yield
-        stop.set()
-        await running
-
-
-@pytest.fixture
 async def records(stack: Stack, world: World) -> AsyncIterator[Records]:
     del world  # It makes the stack's data directory known to this process.
     async with Records(embedded.Stack(stack.offset).addresses["opensearch"] or "") as records:
@@ -124,7 +109,6 @@ async def fates(records: Records, run: str) -> dict[int, Fate]:
     return found
 
 
-@pytest.mark.usefixtures("placing")
 async def test_a_thousand_orders_started_three_times_each_while_the_broker_dies_are_a_thousand_sagas(
     stack: Stack, world: World, records: Records, ways: Ways, new_order: Callable[..., dict[str, Any]]
 ) -> None:
