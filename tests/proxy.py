@@ -5,6 +5,7 @@ It can hold a request back as well: a command that is on its way, and late.
 No signal and no firewall rule gives that moment on demand; everything behind the proxy is the real service.
 """
 
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,6 +19,8 @@ from tests.asgi import Message, body_of
 from tests.stack import free_port
 
 _HOP_BY_HOP = {b"connection", b"transfer-encoding", b"keep-alive", b"content-length", b"date", b"server"}
+_TLS = ssl.create_default_context()
+"""Never used, and made once: to make one takes longer than a whole request."""
 _AWAY = "a test says that the participant is away"
 _BOUND = 120.0
 """Seconds after which anything held goes on, so that a broken test ends."""
@@ -162,7 +165,7 @@ class HoldingProxy:
             if (scope["method"], scope["path"]) in self._away:
                 raise httpx.ConnectError(_AWAY)
             url = httpx.URL(self._target, path=scope["path"], query=scope["query_string"])
-            async with httpx.AsyncClient(timeout=30.0) as http:
+            async with httpx.AsyncClient(timeout=30.0, verify=_TLS) as http:
                 reply = await http.request(scope["method"], url, content=body, headers=headers)
         except httpx.TransportError:
             reply = httpx.Response(httpx.codes.BAD_GATEWAY)  # What a mesh says of a service that is away.

@@ -63,10 +63,10 @@ async def entries(world: World, order_ids: Collection[str]) -> dict[str, Entry]:
     return found
 
 
-async def shipped(world: World, order_ids: Sequence[str]) -> int:
-    """Return how many of the orders are with the carrier."""
-    (row,) = await world.fetch("SELECT count(*) FROM shipping.shipments WHERE order_id = ANY($1)", order_ids)
-    return int(row["count"])
+async def unshipped(world: World, order_ids: Sequence[str]) -> list[str]:
+    """Return which of the orders are not with the carrier."""
+    query = "SELECT id FROM unnest($1::text[]) AS id EXCEPT SELECT order_id FROM shipping.shipments"
+    return [str(row["id"]) for row in await world.fetch(query, order_ids)]
 
 
 def is_fulfilled_once(entry: Entry, pieces: int) -> bool:

@@ -141,7 +141,7 @@ class _Bench:
             placing.place(self._channel, placing.orders(order_ids), self._random, per_second)
         )
         async with asyncio.timeout(_SECONDS):
-            while await ledger.shipped(self._world, order_ids) < orders:
+            while await ledger.unshipped(self._world, order_ids):
                 if placing_all.done():
                     placing_all.result()
                 await asyncio.sleep(_LOOK)
