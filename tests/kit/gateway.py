@@ -44,6 +44,8 @@ class ScriptedGateway(GatewayServicer):
         """After how many jobs every stream ends unasked; None never."""
         self.extensions: list[int] = []
         """The keys of the jobs whose lease a worker asked to extend, refused ones included."""
+        self.leases: list[float] = []
+        """For how many seconds each time."""
         self.extension_verdict: Verdict = accept
         self._keys = itertools.count(1)
         self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
@@ -137,6 +139,7 @@ class ScriptedGateway(GatewayServicer):
         self, request: pb.UpdateJobTimeoutRequest, context: "Context"
     ) -> pb.UpdateJobTimeoutResponse:
         self.extensions.append(request.jobKey)
+        self.leases.append(request.timeout / 1000)
         if status := self.extension_verdict(request):
             await context.abort(status, "scripted")
         return pb.UpdateJobTimeoutResponse()

@@ -3,10 +3,11 @@
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Done, Task, until, working
+from tests.kit.bench import Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
 from workers.kit import Retry, Step, Unavailable
 from workers.kit.headers import HeaderError, retry_of
+from workers.kit.outcomes import Fail
 
 STEP = Retry(retries=5, base=1.0, factor=2.0, cap=6.0, jitter=0.5)
 
@@ -58,22 +59,24 @@ def failing() -> Step:
 
 
 @pytest.mark.parametrize(
-    ("headers", "granted", "told"),
+    ("headers", "granted", "left", "backoff"),
     [
-        ('{"retryBackoff": "PT40S", "retryBackoffCap": "PT1H", "retryJitter": "0"}', 5, (4, 40_000)),
-        ('{"retryBackoff": "PT40S", "retryBackoffCap": "PT1H", "retryJitter": "0"}', 3, (2, 160_000)),
-        ('{"retryCount": "2", "retryJitter": "0"}', 10, (1, 1_000)),
-        ('{"retryCount": "1"}', 10, (0, 0)),
+        ('{"retryBackoff": "PT40S", "retryBackoffCap": "PT1H", "retryJitter": "0"}', 5, 4, 40.0),
+        ('{"retryBackoff": "PT40S", "retryBackoffCap": "PT1H", "retryJitter": "0"}', 3, 2, 160.0),
+        ('{"retryCount": "2", "retryJitter": "0"}', 10, 1, 1.0),
+        ('{"retryCount": "1"}', 10, 0, 0.0),
     ],
 )
 async def test_a_job_is_tried_again_as_its_headers_say(
-    gateway: ScriptedGateway, headers: str, granted: int, told: tuple[int, int]
+    gateway: ScriptedGateway, headers: str, granted: int, left: int, backoff: float
 ) -> None:
+    seen = Seen()
     gateway.push(gateway.job(retries=granted, headers=headers))
-    async with working(gateway, failing()):
-        await until(lambda: len(gateway.told) == 1)
-    (request,) = gateway.told
-    assert (request.retries, request.retryBackOff) == told
+    async with working(gateway, failing(), seen):
+        await until(lambda: len(seen.jobs) == 1)
+    answer = seen.jobs[0].answer
+    assert isinstance(answer, Fail)
+    assert (answer.retries, answer.backoff) == (left, backoff)
 
 
 async def test_headers_that_cannot_be_read_are_an_incident(gateway: ScriptedGateway) -> None:

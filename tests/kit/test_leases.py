@@ -10,6 +10,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from workers.kit.lease import Arrival
+from workers.kit.outcomes import Fail
 
 
 async def test_a_lease_is_extended_for_as_long_as_its_step_works(gateway: ScriptedGateway, bench: Bench) -> None:
@@ -26,28 +27,28 @@ async def test_a_lease_is_extended_for_as_long_as_its_step_works(gateway: Script
 
 
 async def test_a_step_is_ended_at_its_limit_however_often_its_lease_is_extended(gateway: ScriptedGateway) -> None:
-    bench = Bench(limit=2.0)
+    bench, seen = Bench(limit=2.0), Seen()
     gateway.push(gateway.job(retries=3, lease=1.0))
-    async with working(gateway, bench.step, lease=1.0):
-        await until(lambda: len(gateway.told) == 1)
-    (told,) = gateway.told
-    assert isinstance(told, pb.FailJobRequest)
-    assert told.retries == 2
-    assert "whether it took effect is unknown" in told.errorMessage
-    assert gateway.extensions
+    async with working(gateway, bench.step, seen, lease=1.0):
+        await until(lambda: len(seen.jobs) == 1)
+        assert gateway.leases.count(1.0) >= 2
+    answer = seen.jobs[0].answer
+    assert isinstance(answer, Fail)
+    assert answer.retries == 2
+    assert "whether it took effect is unknown" in answer.message
 
 
 async def test_a_step_that_opts_out_is_ended_within_its_lease_and_tried_again(gateway: ScriptedGateway) -> None:
-    bench = Bench(extend_lease=False)
+    bench, seen = Bench(extend_lease=False), Seen()
     gateway.push(gateway.job(retries=3, lease=0.5))
     begun = time.monotonic()
-    async with working(gateway, bench.step, lease=0.5):
-        await until(lambda: len(gateway.told) == 1)
+    async with working(gateway, bench.step, seen, lease=0.5):
+        await until(lambda: len(seen.jobs) == 1)
         took = time.monotonic() - begun
-    (told,) = gateway.told
-    assert isinstance(told, pb.FailJobRequest)
-    assert told.retries == 2
-    assert gateway.extensions == []
+    answer = seen.jobs[0].answer
+    assert isinstance(answer, Fail)
+    assert answer.retries == 2
+    assert 0.5 not in gateway.leases, "only its wait for the next try is covered"
     assert took < 5.0
 
 

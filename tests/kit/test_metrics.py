@@ -29,6 +29,7 @@ async def test_jobs_are_counted_by_type_and_outcome_and_nothing_else(gateway: Sc
         'saga_jobs_ended_total{outcome="in-doubt",task_type="work"} 1.0',
         'saga_job_seconds_count{task_type="work"} 3.0',
         'saga_jobs_in_hand{task_type="work"} 0.0',
+        'saga_jobs_waiting{task_type="work"} 0.0',
         'saga_task_type_unreachable{task_type="work"} 0.0',
     ):
         assert line in text

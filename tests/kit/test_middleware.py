@@ -1,6 +1,5 @@
 """Middleware: every job passes it in order, it can stop a job, and it costs nothing where it does nothing."""
 
-from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
 from tests.kit.bench import Bench, Seen, until, working
@@ -63,12 +62,11 @@ async def test_it_can_stop_a_job_by_an_outcome_which_those_outside_of_it_see(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     log: list[str] = []
+    seen = Seen()
     gateway.push(gateway.job(retries=3))
-    async with working(gateway, bench.step, Named("a", log), Refusing()):
-        await until(lambda: len(gateway.told) == 1)
-    (told,) = gateway.told
-    assert isinstance(told, pb.FailJobRequest)
-    assert (told.retries, told.retryBackOff, told.errorMessage) == (2, 60_000, "closed for the night")
+    async with working(gateway, bench.step, seen, Named("a", log), Refusing()):
+        await until(lambda: len(seen.jobs) == 1)
+    assert seen.jobs[0].answer == Fail(2, 60.0, "closed for the night")
     assert bench.runs == 0
     assert log == ["a in", "a out: Fail"]
 

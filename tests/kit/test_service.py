@@ -30,8 +30,19 @@ class Charge(BaseModel):
 
 
 @pytest.fixture
-async def payment() -> AsyncIterator[Service]:
-    async with httpx.AsyncClient(base_url=URL) as http:
+def network() -> respx.Router:
+    """What the participants answer; only to this test's own clients, while proxies of this process go on."""
+    return respx.Router(assert_all_called=False)
+
+
+def client(network: respx.Router, *, follow_redirects: bool = False) -> httpx.AsyncClient:
+    transport = httpx.MockTransport(network.async_handler)
+    return httpx.AsyncClient(base_url=URL, transport=transport, follow_redirects=follow_redirects)
+
+
+@pytest.fixture
+async def payment(network: respx.Router) -> AsyncIterator[Service]:
+    async with client(network) as http:
         yield Service("payment", http, "4711/process-payment", JOB.origin, lambda: "secret")
 
 
@@ -40,68 +51,59 @@ def problem(status: int, code: str, **more: object) -> httpx.Response:
     return httpx.Response(status, json=document, headers={"Content-Type": "application/problem+json"})
 
 
-async def answered(respx_mock: respx.Router, payment: Service, response: httpx.Response) -> Paid:
-    respx_mock.put(f"{URL}/payments/4711").mock(return_value=response)
+async def answered(network: respx.Router, payment: Service, response: httpx.Response) -> Paid:
+    network.put(f"{URL}/payments/4711").mock(return_value=response)
     return await payment.put("/payments/4711", Paid, Charge(amount=5))
 
 
-@respx.mock(assert_all_called=True)
-async def test_a_command_carries_the_sagas_key_and_reads_the_receipt(
-    respx_mock: respx.Router, payment: Service
-) -> None:
-    paid = await answered(respx_mock, payment, httpx.Response(200, json={"paymentId": "p", "added": "later"}))
+async def test_a_command_carries_the_sagas_key_and_reads_the_receipt(network: respx.Router, payment: Service) -> None:
+    paid = await answered(network, payment, httpx.Response(200, json={"paymentId": "p", "added": "later"}))
     assert paid == Paid(payment_id="p")
-    request = respx_mock.calls.last.request
+    request = network.calls.last.request
     assert request.headers["Idempotency-Key"] == '"4711/process-payment"'
     assert request.headers["Authorization"] == "Bearer secret"
     assert request.headers["Saga-Origin"] == "23/42"
     assert request.content == b'{"amount":5}'
 
 
-@respx.mock
-async def test_the_token_is_looked_up_at_each_command(respx_mock: respx.Router) -> None:
+async def test_the_token_is_looked_up_at_each_command(network: respx.Router) -> None:
     tokens = iter(["old", "new"])
-    respx_mock.delete(f"{URL}/payments/4711").mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
-    async with httpx.AsyncClient(base_url=URL) as http:
+    network.delete(f"{URL}/payments/4711").mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
+    async with client(network) as http:
         payment = Service("payment", http, "4711/refund-payment", JOB.origin, lambda: next(tokens))
         for _ in range(2):
             await payment.delete("/payments/4711", Paid)
-    assert [call.request.headers["Authorization"] for call in respx_mock.calls] == ["Bearer old", "Bearer new"]
+    assert [call.request.headers["Authorization"] for call in network.calls] == ["Bearer old", "Bearer new"]
 
 
-@respx.mock
 async def test_without_a_token_nothing_is_sent_and_the_incident_says_where_it_belongs(
-    respx_mock: respx.Router, tmp_path: Path
+    network: respx.Router, tmp_path: Path
 ) -> None:
-    participants = Participants(
-        {"payment": httpx.AsyncClient(base_url=URL)}, for_step(Tokens({"TOKENS": str(tmp_path)}))
-    )
+    participants = Participants({"payment": client(network)}, for_step(Tokens({"TOKENS": str(tmp_path)})))
     with pytest.raises(Broken, match=f"{tmp_path}/process-payment is not there, or empty.* then retry"):
         await participants.service("payment", "4711", JOB).put("/payments/4711", Paid)
-    assert respx_mock.calls.call_count == 0
+    assert network.calls.call_count == 0
     (tmp_path / "process-payment").write_text("secret")
     assert for_step(Tokens({"TOKENS": str(tmp_path)}))("process-payment") == "secret"
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "UNAUTHENTICATED"), (403, "FORBIDDEN")])
-@respx.mock
 async def test_a_token_that_the_participant_does_not_know_is_an_incident_that_says_what_to_do(
-    respx_mock: respx.Router, payment: Service, status: int, code: str
+    network: respx.Router, payment: Service, status: int, code: str
 ) -> None:
     expected = f"payment answered {status} {code}: it knows another token of process-payment .* Give both the same one"
     with pytest.raises(Broken, match=expected) as caught:
-        await answered(respx_mock, payment, problem(status, code))
+        await answered(network, payment, problem(status, code))
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@respx.mock
-async def test_a_redirect_is_an_incident_and_never_followed(respx_mock: respx.Router, status: int) -> None:
-    elsewhere = respx_mock.route(host="elsewhere.test")
-    respx_mock.put(f"{URL}/payments/4711").mock(
+async def test_a_redirect_is_an_incident_and_never_followed(network: respx.Router, status: int) -> None:
+    elsewhere = network.route(host="elsewhere.test")
+    network.put(f"{URL}/payments/4711").mock(
         return_value=httpx.Response(status, headers={"Location": "http://elsewhere.test/payments/4711"})
     )
-    async with httpx.AsyncClient(base_url=URL, follow_redirects=True) as http:
+    async with client(network, follow_redirects=True) as http:
         payment = Service("payment", http, "4711/process-payment", JOB.origin, lambda: "secret")
         with pytest.raises(Broken, match=str(status)):
             await payment.put("/payments/4711", Paid)
@@ -116,10 +118,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-@respx.mock
-async def test_no_variable_in_a_path_or_a_key_leads_a_command_elsewhere(respx_mock: respx.Router, value: str) -> None:
-    anywhere = respx_mock.route().mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
-    async with httpx.AsyncClient(base_url=URL) as http:
+async def test_no_variable_in_a_path_or_a_key_leads_a_command_elsewhere(network: respx.Router, value: str) -> None:
+    anywhere = network.route().mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
+    async with client(network) as http:
         participants = Participants({"payment": http}, lambda _: "secret")
         payment = participants.service("payment", "4711", JOB)
         for path in (f"/payments/{value}", f"{value}/payments", value):
@@ -136,66 +137,57 @@ async def test_no_variable_in_a_path_or_a_key_leads_a_command_elsewhere(respx_mo
 
 
 @pytest.mark.parametrize("status", [409, 422])
-@respx.mock
 async def test_a_business_refusal_is_declined_with_its_code(
-    respx_mock: respx.Router, payment: Service, status: int
+    network: respx.Router, payment: Service, status: int
 ) -> None:
     errors = [{"field": "card", "message": "is blocked"}]
     with pytest.raises(Declined) as caught:
-        await answered(respx_mock, payment, problem(status, "PAYMENT_DECLINED", errors=errors))
+        await answered(network, payment, problem(status, "PAYMENT_DECLINED", errors=errors))
     assert (caught.value.code, caught.value.message) == ("PAYMENT_DECLINED", "because")
     assert caught.value.errors[0].field == "card"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
-@respx.mock
 async def test_a_participant_that_cannot_now_is_unavailable(
-    respx_mock: respx.Router, payment: Service, status: int
+    network: respx.Router, payment: Service, status: int
 ) -> None:
     with pytest.raises(Unavailable) as caught:
-        await answered(respx_mock, payment, httpx.Response(status, headers={"Retry-After": "7"}))
+        await answered(network, payment, httpx.Response(status, headers={"Retry-After": "7"}))
     assert caught.value.retry_after == 7.0
 
 
-@respx.mock
-async def test_a_command_in_progress_is_unavailable_and_no_refusal(respx_mock: respx.Router, payment: Service) -> None:
+async def test_a_command_in_progress_is_unavailable_and_no_refusal(network: respx.Router, payment: Service) -> None:
     with pytest.raises(Unavailable):
-        await answered(respx_mock, payment, problem(409, "COMMAND_IN_PROGRESS"))
+        await answered(network, payment, problem(409, "COMMAND_IN_PROGRESS"))
 
 
 @pytest.mark.parametrize("code", ["IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "REQUEST_INVALID"])
-@respx.mock
-async def test_the_barriers_own_refusals_never_compensate(
-    respx_mock: respx.Router, payment: Service, code: str
-) -> None:
+async def test_the_barriers_own_refusals_never_compensate(network: respx.Router, payment: Service, code: str) -> None:
     with pytest.raises(Broken, match=code):
-        await answered(respx_mock, payment, problem(422, code))
+        await answered(network, payment, problem(422, code))
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 409, 422, 500])
-@respx.mock
 async def test_an_answer_that_nobody_expects_is_an_incident(
-    respx_mock: respx.Router, payment: Service, status: int
+    network: respx.Router, payment: Service, status: int
 ) -> None:
     with pytest.raises(Broken, match=str(status)):
-        await answered(respx_mock, payment, httpx.Response(status, text="<html>oops</html>"))
+        await answered(network, payment, httpx.Response(status, text="<html>oops</html>"))
 
 
-@respx.mock
 async def test_a_receipt_that_cannot_be_read_is_an_incident_without_its_values(
-    respx_mock: respx.Router, payment: Service
+    network: respx.Router, payment: Service
 ) -> None:
     with pytest.raises(Broken, match=r"paymentId") as caught:
-        await answered(respx_mock, payment, httpx.Response(200, json={"paymentId": 12345}))
+        await answered(network, payment, httpx.Response(200, json={"paymentId": 12345}))
     assert "12345" not in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [httpx.ReadTimeout, httpx.ConnectError, httpx.RemoteProtocolError])
-@respx.mock
 async def test_a_lost_answer_is_unavailable_because_its_effect_is_unknown(
-    respx_mock: respx.Router, payment: Service, error: type[httpx.TransportError]
+    network: respx.Router, payment: Service, error: type[httpx.TransportError]
 ) -> None:
-    respx_mock.delete(f"{URL}/payments/4711").mock(side_effect=error("lost"))
+    network.delete(f"{URL}/payments/4711").mock(side_effect=error("lost"))
     with pytest.raises(Unavailable, match=error.__name__):
         await payment.delete("/payments/4711", Paid)
 
@@ -204,11 +196,10 @@ async def test_a_lost_answer_is_unavailable_because_its_effect_is_unknown(
     ("value", "seconds"),
     [("7", 7.0), ("86400", 300.0), ("9" * 400, 300.0), ("\u00b2", None), ("soon", None), ("-1", None)],
 )
-@respx.mock
 async def test_a_wish_to_be_asked_later_is_heard_up_to_a_bound(
-    respx_mock: respx.Router, payment: Service, value: str, seconds: float | None
+    network: respx.Router, payment: Service, value: str, seconds: float | None
 ) -> None:
     headers = [(b"Retry-After", value.encode())]
     with pytest.raises(Unavailable) as caught:
-        await answered(respx_mock, payment, httpx.Response(503, headers=headers))
+        await answered(network, payment, httpx.Response(503, headers=headers))
     assert caught.value.retry_after == seconds

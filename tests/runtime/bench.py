@@ -40,7 +40,7 @@ class Done(Receipt):
 class Bench:
     """One process with one task; what it saw of its jobs is kept by their keys."""
 
-    def __init__(self, broker: Broker, name: str, backoff: float = 2.0) -> None:
+    def __init__(self, broker: Broker, name: str, backoff: float = 2.0, retries: int = 3) -> None:
         self.broker = broker
         self.name = name
         self.task_type = f"{name}-work"
@@ -55,7 +55,7 @@ class Bench:
         self.beside_itself = 0
         """How often a job was begun while an earlier run of it went on."""
         self.seen = Seen()
-        retry = Retry(retries=3, base=backoff, cap=backoff)
+        retry = Retry(retries=retries, base=backoff, cap=backoff)
         self.step = Step(self.task_type, undo=None, refuses={REFUSED}, retry=retry)
 
         @self.step.do

@@ -34,7 +34,7 @@ _PROCESS = """<?xml version="1.0" encoding="UTF-8"?>
 """
 _TASK = """
     <bpmn:serviceTask id="{task}">
-      <bpmn:extensionElements><zeebe:taskDefinition type="{task}" retries="3" /></bpmn:extensionElements>
+      <bpmn:extensionElements><zeebe:taskDefinition type="{task}" retries="{retries}" /></bpmn:extensionElements>
     </bpmn:serviceTask>
     <bpmn:boundaryEvent id="{task}-refused" attachedToRef="{task}">
       <bpmn:outgoing>{task}-undone</bpmn:outgoing>
@@ -47,14 +47,14 @@ _COUNTER = "zeebe_job_events_total"
 _EVENT = re.compile(rf"^{_COUNTER}\{{(?P<labels>[^}}]*)\}} (?P<value>\S+)", re.MULTILINE)
 
 
-def process(name: str, task_types: list[str]) -> bytes:
-    """Draw a process: service tasks in a row, each of which may be refused with the error REFUSED."""
+def process(name: str, task_types: list[str], retries: int = 3) -> bytes:
+    """Draw a process: service tasks in a row, each of which has `retries` and may be refused with the error REFUSED."""
     row = ["start", *task_types, "end"]
     flows = [
         f'<bpmn:sequenceFlow id="flow-{number}" sourceRef="{source}" targetRef="{target}" />'
         for number, (source, target) in enumerate(pairwise(row))
     ]
-    tasks = [_TASK.format(task=task) for task in task_types]
+    tasks = [_TASK.format(task=task, retries=retries) for task in task_types]
     return _PROCESS.format(process=name, tasks="".join(tasks), flows="".join(flows)).encode()
 
 
@@ -76,8 +76,8 @@ class Broker:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def deploy(self, name: str, task_types: list[str]) -> None:
-        resource = pb.Resource(name=f"{name}.bpmn", content=process(name, task_types))
+    async def deploy(self, name: str, task_types: list[str], retries: int = 3) -> None:
+        resource = pb.Resource(name=f"{name}.bpmn", content=process(name, task_types, retries))
         await self.gateway.DeployResource(pb.DeployResourceRequest(resources=[resource]))
 
     async def create(self, name: str, variables: dict[str, Any]) -> int:

@@ -122,6 +122,14 @@ async def test_a_job_is_tried_again_after_its_backoff(broker: Broker, addresses:
     assert took > 2 * 0.5, "half of a backoff is jitter"
 
 
+async def test_no_job_that_fails_again_and_again_is_forgotten(broker: Broker, addresses: Addresses, name: str) -> None:
+    bench = Bench(broker, name, backoff=0.2, retries=60)
+    await broker.deploy(name, [bench.task_type], retries=60)
+    async with working(addresses.engine, bench.step, seen=bench.seen):
+        results = await bench.results(40, unavailable=50)
+    assert [result["done"]["run"] for result in results] == [51] * 40, "the broker would forget some (ADR 7)"
+
+
 async def test_an_undo_without_retries_is_an_incident_that_says_what_was_tried_and_what_counts_as_standing(
     bench: Bench, addresses: Addresses
 ) -> None:

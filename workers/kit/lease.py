@@ -123,16 +123,23 @@ class Leases:
             for task in self._extending.values():
                 task.cancel()
 
-    async def extend(self, key: int, lease: Lease) -> bool:
-        """Ask the broker for a new lease; return whether it was granted."""
+    async def cover(self, key: int, lease: Lease, seconds: float) -> bool:
+        """See to it that the lease lasts for `seconds` and then long enough for an answer; return whether it does."""
+        if lease.ends - time.monotonic() > seconds + self._seconds * _SHORT:
+            return True
+        return await self.extend(key, lease, seconds)
+
+    async def extend(self, key: int, lease: Lease, beyond: float = 0.0) -> bool:
+        """Ask the broker for a new lease, longer by `beyond` seconds; return whether it was granted."""
         asked = time.monotonic()
-        request = UpdateJobTimeoutRequest(jobKey=key, timeout=round(self._seconds * 1000))
+        seconds = beyond + self._seconds
+        request = UpdateJobTimeoutRequest(jobKey=key, timeout=round(seconds * 1000))
         try:
             await self._stub.UpdateJobTimeout(request, timeout=_RPC_DEADLINE)
         except grpc.aio.AioRpcError:
             # The next sweep asks again. A job that is not there any more is told when it is answered.
             return False
-        lease.ends = asked + self._seconds
+        lease.ends = asked + seconds
         self.extended += 1
         return True
 

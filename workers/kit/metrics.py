@@ -69,12 +69,15 @@ class Metrics(Middleware, Collector):
 
 def _state(worker: Worker) -> Iterable[Metric]:
     in_hand = GaugeMetricFamily("saga_jobs_in_hand", "Jobs in hand.", labels=["task_type"])
+    waiting = GaugeMetricFamily("saga_jobs_waiting", "Jobs that wait for their next try.", labels=["task_type"])
     unreachable = GaugeMetricFamily("saga_task_type_unreachable", "1 while out of reach.", labels=["task_type"])
-    now, away = worker.in_hand, set(worker.unreachable)
+    now, later, away = worker.in_hand, worker.waiting, set(worker.unreachable)
     for task_type in worker.task_types:
         in_hand.add_metric([task_type], now[task_type])
+        waiting.add_metric([task_type], later[task_type])
         unreachable.add_metric([task_type], task_type in away)
     yield in_hand
+    yield waiting
     yield unreachable
     extended = CounterMetricFamily("saga_leases_extended", "Leases that were extended.")
     extended.add_metric([], worker.extended)

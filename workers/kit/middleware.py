@@ -30,7 +30,7 @@ class Ended:
     doubt: Doubt | None
     """Why nobody knows whether the broker took the answer; None where it did."""
     seconds: float
-    """From its arrival to the end of its answer's delivery."""
+    """From its arrival to the end of its answer's delivery, or to the beginning of its wait for the next try."""
 
 
 class Middleware:
@@ -45,7 +45,10 @@ class Middleware:
         return await proceed(job)
 
     def ended(self, ended: Ended) -> None:
-        """See how a job ended; called in the event loop once for every job that was answered."""
+        """See how a job ended; called in the event loop once for every job that was answered.
+
+        A job that waits for its next try is seen when its wait begins, and once more if its answer is in doubt then.
+        """
 
 
 def chained(middleware: Iterable[Middleware], step: Proceed, guarded: Callable[[Proceed], Proceed]) -> Proceed:

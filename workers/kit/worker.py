@@ -29,6 +29,7 @@ from workers.kit.runner import Runner, about
 from workers.kit.service import Participants, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.threads import Threads
+from workers.kit.waiting import Waiting
 from workers.kit.window import Window
 
 _HAND_BACK = 2.0
@@ -71,6 +72,7 @@ class Worker:
         self._answers = Answers(gateway, self._link, random)
         self._in_hand: dict[int, InHand] = {}
         self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
+        self._waiting = Waiting(self._leases, self._answers.deliver, self._tell)
         self._threads = Threads(settings.threads)
         self._activations = activations or Activations(settings.activations)
         self._ended = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
@@ -120,6 +122,11 @@ class Worker:
         return Counter(held.job.task_type for held in self._in_hand.values())
 
     @property
+    def waiting(self) -> Counter[str]:
+        """How many jobs failed and wait for their next try, by task type; none of them is in hand."""
+        return self._waiting.jobs
+
+    @property
     def extended(self) -> int:
         """How many leases were extended."""
         return self._leases.extended
@@ -154,6 +161,7 @@ class Worker:
                 raise error
 
     async def _drain(self) -> None:
+        ending = asyncio.create_task(self._waiting.end(_HAND_BACK))
         aborting = asyncio.create_task(self._aborting.wait())
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain):
@@ -169,6 +177,7 @@ class Worker:
                 self._activations.end(held.key)
         if self._handing_back:
             await asyncio.wait(self._handing_back, timeout=_HAND_BACK)
+        await ending
 
     def _hand_back(self, job: ActivatedJob) -> None:
         self._give_back(Job.of(job))
@@ -193,6 +202,7 @@ class Worker:
             held.lease.ends = lease_ends
             self._windows[job.task_type].give_back()
             return
+        self._waiting.drop(job.key)
         handler = self._handlers[job.task_type]
         held = InHand(job, handler, Lease(self._settings.lease, lease_ends))
         self._in_hand[job.key] = held
@@ -210,7 +220,10 @@ class Worker:
             if answer is None:
                 return
             held.answer = answer
-            doubt = await self._answers.deliver(job, answer, lease)
+            doubt = None
+            waits = isinstance(answer, Fail) and answer.backoff and await self._waiting.keep(job, answer, lease)
+            if not waits:
+                doubt = await self._answers.deliver(job, answer, lease)
             held.answered = True
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
