@@ -9,6 +9,8 @@ RUN printf '#!/opt/venv/bin/python\nfrom workers.cli import main\n\nmain()\n' > 
 
 FROM python:3.12.12-slim-bookworm
 RUN groupadd --system --gid 10001 saga && useradd --system --uid 10001 --gid saga --no-create-home saga
+# A new volume that is mounted here takes over its owner.
+RUN install -d -o saga -g saga /var/lib/saga-workers
 COPY --from=build /opt/venv /opt/venv
 # The checkout's layout: `saga deploy` reads the folder bpmn beside the packages.
 WORKDIR /app

@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from workers.environment import read
 from workers.failure import Failure
 
 _PAUSE = 0.25
@@ -53,13 +55,23 @@ class ProcessInstance(BaseModel):
     start_date: datetime
 
 
+class OperateLogin(BaseSettings):
+    """With what Operate lets us in: its own users, the first of which Camunda gives it."""
+
+    model_config = SettingsConfigDict(env_prefix="CAMUNDA_OPERATE_", extra="ignore", env_ignore_empty=True)
+
+    username: str = "demo"
+    password: SecretStr = SecretStr("demo")
+
+
 class Operate:
     """A session with Operate; enter it to log in, or let the first question do that."""
 
-    def __init__(self, base_url: str, user: str = "demo", password: str = "demo") -> None:  # noqa: S107 - Camunda's own
+    def __init__(self, base_url: str) -> None:
         """`base_url` is that of the web page, with or without `/operate` behind it."""
         self._http = httpx.AsyncClient(base_url=base_url.removesuffix("/operate"), timeout=10.0)
-        self._login = {"username": user, "password": password}
+        login = read(OperateLogin)
+        self._login = {"username": login.username, "password": login.password.get_secret_value()}
 
     async def __aenter__(self) -> Self:
         """Log in.
@@ -204,6 +216,12 @@ class Operate:
         """
         try:
             (await self._http.post("/api/login", params=self._login)).raise_for_status()
+        except httpx.HTTPStatusError as error:
+            message = (
+                f"Operate at {self._http.base_url} refuses the login ({error.response.status_code}): "
+                "CAMUNDA_OPERATE_USERNAME and CAMUNDA_OPERATE_PASSWORD say with what."
+            )
+            raise Failure(message) from None
         except httpx.HTTPError as error:
             message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
             raise Failure(message) from error

@@ -146,6 +146,10 @@ async def test_without_operate_that_is_said(stack: Stack) -> None:
     unknown = await saga(stack, ZEEBE_ADDRESS="127.0.0.1:9")
     assert unknown.status == 2
     assert "CAMUNDA_OPERATE_BASE_URL is not set" in unknown.errors
+    refused = await saga(stack, CAMUNDA_OPERATE_PASSWORD="hunter2")  # noqa: S106 - none
+    assert refused.status == 1
+    assert "refuses the login (401): CAMUNDA_OPERATE_USERNAME and CAMUNDA_OPERATE_PASSWORD say" in refused.errors
+    assert "hunter2" not in refused.errors + refused.output
 
 
 async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, addresses: Addresses, order: Order) -> None:

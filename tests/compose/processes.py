@@ -32,8 +32,9 @@ _LISTENS = {
     "zeebe": (26500, 8080, 9600, 26501, 26502),
     "operate": (8080, 9600),
     "tasklist": (8080, 9600),
+    "reconciler": (8110,),
 }
-"""The ports in the containers that are not ours."""
+"""The ports in the containers that are not open to the host."""
 
 
 class Processes:
@@ -58,7 +59,10 @@ class Processes:
 
     def environment(self, name: str) -> dict[str, str]:
         """Return a container's environment, its addresses moved to this machine."""
-        return {key: self._here(name, value) for key, value in self._compose.services[name].environment.items()}
+        service = self._compose.services[name]
+        environment = {key: self._here(name, value) for key, value in service.environment.items()}
+        inside = {volume.partition(":")[2] for volume in service.volumes}
+        return {key: f"{self._layout.data}{value}" if value in inside else value for key, value in environment.items()}
 
     def healthy(self, name: str) -> Probe:
         """Return a probe that is the container's own health check."""

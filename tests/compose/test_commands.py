@@ -19,6 +19,8 @@ from workers.addresses import Addresses
 from workers.cli import app
 from workers.cluster.tokens import callers
 from workers.kit.settings import EngineSettings, WorkerSettings
+from workers.operate import OperateLogin
+from workers.reconcile.watch import ReconcilerSettings
 
 _PARTICIPANTS = sorted(set(services.PORTS) - {"card_processor"})
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
@@ -29,7 +31,8 @@ _TOKENS = {f"TOKEN_{caller.replace('-', '_').upper()}": caller for caller in cal
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {"PORT", "HOST", "EVENTS_URL"} | _ADDRESSES | set(_names(EngineSettings)) | set(_names(WorkerSettings)):
+    read = (EngineSettings, WorkerSettings, ReconcilerSettings)
+    for name in {"PORT", "HOST", "EVENTS_URL"} | _ADDRESSES | {name for each in read for name in _names(each)}:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -53,10 +56,15 @@ def test_a_service_s_container_names_only_what_its_settings_read(name: str, comp
     assert set(compose.services[_container(name)].environment) - known == set()
 
 
-def test_the_workers_container_names_only_what_its_settings_read(compose: ComposeFile) -> None:
-    participants = (f"{name.upper()}_URL" for name in _PARTICIPANTS)
-    known = {*_TOKENS, *_names(EngineSettings), *_names(WorkerSettings), *participants, "RECONCILER_URL"}
-    assert set(compose.services["workers"].environment) - known == set()
+@pytest.mark.parametrize("name", ["workers", "reconciler"])
+def test_a_container_of_jobs_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
+    own = {
+        "workers": {*_names(WorkerSettings), "RECONCILER_URL"},
+        "reconciler": {*_names(ReconcilerSettings), *_names(OperateLogin), "CAMUNDA_OPERATE_BASE_URL"},
+    }
+    participants = (f"{participant.upper()}_URL" for participant in _PARTICIPANTS)
+    known = {*_TOKENS, *_names(EngineSettings), *participants, *own[name]}
+    assert set(compose.services[name].environment) - known == set()
 
 
 @pytest.mark.parametrize("name", services.PORTS)
@@ -66,7 +74,7 @@ def test_a_participant_s_container_has_a_token_for_each_of_its_callers(name: str
 
 
 def test_the_workers_send_the_tokens_that_the_participants_know_and_no_two_are_the_same(compose: ComposeFile) -> None:
-    containers = [compose.services[_container(name)].environment for name in (*services.PORTS, "workers")]
+    containers = [compose.services[_container(name)].environment for name in (*services.PORTS, "workers", "reconciler")]
     seen = {frozenset((name, each.get(name)) for name in _TOKENS) for each in containers}
     assert len(seen) == 1
     values = [value for _, value in next(iter(seen))]
@@ -114,7 +122,7 @@ def test_a_participant_delivers_its_events_to_the_orders_service(
     assert str(ServiceSettings().events_url) == f"http://orders:{services.PORTS['orders']}/events"
 
 
-@pytest.mark.parametrize("name", ["deploy", "workers"])
+@pytest.mark.parametrize("name", ["deploy", "workers", "reconciler"])
 def test_the_engine_is_looked_for_in_its_container_without_tls(
     name: str, compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +130,15 @@ def test_the_engine_is_looked_for_in_its_container_without_tls(
     engine = Addresses.of(0).engine
     assert engine.address == "zeebe:26500"
     assert engine.insecure is True
+
+
+def test_the_workers_tell_their_doubts_where_the_reconciler_listens(
+    compose: ComposeFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take(monkeypatch, compose.services["reconciler"].environment)
+    settings = ReconcilerSettings()
+    assert settings.host == "0.0.0.0"  # noqa: S104 - inside a container
+    assert compose.services["workers"].environment["RECONCILER_URL"] == f"http://reconciler:{settings.port}"
 
 
 def test_the_workers_health_answers_outside_the_container(

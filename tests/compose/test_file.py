@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from pydantic import ValidationError
 
-from tests.compose import composefile
+from tests.compose import composefile, dockerfile
 from tests.compose.composefile import OUR_IMAGE, ROOT, ComposeFile
 from workers.kit.settings import WorkerSettings
 
@@ -112,8 +112,16 @@ def test_a_java_heap_leaves_half_of_its_container_s_memory(compose: ComposeFile)
         assert 2 * heap <= compose.services[name].deploy.resources.limits.mebibytes, name
 
 
-def test_the_workers_have_the_time_to_drain_before_they_are_killed(compose: ComposeFile) -> None:
-    assert float(compose.services["workers"].stop_grace_period.removesuffix("s")) > WorkerSettings().drain
+@pytest.mark.parametrize("name", ["workers", "reconciler"])
+def test_jobs_in_hand_have_the_time_to_end_before_a_container_is_killed(compose: ComposeFile, name: str) -> None:
+    assert float(compose.services[name].stop_grace_period.removesuffix("s")) > WorkerSettings().drain
+
+
+def test_what_tells_a_job_that_kills_its_worker_outlives_the_container(compose: ComposeFile) -> None:
+    workers = compose.services["workers"]
+    assert f"workers:{workers.environment['WORKER_STATE']}" in workers.volumes
+    made = [instruction.text for instruction in dockerfile.stages()[-1] if instruction.keyword == "RUN"]
+    assert f"install -d -o saga -g saga {workers.environment['WORKER_STATE']}" in made
 
 
 def _has_compose() -> bool:

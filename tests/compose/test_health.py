@@ -12,7 +12,7 @@ from tests.compose.processes import Processes
 from workers.cluster.ports import HOST
 
 _PARTICIPANTS = {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}
-_CHECKED = {"zeebe": 9600, **_PARTICIPANTS, "card-processor": 8105, "workers": 8100}
+_CHECKED = {"zeebe": 9600, **_PARTICIPANTS, "card-processor": 8105, "workers": 8100, "reconciler": 8110}
 """The containers whose check runs on this machine, and the port that it asks."""
 
 
