@@ -47,6 +47,8 @@ class ScriptedGateway(GatewayServicer):
         self.leases: list[float] = []
         """For how many seconds each time."""
         self.extension_verdict: Verdict = accept
+        self.extension_takes = 0.0
+        """Seconds until a worker hears of it."""
         self._keys = itertools.count(1)
         self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
         self._waiting: deque[pb.ActivatedJob] = deque()
@@ -140,7 +142,9 @@ class ScriptedGateway(GatewayServicer):
     ) -> pb.UpdateJobTimeoutResponse:
         self.extensions.append(request.jobKey)
         self.leases.append(request.timeout / 1000)
-        if status := self.extension_verdict(request):
+        status = self.extension_verdict(request)
+        await asyncio.sleep(self.extension_takes)
+        if status:
             await context.abort(status, "scripted")
         return pb.UpdateJobTimeoutResponse()
 

@@ -1,5 +1,6 @@
 """A job that failed waits for its next try with the worker, and the broker hears of it when the wait is over."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -7,7 +8,7 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Done, Seen, Task, until, working
+from tests.kit.bench import Bench, Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
 from workers.kit import Retry, Step, Unavailable, waiting
 from workers.kit.doubt import Doubt
@@ -86,24 +87,84 @@ async def test_where_too_many_wait_the_next_stays_in_hand_so_that_no_more_are_ta
         await until(lambda: worker.waiting == {"work": 5} and worker.in_hand == {"work": 2})
 
 
-async def test_a_worker_that_stops_leaves_the_rest_of_the_wait_to_the_broker(gateway: ScriptedGateway) -> None:
+async def test_a_worker_that_stops_hands_back_at_once_what_waits(gateway: ScriptedGateway) -> None:
     gateway.push(gateway.job(retries=9), gateway.job(retries=9))
     async with working(gateway, Failing(60.0).step) as worker:
         await until(lambda: worker.waiting == {"work": 2})
-        begun = time.monotonic()
-        await until(lambda: time.monotonic() > begun + 0.2)
-    left = failures(gateway)
-    assert [retries for retries, _ in left] == [8, 8]
-    assert all(59_000 < backoff <= 59_900 for _, backoff in left), left
+    assert failures(gateway) == [(9, 0), (9, 0)]
 
 
-async def test_where_the_lease_cannot_be_extended_the_broker_sees_to_the_wait(gateway: ScriptedGateway) -> None:
-    gateway.extension_verdict = lambda _request: grpc.StatusCode.RESOURCE_EXHAUSTED
+async def test_a_job_that_fails_while_the_worker_stops_does_not_wait(gateway: ScriptedGateway) -> None:
+    bench = Bench()
+    gateway.push(gateway.job(retries=9, name="slow"))
+    step = Step("work", undo=None, retry=Retry(retries=9, base=60.0, cap=60.0, jitter=0.0))
+
+    @step.do
+    async def work(task: Task) -> Done:
+        await bench.go.wait()
+        raise Unavailable(task.name)
+
+    async with working(gateway, step) as worker:
+        await until(lambda: bool(worker.in_hand))
+        worker.stop()
+        await until(lambda: gateway.streams == 0)
+        bench.go.set()
+        await until(lambda: len(gateway.told) == 1)
+    assert failures(gateway) == [(8, 0)]
+
+
+async def test_where_the_broker_leaves_the_job_to_us_no_longer_it_sees_to_the_wait(gateway: ScriptedGateway) -> None:
+    gateway.extension_verdict = lambda _request: grpc.StatusCode.NOT_FOUND
     gateway.push(gateway.job(retries=9))
     async with working(gateway, Failing(60.0).step) as worker:
         await until(lambda: len(gateway.told) == 1)
         assert not worker.waiting
     assert failures(gateway) == [(8, 60_000)]
+
+
+async def test_a_broker_that_is_busy_is_asked_again_for_the_lease(gateway: ScriptedGateway) -> None:
+    busy = iter([grpc.StatusCode.RESOURCE_EXHAUSTED] * 3)
+    gateway.extension_verdict = lambda _request: next(busy, None)
+    gateway.push(gateway.job(retries=9))
+    async with working(gateway, Failing(60.0).step) as worker:
+        await until(lambda: bool(worker.waiting))
+        assert gateway.leases == [90.0] * 4
+        assert gateway.told == []
+
+
+async def test_a_job_that_waits_for_room_keeps_its_lease(
+    gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_ROOM", 1)
+    failing = Failing(60.0)
+    gateway.push(gateway.job(key=1, retries=9, lease=1.0), gateway.job(key=2, retries=9, lease=1.0))
+    async with working(gateway, failing.step, lease=1.0) as worker:
+        await until(lambda: worker.waiting == {"work": 1} and worker.in_hand == {"work": 1})
+        await until(lambda: gateway.leases.count(1.0) >= 3)
+        assert worker.in_hand == {"work": 1}
+
+
+async def test_the_wait_s_lease_is_not_cut_by_an_extension_that_is_under_way(gateway: ScriptedGateway) -> None:
+    bench = Bench()
+    asked = asyncio.Event()
+    step = Step("work", undo=None, retry=Retry(retries=9, base=60.0, cap=60.0, jitter=0.0))
+
+    @step.do
+    async def work(task: Task) -> Done:
+        await bench.go.wait()
+        raise Unavailable(task.name)
+
+    def slow(_request: object) -> None:
+        asked.set()
+
+    gateway.extension_verdict = slow
+    gateway.extension_takes = 0.5
+    gateway.push(gateway.job(retries=9, lease=4.0))
+    async with working(gateway, step, lease=4.0) as worker:
+        await asked.wait()
+        bench.go.set()
+        await until(lambda: bool(worker.waiting))
+        assert gateway.leases == [4.0, 64.0], "the last one counts"
 
 
 async def test_a_job_that_is_given_out_again_meanwhile_waits_no_more(gateway: ScriptedGateway) -> None:

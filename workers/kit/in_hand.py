@@ -25,6 +25,8 @@ class InHand:
     """Whether the step was ended because its time was over."""
     answer: Answer | None = None
     """What the broker is being told, or has been."""
+    waits: bool = False
+    """Whether it waits for room to wait for its next try."""
     answered: bool = False
     """Whether there is nothing more to tell it."""
     again: tuple[ActivatedJob, float] | None = None
@@ -38,7 +40,7 @@ class InHand:
     @property
     def extends(self) -> bool:
         """Whether its lease may be extended."""
-        return self.handler.extends_lease
+        return self.handler.extends_lease or self.waits
 
     def expire(self) -> None:
         """End the step, where it runs: its time is over."""

@@ -8,6 +8,8 @@ import asyncio
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import accumulate, repeat
+from operator import mul
 from typing import TYPE_CHECKING, Protocol
 
 import grpc
@@ -24,6 +26,10 @@ _SWEEPS = 50
 """Looks at the leases in hand per lease, and one in ten milliseconds at most."""
 _RPC_DEADLINE = 3.0
 """Seconds for one try to extend a lease."""
+_PAUSE = 0.1
+"""Seconds before a second try; the next ones twice as long each."""
+_GONE = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT})
+"""Refusals that another try does not change."""
 
 
 @dataclass(slots=True)
@@ -103,7 +109,7 @@ class Leases:
         self._stub = stub
         self._held = held
         self._seconds = seconds
-        self._extending: dict[int, asyncio.Task[bool]] = {}
+        self._extending: dict[int, asyncio.Task[grpc.StatusCode | None]] = {}
         self.extended = 0
         """How many extensions the broker granted."""
 
@@ -118,32 +124,41 @@ class Leases:
                     if now >= held.lease.handler_ends:
                         held.expire()
                     elif held.extends and held.lease.is_short(now):
-                        self._begin_to_extend(held)
+                        self._begin_to_extend(held.key, held.lease)
         finally:
             for task in self._extending.values():
                 task.cancel()
 
     async def cover(self, key: int, lease: Lease, seconds: float) -> bool:
         """See to it that the lease lasts for `seconds` and then long enough for an answer; return whether it does."""
-        if lease.ends - time.monotonic() > seconds + self._seconds * _SHORT:
-            return True
-        return await self.extend(key, lease, seconds)
+        if key in self._extending:  # The later of two extensions counts, and that must be ours.
+            await asyncio.wait([self._extending[key]])
+        pauses = accumulate(repeat(2.0), mul, initial=_PAUSE)
+        while lease.ends - time.monotonic() <= seconds + self._seconds * _SHORT:
+            refusal = await self._begin_to_extend(key, lease, seconds)
+            if refusal in _GONE or time.monotonic() >= lease.ends - self._seconds * _ANSWER_SHARE:
+                return False
+            if refusal is not None:
+                await asyncio.sleep(min(next(pauses), 1.0))
+        return True
 
-    async def extend(self, key: int, lease: Lease, beyond: float = 0.0) -> bool:
-        """Ask the broker for a new lease, longer by `beyond` seconds; return whether it was granted."""
+    async def extend(self, key: int, lease: Lease, beyond: float = 0.0) -> grpc.StatusCode | None:
+        """Ask the broker for a new lease, longer by `beyond` seconds; return None, or with what it was refused."""
         asked = time.monotonic()
         seconds = beyond + self._seconds
         request = UpdateJobTimeoutRequest(jobKey=key, timeout=round(seconds * 1000))
         try:
             await self._stub.UpdateJobTimeout(request, timeout=_RPC_DEADLINE)
-        except grpc.aio.AioRpcError:
+        except grpc.aio.AioRpcError as error:
             # The next sweep asks again. A job that is not there any more is told when it is answered.
-            return False
+            return error.code()
         lease.ends = asked + seconds
         self.extended += 1
-        return True
+        return None
 
-    def _begin_to_extend(self, held: Held) -> None:
-        if held.key not in self._extending:
-            task = self._extending[held.key] = asyncio.create_task(self.extend(held.key, held.lease))
-            task.add_done_callback(lambda _: self._extending.pop(held.key))
+    def _begin_to_extend(self, key: int, lease: Lease, beyond: float = 0.0) -> asyncio.Task[grpc.StatusCode | None]:
+        """Extend the lease unless that is under way."""
+        if key not in self._extending:
+            task = self._extending[key] = asyncio.create_task(self.extend(key, lease, beyond))
+            task.add_done_callback(lambda _: self._extending.pop(key))
+        return self._extending[key]

@@ -42,20 +42,29 @@ class Waiting:
         """How many jobs wait, by task type."""
         return Counter(job.task_type for job, _ in self._jobs.values())
 
-    async def keep(self, job: Job, answer: Fail, lease: Lease) -> bool:
-        """Keep the job until its backoff is over and answer it then; False where the broker does not leave it to us."""
+    async def keep(self, job: Job, answer: Fail, lease: Lease) -> Fail | None:
+        """Keep the job until its backoff is over and answer it then.
+
+        Returns:
+            None, or what the broker is to be told at once: that the wait is its own where it does not leave us the job
+            for so long, and that there is none where the worker stops.
+        """
         await self._room.acquire()
-        is_ours = False
+        is_kept = False
         try:
-            is_ours = await self._leases.cover(job.key, lease, answer.backoff)
-        finally:
+            is_ours = not self._ending.is_set() and await self._leases.cover(job.key, lease, answer.backoff)
+            if self._ending.is_set():
+                return replace(answer, backoff=0.0)
             if not is_ours:
-                self._room.release()
-        if is_ours:
+                return answer
             task = asyncio.create_task(self._answer_later(job, answer, lease))
             self._jobs[job.key] = job, task
             task.add_done_callback(lambda _: self._leave(job.key, task))
-        return is_ours
+            is_kept = True
+            return None
+        finally:
+            if not is_kept:
+                self._room.release()
 
     def drop(self, key: int) -> None:
         """Wait no more for a job that the broker has given out again."""
@@ -65,7 +74,7 @@ class Waiting:
             self._leave(key, task)
 
     async def end(self, seconds: float) -> None:
-        """Leave to the broker what still waits, and the rest of each wait; give that up after `seconds`."""
+        """Hand back at once all that wait, their retries unchanged, and keep no more; give that up after `seconds`."""
         self._ending.set()
         if tasks := [task for _, task in self._jobs.values()]:
             _, late = await asyncio.wait(tasks, timeout=seconds)
@@ -73,14 +82,15 @@ class Waiting:
                 task.cancel()
 
     async def _answer_later(self, job: Job, answer: Fail, lease: Lease) -> None:
-        begun = time.monotonic()
+        retries = answer.retries
         with suppress(TimeoutError):
             async with asyncio.timeout(answer.backoff):
                 await self._ending.wait()
-        rest = max(0.0, begun + answer.backoff - time.monotonic())
-        doubt = await self._deliver(job, replace(answer, backoff=rest), lease)
+                retries = job.retries
+        over = time.monotonic()
+        doubt = await self._deliver(job, Fail(retries, 0.0, answer.message), lease)
         if doubt is not None:
-            self._tell(Ended(job, answer, doubt, time.monotonic() - begun))
+            self._tell(Ended(job, answer, doubt, time.monotonic() - over))
 
     def _leave(self, key: int, task: asyncio.Task[None]) -> None:
         if key in self._jobs and self._jobs[key][1] is task:

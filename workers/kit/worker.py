@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from random import Random
 
 import grpc
@@ -221,9 +222,9 @@ class Worker:
                 return
             held.answer = answer
             doubt = None
-            waits = isinstance(answer, Fail) and answer.backoff and await self._waiting.keep(job, answer, lease)
-            if not waits:
-                doubt = await self._answers.deliver(job, answer, lease)
+            now = await self._now(held, answer)
+            if now is not None:
+                doubt = await self._answers.deliver(job, now, lease)
             held.answered = True
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
@@ -235,6 +236,14 @@ class Worker:
             self._windows[job.task_type].give_back()
             if held.again is not None:
                 self._take_again(*held.again)
+
+    async def _now(self, held: InHand, answer: Answer) -> Answer | None:
+        """Return what the broker is to be told at once; None where it is told when a wait is over."""
+        if not isinstance(answer, Fail) or not answer.backoff:
+            return answer
+        held.waits = True
+        held.lease.limit = inf  # The step's own time is over; this is ours.
+        return await self._waiting.keep(held.job, answer, held.lease)
 
     def _take_again(self, activated: ActivatedJob, lease_ends: float) -> None:
         if self._stopping.is_set():
@@ -248,7 +257,7 @@ class Worker:
         job, lease, handler = held.job, held.lease, held.handler
         now = time.monotonic()
         # It has waited in gRPC's buffers or behind a suspect.
-        if lease.is_short(now) and not await self._leases.extend(job.key, lease):
+        if lease.is_short(now) and await self._leases.extend(job.key, lease):
             _log.info("lease lost before the job began", **about(job))
             return None
         if self._activations.are_used_up(job.key):
