@@ -1,9 +1,9 @@
 """What the suite asks of the engine as a client: deploy a process, start its instances."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import stamina
@@ -21,11 +21,15 @@ from pyzeebe.errors import (
     ZeebeInternalError,
 )
 from pyzeebe.grpc_internals.types import DeployResourceResponse
+from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest, ProcessInstanceCreationStartInstruction
 
 from workers.addresses import Addresses
 from workers.failure import Failure, bad_input
-from workers.kit.connection import open_channel
+from workers.kit.connection import open_channel, stub
 from workers.kit.credentials import why_no_token
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 PROCESS = "order-fulfillment"
 BPMN = Path(__file__).resolve().parents[1] / "bpmn"
@@ -33,7 +37,10 @@ ORDER_PLACED = "OrderPlaced"
 """The message that starts an order; its id and its correlation key are the order's id."""
 MESSAGE_TTL_MS = 3_600_000
 """Milliseconds for which the broker keeps the message, over its restarts too, and refuses a second one."""
+_NOT_DEPLOYED = f"The process {PROCESS} is not deployed. Run `saga deploy` first; nothing was started."
 _WAIT_SECONDS = 600
+_DEADLINE = 10.0
+"""Seconds for one question to the broker."""
 
 
 class Ended(BaseModel, extra="ignore"):
@@ -143,8 +150,7 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
                 ended = await client.run_process_with_result(PROCESS, variables, timeout=_WAIT_SECONDS * 1000)
                 return ended.process_instance_key, Ended.model_validate(ended.variables)
     except ProcessDefinitionNotFoundError as error:
-        message = f"The process {PROCESS} is not deployed. Run `saga deploy` first; nothing was started."
-        raise Failure(message) from error
+        raise Failure(_NOT_DEPLOYED) from error
     except ProcessTimeoutError as error:
         message = (
             f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; Operate shows where it is."
@@ -156,12 +162,43 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
     raise AssertionError  # stamina returns or raises
 
 
-async def place(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]) -> None:
+async def is_deployed(gateway: "GatewayAsyncStub", process: str) -> bool:
+    """Tell whether the broker has a process: a message that comes before it starts nothing, not even later.
+
+    It is asked to start the process at an element that no process has.
+
+    Raises:
+        grpc.aio.AioRpcError: The broker does not say.
+    """
+    nowhere = ProcessInstanceCreationStartInstruction(elementId="-")
+    request = CreateProcessInstanceRequest(bpmnProcessId=process, version=-1, startInstructions=[nowhere])
+    try:
+        await gateway.CreateProcessInstance(request, timeout=_DEADLINE)
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+            raise
+        return error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    raise AssertionError  # no element is called "-"
+
+
+async def place(addresses: Addresses, order_id: str, variables: Mapping[str, Any]) -> None:
     """Publish `OrderPlaced`; the order's id is the message's, so that a second one within an hour is refused.
 
     Raises:
-        Failure: The message was published before.
+        Failure: The process is not deployed, the message was published before, or the engine does not answer.
     """
+    async with engine(addresses) as client, channel(addresses) as opened:
+        await _require_process(stub(opened))
+        await _publish(client, order_id, variables)
+
+
+async def _require_process(gateway: "GatewayAsyncStub") -> None:
+    with suppress(grpc.aio.AioRpcError):  # What is wrong, the message's own call says.
+        if not await is_deployed(gateway, PROCESS):
+            raise Failure(_NOT_DEPLOYED)
+
+
+async def _publish(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]) -> None:
     try:
         await client.publish_message(
             ORDER_PLACED,

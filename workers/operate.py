@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -53,6 +53,16 @@ class ProcessInstance(BaseModel):
     state: str
     """ACTIVE, COMPLETED or CANCELED."""
     start_date: datetime
+
+
+class _Found(BaseModel):
+    """What a search found: a page of it."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    items: list[dict[str, Any]]
+    total: int
+    sort_values: list[Any] = []
 
 
 class OperateLogin(BaseSettings):
@@ -148,11 +158,6 @@ class Operate:
         found = await self.find("variables", processInstanceKey=instance, scopeKey=instance, name=name)
         return json.loads(found[0]["value"]) if found and not found[0].get("truncated") else None
 
-    async def incidents(self, instance: int) -> list[str]:
-        """Return what the incidents say that an instance has now."""
-        found = await self.find("incidents", processInstanceKey=instance, state="ACTIVE")
-        return [str(item["message"]) for item in found]
-
     async def instance(self, key: int) -> ProcessInstance | None:
         """Return a process instance; None where Operate does not know it, or not yet."""
         found = await self.find("process-instances", key=key)
@@ -186,10 +191,10 @@ class Operate:
         query = _query(sort, filters)
         while True:
             answer = await self._search(what, query)
-            yield answer["items"]
-            if len(answer["items"]) < _PAGE:
+            yield answer.items
+            if len(answer.items) < _PAGE:
                 return
-            query["searchAfter"] = answer["sortValues"]
+            query["searchAfter"] = answer.sort_values
 
     async def find(self, what: str, **filters: str | int) -> list[dict[str, Any]]:
         """Return what a search for `what` finds, by its key; 500 at most.
@@ -197,8 +202,7 @@ class Operate:
         Raises:
             Failure: Operate does not answer.
         """
-        found: list[dict[str, Any]] = (await self._search(what, _query("key", filters)))["items"]
-        return found
+        return (await self._search(what, _query("key", filters))).items
 
     async def count(self, what: str, **filters: str | int) -> int:
         """Return how many a search for `what` would find.
@@ -206,7 +210,7 @@ class Operate:
         Raises:
             Failure: Operate does not answer.
         """
-        return int((await self._search(what, {"filter": filters, "size": 1}))["total"])
+        return (await self._search(what, {"filter": filters, "size": 1})).total
 
     async def log_in(self) -> None:
         """Log in.
@@ -215,7 +219,7 @@ class Operate:
             Failure: Operate is not there or refuses the login.
         """
         try:
-            (await self._http.post("/api/login", params=self._login)).raise_for_status()
+            (await self._http.post("/api/login", data=self._login)).raise_for_status()
         except httpx.HTTPStatusError as error:
             message = (
                 f"Operate at {self._http.base_url} refuses the login ({error.response.status_code}): "
@@ -226,9 +230,13 @@ class Operate:
             message = f"Operate at {self._http.base_url} cannot be logged in to: {type(error).__name__}."
             raise Failure(message) from error
 
-    async def _search(self, what: str, query: object) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self._ask("POST", f"/v1/{what}/search", query)).json()
-        return answer
+    async def _search(self, what: str, query: object) -> _Found:
+        answer = await self._ask("POST", f"/v1/{what}/search", query)
+        try:
+            return _Found.model_validate_json(answer.content)
+        except ValidationError:
+            message = f"Operate at {self._http.base_url} answers with what is no list of {what}."
+            raise Failure(message) from None
 
     async def _ask(self, method: str, path: str, query: object = None) -> httpx.Response:
         try:

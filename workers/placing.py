@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
 from services.kit.tokens import TokenMissingError, Tokens
-from workers.engine import MESSAGE_TTL_MS, ORDER_PLACED
+from workers.engine import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
 from workers.kit.backoff import Backoff
 from workers.kit.connection import stub
 from workers.kit.link import Link
@@ -100,6 +100,8 @@ class Placing:
         except ValidationError:
             message = "orders: the answer is no list of placements"
             raise NotPublished(message) from None
+        if placements:
+            await self._require_process()
         refusals = await asyncio.gather(*(self._publish(each) for each in placements))
         taken = [each.order_id for each, refusal in zip(placements, refusals, strict=True) if refusal is None]
         if taken:
@@ -109,6 +111,20 @@ class Placing:
             message = f"broker: {refusal.name}"
             raise NotPublished(message, refusal)
         return len(taken)
+
+    async def _require_process(self) -> None:
+        """Check that the process is there: the broker takes an order without it, and starts nothing, not even later.
+
+        Each time, for a broker that has lost its data has lost the process as well.
+        """
+        try:
+            if await is_deployed(self._gateway, PROCESS):
+                return
+        except grpc.aio.AioRpcError as error:
+            message = f"broker: {error.code().name}"
+            raise NotPublished(message, error.code()) from None
+        message = f"broker: the process {PROCESS} is not deployed"
+        raise NotPublished(message)
 
     async def _pass(self) -> Coroutine[None, None, None]:
         """Publish once; return the pause before the next time."""

@@ -33,11 +33,15 @@ class Tokens:
         """Return the token that `caller` sends.
 
         Raises:
-            TokenMissingError: There is none.
+            TokenMissingError: There is none, or it cannot be read.
         """
-        accepted = self.accepted(caller)
+        where = self._folder / caller if self._folder else _variable(caller)
+        try:
+            accepted = self.accepted(caller)
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"The token of {caller} cannot be read: {where} ({type(error).__name__})."
+            raise TokenMissingError(message) from None
         if not accepted:
-            where = self._folder / caller if self._folder else _variable(caller)
             message = f"There is no token for {caller}: {where} is not there, or empty."
             raise TokenMissingError(message)
         return accepted[0]

@@ -16,7 +16,9 @@ from tests.proxy import HoldingProxy
 from tests.runtime.faulty import FaultyGateway
 from tests.stack import Stack, free_port
 from tests.world import World, eventually
+from workers import engine
 from workers.addresses import Addresses
+from workers.failure import Failure
 from workers.kit.connection import open_channel
 from workers.operate import Operate
 from workers.placing import NotPublished, Placing
@@ -163,6 +165,28 @@ async def test_an_order_is_not_started_again_when_it_could_not_be_marked(
     assert await shop.waits(order_id)
     assert await Placing(shop.http, channel, shop.tokens).publish() == 1
     await shop.sees_one_start(order_id)
+
+
+async def test_an_order_waits_for_its_process_to_be_deployed(
+    shop: Shop, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await shop.place()
+    placing = Placing(shop.http, channel, shop.tokens)
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.placing.PROCESS", "of-a-broker-that-lost-its-disk")
+        with silent(), pytest.raises(NotPublished, match=r"^broker: the process of-a-broker-that-.* is not deployed$"):
+            await placing.publish()
+    assert await shop.waits(order_id)
+    assert await placing.publish() == 1
+    await shop.sees_one_start(order_id)
+
+
+async def test_no_message_is_published_by_hand_for_a_process_that_is_not_deployed(
+    addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PROCESS", "not-there")
+    with pytest.raises(Failure, match=r"is not deployed\. Run `saga deploy` first; nothing was started"):
+        await engine.place(addresses, "4711", {"orderId": "4711"})
 
 
 async def test_several_publishers_at_once_start_each_order_once(shop: Shop, channel: grpc.aio.Channel) -> None:

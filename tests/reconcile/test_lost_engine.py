@@ -71,3 +71,19 @@ async def test_effects_of_a_lost_engine_are_undone_on_a_persons_word(own_lab: La
     assert [await lab.orphans(case.order_id, "CANCELED") for case in made] == [0] * len(made)
     assert await lab.orphans(finished, "COMPLETED") == 0, "an order that was fulfilled stays so"
     assert reconcile(lab)["counts"] == {"wait": 0, "keep": 0, "undo": 0, "ask": 0}
+    await sees_the_question_again(lab, finished)
+
+
+async def sees_the_question_again(lab: Lab, order_id: str) -> None:
+    """What a person had been asked was lost with the disk as well: it is asked anew."""
+    asked = "UPDATE orders.barrier SET settlement = 'asked' WHERE saga_id = $1 AND branch = 'order' AND op = 'do'"
+    await lab.world.fetch(asked, order_id)
+    assert reconcile(lab, "--yes")["waiting"]["effects"] == 1
+    questions = partial(lab.operate.instances, "orderId", order_id)
+    before = await questions()
+    reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    now = await eventually(questions, lambda seen: len(seen) > len(before))
+    (entry,) = set(now) - set(before)
+    shown = await lab.operate.instance(entry)
+    assert shown is not None
+    assert shown.bpmn_process_id == "settle-by-hand"

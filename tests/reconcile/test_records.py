@@ -113,6 +113,19 @@ async def test_where_the_two_disagree_it_is_unknown_only_after_a_while(
     assert (await asked.of(KEY, OLD)).instance is Instance.UNKNOWN
 
 
+async def test_a_broker_that_is_busy_is_asked_again() -> None:
+    class BusyBroker(FakeBroker):
+        async def _answer(self, number: int, seconds: float) -> None:
+            if self.asked < 3:
+                self.asked += 1
+                nothing = grpc.aio.Metadata()
+                raise grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, nothing, nothing)
+            await super()._answer(number, seconds)
+
+    still = FakeOperate("ACTIVE", {7: "TERMINATED"})
+    assert (await of(still, BusyBroker(*ENDING)).of(KEY, OLD)).instance is Instance.CANCELED
+
+
 async def test_a_disagreement_that_ends_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     operate, broker = FakeOperate("ACTIVE", {7: "ACTIVE"}), FakeBroker(*GONE)
     asked = of(operate, broker)

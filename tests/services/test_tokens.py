@@ -29,6 +29,15 @@ def test_a_token_is_rotated_without_a_restart(tmp_path: Path, clock: list[float]
     assert read.accepted("reserve-inventory") == ("new",)
 
 
+def test_a_token_that_cannot_be_read_is_named_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "reserve-inventory").write_bytes(b"\xff")
+    with pytest.raises(TokenMissingError, match=rf"{tmp_path}/reserve-inventory \(UnicodeDecodeError\)"):
+        Tokens({"TOKENS": str(tmp_path)}).current("reserve-inventory")
+    (tmp_path / "refund-payment").mkdir()
+    with pytest.raises(TokenMissingError, match=rf"{tmp_path}/refund-payment \(IsADirectoryError\)"):
+        Tokens({"TOKENS": str(tmp_path)}).current("refund-payment")
+
+
 def test_a_token_comes_from_the_environment_where_there_is_no_folder() -> None:
     read = Tokens({"TOKEN_RESERVE_INVENTORY": "secret"})
     assert read.current("reserve-inventory") == "secret"

@@ -60,11 +60,11 @@ async def _start(order: Order, addresses: Addresses, *, wait: bool, message: boo
     await _check_skus(order, addresses)
     console = Console()
     variables = order.model_dump(mode="json", by_alias=True)
+    if message:
+        await place(addresses, order.order_id, variables)
+        console.print(f"Order {order.order_id}: OrderPlaced is published.")
+        return
     async with engine(addresses) as client:
-        if message:
-            await place(client, order.order_id, variables)
-            console.print(f"Order {order.order_id}: OrderPlaced is published.")
-            return
         key, ended = await create(client, variables, wait=wait)
     console.print(f"Order {order.order_id}: instance {key}", highlight=False)
     if addresses.operate:

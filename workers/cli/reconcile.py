@@ -129,12 +129,17 @@ async def _once(
     report = _Report(tasklist=addresses.tasklist)
     async with parts_for_a_command(addresses, lost_at) as reconciler:
         sweeper = reconciler.sweeper
-        async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
-            report.add(await sweeper.settle(found) if settle else found)
+        try:
+            async for found in sweeper.find(report.troubles, older_than=older_than, saga_id=order):
+                report.add(await sweeper.settle(found) if settle else found)
+        except Failure as failure:  # What was done before is told all the same.
+            report.troubles.append(str(failure))
         for ledger in reconciler.ledgers.values():
             try:
                 async for page in ledger.asked(order):
                     report.waiting += len(page)
+                    if settle and lost_at is not None:
+                        report.troubles += await sweeper.ask_again(page)
             except Failure as failure:
                 if str(failure) not in report.troubles:
                     report.troubles.append(str(failure))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from workers.compensation.view import diagram_of, ending, known
 from workers.failure import Failure
+from workers.incidents.kinds import without_values
 from workers.operate import FlowNode, Operate, ProcessInstance
 
 _PATIENCE = 60.0
@@ -50,7 +51,8 @@ async def _check_path(operate: Operate, instance: ProcessInstance) -> None:
 
 async def _busy(operate: Operate, key: int, nodes: Sequence[FlowNode]) -> str:
     names = ", ".join(node.name for node in nodes) or "nothing that Operate shows"
-    incidents = "".join(f"\n  incident: {each}" for each in await operate.incidents(key))
+    found = await operate.find("incidents", processInstanceKey=key, state="ACTIVE")
+    incidents = "".join(f"\n  incident: {without_values(each['type'], each['message'])}" for each in found)
     return (
         f"Instance {key} is on its way to be undone and has not ended yet; it is busy with {names}. The engine goes on "
         f"by itself; an incident, once its cause is mended, is retried in Operate or by saying this again.{incidents}"

@@ -10,12 +10,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Literal
 
 import grpc
-from pyzeebe.proto.gateway_pb2 import (
-    CreateProcessInstanceRequest,
-    ProcessInstanceCreationStartInstruction,
-    PublishMessageRequest,
-)
+from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
+from workers.engine import is_deployed
 from workers.failure import Failure
 from workers.kit import Receipt, Step
 from workers.kit.outcomes import Broken, Unavailable
@@ -34,10 +31,6 @@ _TTL_MS = 86_400_000
 """Milliseconds for which a second entry for the same effect is refused."""
 _DEADLINE = 10.0
 """Seconds."""
-_NOWHERE = CreateProcessInstanceRequest(
-    bpmnProcessId=PROCESS, version=-1, startInstructions=[ProcessInstanceCreationStartInstruction(elementId="-")]
-)
-"""Starts nothing: the process has no such element."""
 
 
 class Entries:
@@ -67,18 +60,17 @@ class Entries:
                 raise _not_taken(error) from error
 
     async def _require_process(self) -> None:
-        """Check that the process is there: a message that comes before it starts nothing, not even later.
+        """Check that the process is there.
 
         Each time, for a broker that has lost its data has lost the process as well.
         """
         try:
-            await self._gateway.CreateProcessInstance(_NOWHERE, timeout=_DEADLINE)
+            if await is_deployed(self._gateway, PROCESS):
+                return
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                message = f"The process {PROCESS} is not deployed, so nobody can be asked. Run `saga deploy`."
-                raise Failure(message) from error
-            if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
-                raise _not_taken(error) from error
+            raise _not_taken(error) from error
+        message = f"The process {PROCESS} is not deployed, so nobody can be asked. Run `saga deploy`."
+        raise Failure(message)
 
 
 def _entry(effect: Effect) -> dict[str, str]:

@@ -5,12 +5,13 @@ been lost with the broker's disk. Where the two disagree for long, nobody knows.
 """
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import grpc
+import stamina
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest, SetVariablesRequest
 
 from workers.failure import Failure
@@ -100,9 +101,9 @@ class Records:
             processInstanceKey=instance,
             activateInstructions=[ModifyProcessInstanceRequest.ActivateInstruction(elementId="-")],
         )
-        if await _refusal(self._gateway.SetVariables(nothing, timeout=_DEADLINE)) is None:
+        if await _refusal(lambda: self._gateway.SetVariables(nothing, timeout=_DEADLINE)) is None:
             return Instance.ACTIVE
-        refusal = await _refusal(self._gateway.ModifyProcessInstance(nowhere, timeout=_DEADLINE))
+        refusal = await _refusal(lambda: self._gateway.ModifyProcessInstance(nowhere, timeout=_DEADLINE))
         return None if refusal is grpc.StatusCode.NOT_FOUND else Instance.CANCELED
 
 
@@ -117,14 +118,20 @@ def _states(nodes: Sequence[FlowNode]) -> dict[int, Element]:
     return {key: Element(node.state.lower()) for key, node in followed.items()}
 
 
-async def _refusal(call: Awaitable[object]) -> grpc.StatusCode | None:
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def _refusal(call: Callable[[], Awaitable[object]]) -> grpc.StatusCode | None:
     """Return how the broker refuses a command that asks for what is not there; None where it takes it.
 
     Raises:
         Failure: It refuses it for another reason.
     """
     try:
-        await call
+        async for attempt in stamina.retry_context(on=_is_busy, attempts=None, timeout=_DEADLINE, wait_initial=0.05):
+            with attempt:
+                await call()
     except grpc.aio.AioRpcError as error:
         if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
             return error.code()

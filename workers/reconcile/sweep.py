@@ -87,6 +87,11 @@ class Sweeper:
         asked = await self._write_down(await _each(by_verdict[Verdict.ASK], self._give), Settlement.ASKED)
         return [*by_verdict[Verdict.WAIT], *kept, *asked, *(finding for findings in undone for finding in findings)]
 
+    async def ask_again(self, effects: Iterable[Effect]) -> list[str]:
+        """Ask people anew about what they were asked before: the engine has lost that. Return what went wrong."""
+        findings = [Finding(effect, Instance.UNKNOWN, Verdict.ASK) for effect in effects]
+        return sorted({asked.why_not for asked in await _each(findings, self._give) if asked.why_not is not None})
+
     async def _judge(self, effects: Iterable[Effect]) -> list[Finding]:
         by_instance: dict[int | None, list[Effect]] = defaultdict(list)
         for effect in effects:
