@@ -2,12 +2,12 @@
 
 from tests.stack import Stack
 
-_MOST_BYTES = 2_500_000_000
+_MOST_BYTES = 3_000_000_000
 _MOST_SECONDS = 60.0
 """Twice the promise for an idle machine with two cores: a test that shares them must not fail for the noise."""
 
 
-def test_the_whole_stack_is_resident_in_less_than_two_and_a_half_gigabytes(stack: Stack) -> None:
+def test_the_whole_stack_is_resident_in_less_than_three_gigabytes(stack: Stack) -> None:
     parts = stack.status()["parts"]
     assert len(parts) == 10
     assert sum(part["rssBytes"] for part in parts) < _MOST_BYTES

@@ -47,7 +47,7 @@ def opensearch(layout: Layout, ports: Ports, store: Store) -> Part:
     java = Java(
         name="opensearch",
         main="org.codelibs.opensearch.runner.OpenSearchRunner",
-        heap="384m",
+        heap="512m",
         home=home,
         archives=layout.archives,
     )

@@ -35,8 +35,10 @@ async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> None:
             return
         nodes = await operate.flow_nodes(key)
         busy = [node for node in nodes if node.state == "ACTIVE" and node.key not in gone]
-        if any(node.incident_key for node in busy) or time.monotonic() > end:
-            raise Failure(await _busy(operate, key, busy))
+        # Operate shows that there is an incident a moment before it can be found.
+        incidents = await _incidents(operate, key) if any(node.incident_key for node in busy) else []
+        if incidents or time.monotonic() > end:
+            raise Failure(_busy(key, busy, incidents))
         await asyncio.sleep(_PAUSE)
 
 
@@ -49,11 +51,15 @@ async def _check_path(operate: Operate, instance: ProcessInstance) -> None:
         raise Failure(message)
 
 
-async def _busy(operate: Operate, key: int, nodes: Sequence[FlowNode]) -> str:
-    names = ", ".join(node.name for node in nodes) or "nothing that Operate shows"
+async def _incidents(operate: Operate, key: int) -> list[str]:
     found = await operate.find("incidents", processInstanceKey=key, state="ACTIVE")
-    incidents = "".join(f"\n  incident: {without_values(each['type'], each['message'])}" for each in found)
+    return [without_values(each["type"], each["message"]) for each in found]
+
+
+def _busy(key: int, nodes: Sequence[FlowNode], incidents: Sequence[str]) -> str:
+    names = ", ".join(node.name for node in nodes) or "nothing that Operate shows"
+    lines = "".join(f"\n  incident: {each}" for each in incidents)
     return (
         f"Instance {key} is on its way to be undone and has not ended yet; it is busy with {names}. The engine goes on "
-        f"by itself; an incident, once its cause is mended, is retried in Operate or by saying this again.{incidents}"
+        f"by itself; an incident, once its cause is mended, is retried in Operate or by saying this again.{lines}"
     )
