@@ -220,7 +220,7 @@ async def test_orders_wait_for_a_broker_that_is_away_or_busy(
                 order_id = await shop.place()
                 await some(lines)
                 assert await shop.waits(order_id)
-                assert faulty.refused["PublishMessage"] >= 3
+                assert faulty.refused["CreateProcessInstance"] >= 3
             await shop.sees_one_start(order_id)
     assert (lines[0]["event"], lines[0]["why"]) == ("placed orders wait", f"broker: {status.name}")
     assert [line["event"] for line in lines][-2:] == ["orders published", "placed orders are published again"]

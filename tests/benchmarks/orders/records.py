@@ -5,8 +5,15 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import stamina
 
-_PAGE = 5000
+_PAGE = 1000
+_PATIENCE = 60.0
+"""Seconds for which an OpenSearch is asked again that refuses for want of memory."""
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in {429, 503}
 
 
 class Records:
@@ -41,9 +48,8 @@ class Records:
         A record that is exported again after a crash is the same document, and counts once.
         """
         terms = [{"term": {"intent": intent}}, *({"term": {f"value.{name}": value}} for name, value in values.items())]
-        url = f"/zeebe-record_{kind}_*/_count"
-        answer = await self._http.post(url, json={"query": {"bool": {"filter": terms}}})
-        return int(answer.raise_for_status().json()["count"])
+        answer = await self._ask(f"/zeebe-record_{kind}_*/_count", {"query": {"bool": {"filter": terms}}})
+        return int(answer["count"])
 
     async def find(self, kind: str, *filters: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Yield the values of all records of a kind that OpenSearch's `filters` let pass, in the engine's order."""
@@ -55,7 +61,12 @@ class Records:
         found: list[dict[str, Any]] | None = None
         while found is None or len(found) == _PAGE:
             after = {"search_after": found[-1]["sort"]} if found else {}
-            answer = await self._http.post(f"/zeebe-record_{kind}_*/_search", json={**query, **after})
-            found = answer.raise_for_status().json()["hits"]["hits"]
+            answer = await self._ask(f"/zeebe-record_{kind}_*/_search", {**query, **after})
+            found = answer["hits"]["hits"]
             for record in found:
                 yield record["_source"]["value"]
+
+    @stamina.retry(on=_is_busy, attempts=None, timeout=_PATIENCE)
+    async def _ask(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = (await self._http.post(path, json=query)).raise_for_status().json()
+        return answer
