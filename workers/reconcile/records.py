@@ -57,16 +57,21 @@ class Records:
         self._disagree_since: dict[int, float] = {}
         """By instance; only for as long as Operate and the broker disagree."""
 
-    async def of(self, instance: int, made: datetime) -> Story:
-        """Return the story of an instance for which something was done at `made`.
+    async def of(self, instance: int, made: datetime, saga_id: str) -> Story:
+        """Return the story of an instance for which something was done for a saga at `made`.
 
         Raises:
             Failure: Operate or the broker does not answer.
         """
         shown = await self._operate.instance(instance)
         if shown is not None and made < shown.start_date - _SKEW:
-            # A broker that began anew gave the key away once more: ours was another instance.
-            return Story(Instance.UNKNOWN, {})
+            # A broker that was killed carries a command out again: the same instance, begun later. One that began anew
+            # gives the key away once more, and ours was another instance.
+            whose = await self._operate.variable(instance, "orderId")
+            if whose is None:  # Operate may not have heard of it yet.
+                return Story(self._unknown_in_the_end(instance), {})
+            if whose != saga_id:
+                return Story(Instance.UNKNOWN, {})
         nodes = [] if shown is None else await self._operate.flow_nodes(instance)
         elements = _states(nodes)
         if shown is not None and shown.state != "ACTIVE":
@@ -87,6 +92,9 @@ class Records:
             return state
         if was_lost and is_shown:
             return Instance.LOST
+        return self._unknown_in_the_end(instance)
+
+    def _unknown_in_the_end(self, instance: int) -> Instance:
         since = self._disagree_since.setdefault(instance, time.monotonic())
         return Instance.UNKNOWN if time.monotonic() - since > PATIENCE else Instance.ACTIVE
 

@@ -101,7 +101,7 @@ class Sweeper:
             of_it = by_instance[instance]
             story = Story(Instance.UNKNOWN, {})
             if instance is not None:
-                story = await self._records.of(instance, min(effect.at for effect in of_it))
+                story = await self._records.of(instance, min(effect.at for effect in of_it), of_it[0].saga_id)
             return [self._finding(effect, story) for effect in of_it]
 
         judged = await _each(by_instance, judge)
