@@ -81,6 +81,7 @@ async def sees_the_question_again(lab: Lab, order_id: str) -> None:
     assert reconcile(lab, "--yes")["waiting"]["effects"] == 1
     questions = partial(lab.operate.instances, "orderId", order_id)
     before = await questions()
+    assert lab.stack.saga("deploy").status == 0
     reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
     now = await eventually(questions, lambda seen: len(seen) > len(before))
     (entry,) = set(now) - set(before)

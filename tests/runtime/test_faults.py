@@ -39,7 +39,8 @@ async def test_a_lost_reply_is_told_as_in_doubt_and_nothing_is_run_again(
         await until(lambda: len(bench.seen.jobs) == bench.runs.total())
         await goes_on(bench)
     assert faulty.untold(method) == 0
-    assert bench.doubts == {Doubt.ANSWERED_BEFORE: 20}
+    # A job that failed is given out again at once, one retry less: that it came says that its answer was taken.
+    assert bench.doubts == ({} if method == "FailJob" else {Doubt.ANSWERED_BEFORE: 20})
     assert sorted(bench.runs.values()) == [1] + [2 if method == "FailJob" else 1] * 40
     assert all(("done" in result) == (method != "ThrowError") for result in results)
     assert await bench.broker.jobs("created", bench.task_type) == 41
