@@ -50,13 +50,13 @@ class Named(Body):
     """One effect; there is one at most for each branch of a saga."""
 
     saga_id: OrderId
-    branch: Name
+    branch: Annotated[Name, Field(examples=["reservation"])]
 
 
 class Settlements(Body):
     """How effects ended for their sagas."""
 
-    settlement: Literal["kept", "asked"]
+    settlement: Annotated[Literal["kept", "asked"], Field(examples=["kept"])]
     effects: Annotated[list[Named], Field(min_length=1, max_length=PAGE)]
 
 
