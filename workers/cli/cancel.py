@@ -5,13 +5,12 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-import httpx
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 import workers.steps
-from services.kit.tokens import TokenMissingError, read_tokens
+from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.compensation.compensator import Compensator
@@ -19,6 +18,7 @@ from workers.compensation.following import follow
 from workers.compensation.view import NothingToUndo
 from workers.engine import PROCESS
 from workers.failure import Failure, bad_input
+from workers.incidents.timeline import happened
 from workers.kit.connection import stub
 from workers.kit.discovery import discover, handlers
 from workers.operate import FlowNode
@@ -143,19 +143,17 @@ class _Operator:
         await follow(self._operate, instance, left)
         self.say(f"Instance {instance} has ended, compensated.")
         order = await self._operate.variable(instance, "orderId")
-        if order is not None:
-            self.say(f"Undone, in this order: {', '.join(await self._undone(order)) or 'nothing'}")
+        if order is None:
+            return
+        try:
+            happenings = await happened(self._orders, read_tokens(), order)
+        except Failure as failure:
+            self.say(f"What was undone is not known: {failure}")
+            return
+        types = [each.type.removeprefix("saga.") for each in happenings]
+        undone = [name.removesuffix(_UNDONE) for name in types if name.endswith(_UNDONE)]
+        self.say(f"Undone, in this order: {', '.join(undone) or 'nothing'}")
 
     def say(self, line: str) -> None:
         """Print a line."""
         self._console.print(line)
-
-    async def _undone(self, order: str) -> list[str]:
-        try:
-            token = read_tokens().authorization("read")
-            async with httpx.AsyncClient(base_url=self._orders, timeout=10.0) as http:
-                answer = (await http.get(f"/orders/{order}/events", headers=token)).raise_for_status()
-        except (TokenMissingError, httpx.HTTPError) as error:
-            return [f"the orders service at {self._orders} does not show it ({type(error).__name__})"]
-        types = [event["type"].removeprefix("saga.") for event in answer.json()["events"]]
-        return [name.removesuffix(_UNDONE) for name in types if name.endswith(_UNDONE)]
