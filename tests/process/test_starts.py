@@ -137,9 +137,16 @@ async def test_a_thousand_orders_started_three_times_each_while_the_broker_dies_
     async def unshipped() -> list[str]:
         return await ledger.unshipped(world, order_ids)
 
+    async def unpublished() -> int:
+        rows = "SELECT count(*) AS rows FROM orders.placements WHERE order_id = ANY($1) AND body IS NOT NULL"
+        return int((await world.fetch(rows, order_ids))[0]["rows"])
+
     await eventually(unshipped, lambda orders: not orders, _SECONDS)
-    await assert_books(world, order_ids)
+    # Orders that were started in another way are shipped while their placements still wait behind others.
+    await eventually(unpublished, lambda rows: not rows, _SECONDS)
     await assert_instances(records, run, starter, Counter(dict.fromkeys(order_ids, 3)))
+    # Only now, for the last instance of an order may do harm as well.
+    await assert_books(world, order_ids)
 
 
 async def assert_books(world: World, order_ids: list[str]) -> None:
@@ -153,8 +160,6 @@ async def assert_books(world: World, order_ids: list[str]) -> None:
     )
     theirs = {charge["reference"]: charge["captured"] - charge["refunded"] for charge in charges}
     assert theirs == {order_id: entry.effects.total for order_id, entry in entries.items()}
-    placements = "SELECT count(*) AS rows FROM orders.placements WHERE order_id = ANY($1) AND body IS NOT NULL"
-    assert await world.fetch(placements, order_ids) == [{"rows": 0}]
 
 
 async def assert_instances(records: Records, run: str, starter: Ways, started: Counter[str]) -> None:

@@ -1,7 +1,7 @@
 """Where the records do not tell, a person is asked once, in Tasklist, and what they decide is done.
 
-One thing is faked: the age of the effects. An hour older than their process instance, they are what a broker leaves
-that lost its data and began anew: it has given the key away once more, and nobody knows what became of their instance.
+One thing is faked: a broker that lost its data and began anew gives keys away once more. The effects' process instance
+is made another order's, and an hour younger than they are, so nobody knows what became of the one that had them done.
 """
 
 import json
@@ -38,12 +38,20 @@ async def case(lab: Lab, new_order: NewOrder) -> Case:
     """An order with two effects of which nobody can tell what became of them."""
     with lab.workers() as worker:
         async with cases(lab, new_order, [RESERVING]) as [made]:
+            await _given_away(lab, made.instance, f"not-{made.order_id}")
             await operator_cancels(lab, worker, [made])
     await lab.ended(made.instance)
     for participant in ("orders", "inventory"):
         aged = f"UPDATE {participant}.barrier SET created_at = created_at - interval '1 hour' WHERE saga_id = $1"  # noqa: S608 - ours
         await lab.world.fetch(aged, made.order_id)
     return made
+
+
+async def _given_away(lab: Lab, instance: int, order_id: str) -> None:
+    """Give a process instance to another order, in Operate too."""
+    others = json.dumps({"orderId": order_id})
+    await lab.broker.SetVariables(pb.SetVariablesRequest(elementInstanceKey=instance, variables=others), timeout=20)
+    await eventually(lambda: lab.operate.variable(instance, "orderId"), lambda shown: shown == order_id)
 
 
 @pytest.fixture
@@ -76,7 +84,7 @@ async def settled(lab: Lab, case: Case, **expected: str) -> None:
 
 async def entries(lab: Lab, case: Case) -> list[int]:
     """Return the process instances in which a person was asked about an order."""
-    return [key for key in await lab.operate.instances("orderId", case.order_id) if key != case.instance]
+    return await lab.operate.instances("orderId", case.order_id)
 
 
 async def test_a_person_is_asked_once_in_tasklist_and_what_they_decide_is_done(
