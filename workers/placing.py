@@ -8,22 +8,24 @@ too many finds its order claimed. For the same reasons any number of publishers 
 import asyncio
 import json
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from random import SystemRandom
 from typing import Any
 
 import grpc
 import httpx
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
-from services.kit.tokens import TokenMissingError, Tokens
+from services.kit.tokens import Tokens
 from workers.engine import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
+from workers.failure import Failure
 from workers.kit.backoff import Backoff
 from workers.kit.connection import stub
 from workers.kit.link import Link
+from workers.participant import Participant
 
 CALLER = "publish-orders"
 """The caller whose token the orders service wants."""
@@ -68,9 +70,8 @@ class Placing:
 
     def __init__(self, orders: httpx.AsyncClient, channel: grpc.aio.Channel, tokens: Tokens) -> None:
         """Read from the orders service, whose base URL and deadlines `orders` has, and publish over `channel`."""
-        self._orders = orders
+        self._orders = Participant("orders", orders, tokens)
         self._gateway = stub(channel)
-        self._tokens = tokens
         self._link = Link(channel)
         first, most = _PAUSES
         self._backoff = Backoff(SystemRandom(), self._link, first, most)
@@ -94,18 +95,16 @@ class Placing:
             NotPublished: It took none, for the broker or the orders service is away, or refuses; or the orders service
                 could not be told.
         """
-        listed = await self._ask("GET", "/placements", params={"limit": _BATCH})
         try:
-            placements = _Placements.model_validate_json(listed.content).placements
-        except ValidationError:
-            message = "orders: the answer is no list of placements"
-            raise NotPublished(message) from None
+            placements = (await self._orders.read(CALLER, "/placements", _Placements, limit=_BATCH)).placements
+        except Failure as failure:
+            raise NotPublished(str(failure)) from None
         if placements:
             await self._require_process()
         refusals = await asyncio.gather(*(self._publish(each) for each in placements))
         taken = [each.order_id for each, refusal in zip(placements, refusals, strict=True) if refusal is None]
         if taken:
-            await self._ask("POST", "/placements/published", json={"orderIds": taken})
+            await self._mark(taken)
             _log.info("orders published", orders=len(taken))
         elif refusal := next(iter(refusals), None):
             message = f"broker: {refusal.name}"
@@ -153,19 +152,11 @@ class Placing:
             return None if error.code() is grpc.StatusCode.ALREADY_EXISTS else error.code()
         return None
 
-    async def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - as httpx has it
+    async def _mark(self, published: Sequence[str]) -> None:
         try:
-            headers = self._tokens.authorization(CALLER)
-            answer = await self._orders.request(method, path, headers=headers, **content)
-        except TokenMissingError as error:
-            raise NotPublished(str(error)) from None
-        except httpx.HTTPError as error:
-            message = f"orders: {type(error).__name__}"
-            raise NotPublished(message) from error
-        if not answer.is_success:
-            message = f"orders: {answer.status_code}"
-            raise NotPublished(message)
-        return answer
+            await self._orders.ask(CALLER, "POST", "/placements/published", json={"orderIds": published})
+        except Failure as failure:
+            raise NotPublished(str(failure)) from None
 
     def _tell(self, trouble: str | None) -> None:
         """Log what has been in the way for a while, when it is new, and its end."""

@@ -12,11 +12,13 @@ from rich.console import Console
 
 import services
 from services.kit.provisioning import provision
+from services.kit.tokens import Tokens
 from tests.benchmarks import report
 from tests.benchmarks.bars import Bar, Samples, Sense, judge
 from tests.services.conftest import running
 from tests.services.participant import token
 from tests.services.postgres import Admin, Postgres
+from workers.participant import Participant
 from workers.reconcile.effects import CALLER, Ledger
 
 _FEW, _MANY = 1_000, 100_000
@@ -74,11 +76,12 @@ async def _world(postgres: Postgres, finished: int) -> AsyncIterator[World]:
     await admin.close()
     async with AsyncExitStack() as stack:
         ledgers = []
+        tokens = Tokens({f"TOKEN_{CALLER.upper()}": token(CALLER)})
         for service in services.participants():
             role = await provision(service, postgres.url(name))
             nobody = {"CARD_PROCESSOR_URL": "http://127.0.0.1:9"}
             participant = await stack.enter_async_context(running(service, role, nobody))
-            ledgers.append(Ledger(service, participant.http, lambda: token(CALLER)))
+            ledgers.append(Ledger(Participant(service, participant.http, tokens)))
         admin = await asyncpg.connect(postgres.url(name))
         for service, branches in _BRANCHES.items():
             for branch in branches:

@@ -173,7 +173,7 @@ async def test_it_is_explained_while_the_orders_service_is_away(stack: Stack, or
     done = await saga(stack, "explain", order["orderId"], ORDERS_URL=NOBODY)
     assert done.status == 0
     assert UNREADABLE in done.output
-    assert f"is not known: The orders service at {NOBODY} does not answer (ConnectError)." in done.output
+    assert f"is not known: orders at {NOBODY} does not answer (ConnectError)." in done.output
 
 
 async def test_a_retry_changes_nothing_unless_their_number_is_said(

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.stack import ROOT
-from workers.compensation.diagram import Diagram, Path
+from workers.diagram import Diagram, Path, Task
 
 OURS = (ROOT / "bpmn" / "order-fulfillment.bpmn").read_text(encoding="utf-8")
 CATCHES_ALL = '<bpmn:errorEventDefinition id="ErrorEventDefinition_OrderRefused" />'
@@ -33,9 +33,14 @@ def test_what_is_no_path_is_not_taken_for_one(drawn: str, instead: str) -> None:
     assert diagram(OURS.replace(drawn, instead)).path is None
 
 
-def test_only_a_service_task_has_a_task_type() -> None:
-    types = [diagram().task_type(element) for element in ("Task_ShipOrder", "Gateway_InTime", "nothing")]
-    assert types == ["ship-order", None, None]
+def test_only_what_a_worker_does_is_a_task() -> None:
+    tasks = [diagram().task(element) for element in ("Task_ShipOrder", "Gateway_InTime", "nothing")]
+    assert tasks == [Task("ship-order", "10"), None, None]
+
+
+def test_a_task_without_retries_has_those_that_the_engine_grants() -> None:
+    granted = OURS.replace('type="ship-order" retries="10"', 'type="ship-order"')
+    assert diagram(granted).task("Task_ShipOrder") == Task("ship-order", "3")
 
 
 def test_what_is_in_an_event_subprocess_is_beside_the_way() -> None:

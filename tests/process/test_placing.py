@@ -160,7 +160,7 @@ async def test_an_order_is_not_started_again_when_it_could_not_be_marked(
 
     hooks = {"request": [cut]}
     async with httpx.AsyncClient(base_url=addresses.service("orders"), event_hooks=hooks) as cut_off:
-        with silent(), pytest.raises(NotPublished, match=r"^orders: ConnectError$"):
+        with silent(), pytest.raises(NotPublished, match=r"^orders at .* does not answer \(ConnectError\)\.$"):
             await Placing(cut_off, channel, shop.tokens).publish()
     assert await shop.waits(order_id)
     assert await Placing(shop.http, channel, shop.tokens).publish() == 1
@@ -237,7 +237,7 @@ async def test_orders_wait_for_an_orders_service_that_is_away(
             way.start(addresses.service("orders"))
             await shop.sees_one_start(order_id)
     way.stop()
-    assert lines[0]["why"] == "orders: ConnectError"
+    assert lines[0]["why"] == f"orders at {way.url} does not answer (ConnectError)."
     assert lines[-1]["event"] == "placed orders are published again"
 
 
@@ -253,7 +253,7 @@ async def test_it_stops_at_once_while_everything_is_away(shop: Shop) -> None:
     ("environment", "said"),
     [
         ({}, "There is no token for publish-orders: TOKEN_PUBLISH_ORDERS is not there, or empty."),
-        ({"TOKEN_PUBLISH_ORDERS": "wrong"}, "orders: 401"),
+        ({"TOKEN_PUBLISH_ORDERS": "wrong"}, "answers 401 UNAUTHENTICATED: "),
     ],
 )
 async def test_a_token_that_is_missing_or_wrong_is_named(
@@ -261,7 +261,7 @@ async def test_a_token_that_is_missing_or_wrong_is_named(
 ) -> None:
     with pytest.raises(NotPublished) as caught:
         await Placing(shop.http, channel, Tokens(environment)).publish()
-    assert str(caught.value) == said
+    assert said in str(caught.value)
 
 
 async def test_an_answer_that_lists_no_orders_is_not_repeated(shop: Shop, channel: grpc.aio.Channel) -> None:
@@ -271,5 +271,7 @@ async def test_an_answer_that_lists_no_orders_is_not_repeated(shop: Shop, channe
     async with httpx.AsyncClient(transport=fake_orders, base_url="http://orders") as http:
         with pytest.raises(NotPublished) as caught:
             await Placing(http, channel, shop.tokens).publish()
-    assert str(caught.value) == "orders: the answer is no list of placements"
+    assert str(caught.value) == (
+        "orders at http://orders answers what is not understood here. Is it that service, of this version?"
+    )
     assert caught.value.__suppress_context__

@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 import workers.steps
-from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.compensation.compensator import Compensator
@@ -23,6 +22,7 @@ from workers.kit.connection import stub
 from workers.kit.discovery import discover, handlers
 from workers.operate import FlowNode
 from workers.order import OrderId
+from workers.participant import Participant
 from workers.reconcile.parts import Parts, parts_for_a_command
 from workers.tokens import find_tokens
 
@@ -95,7 +95,7 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
     async with parts_for_a_command(addresses) as own:
-        operator = _Operator(addresses, own)
+        operator = _Operator(own)
         found = [await own.operate.instance(key) for key in await own.operate.instances("orderId", order)]
         instances = [each for each in found if each and each.bpmn_process_id == PROCESS]
         if not instances:
@@ -117,16 +117,16 @@ async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
 
 async def _compensate(addresses: Addresses, instance: int, reason: str) -> None:
     async with parts_for_a_command(addresses) as own:
-        operator = _Operator(addresses, own)
+        operator = _Operator(own)
         await operator.follow(instance, await operator.compensate(instance, reason))
 
 
 class _Operator:
     """What both commands do, and what they say of it."""
 
-    def __init__(self, addresses: Addresses, own: Parts) -> None:
+    def __init__(self, own: Parts) -> None:
         self._operate = own.operate
-        self._orders = addresses.service("orders")
+        self._orders = Participant("orders", own.clients["orders"], own.tokens)
         self._compensator = Compensator(own.operate, stub(own.channel), handlers(discover(workers.steps)), own.ledgers)
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -146,7 +146,7 @@ class _Operator:
         if order is None:
             return
         try:
-            happenings = await happened(self._orders, read_tokens(), order)
+            happenings = await happened(self._orders, order)
         except Failure as failure:
             self.say(f"What was undone is not known: {failure}")
             return

@@ -23,6 +23,7 @@ from workers.incidents.retrying import Outcome, Retrying, Verdict
 from workers.incidents.timeline import happened
 from workers.kit.connection import stub
 from workers.operate import Operate
+from workers.participant import Participant
 from workers.tokens import find_tokens
 
 _DIGITS = 18
@@ -122,7 +123,8 @@ async def _explain(console: Console, port_offset: int, tokens: Tokens, what: str
             show_incident(console, incident, page, await incidents.task(incident))
     for order in dict.fromkeys(incident.order for incident in found if incident.order is not None):
         try:
-            show_timeline(console, order, await happened(addresses.service("orders"), tokens, order))
+            async with Participant.at(addresses, "orders", tokens) as orders:
+                show_timeline(console, order, await happened(orders, order))
         except Failure as failure:
             console.print(f"What the participants did for order {order} is not known: {failure}")
         console.print(f"\nTo retry: {_retry_line(Wanted(order=order), port_offset)}", soft_wrap=True)

@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
-from services.kit.tokens import TokenMissingError, read_tokens
+from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.engine import create, deploy, engine, place, resources
 from workers.failure import Failure, bad_input
 from workers.kit.variables import field_errors
 from workers.order import Order
+from workers.participant import Participant
 from workers.tokens import find_tokens
 
 app = typer.Typer()
@@ -103,26 +103,22 @@ def _read(file: str) -> Order:
         raise bad_input(message) from None
 
 
+class _Product(BaseModel):
+    sku: str
+
+
+class _Catalogue(BaseModel):
+    products: list[_Product]
+
+
 async def _check_skus(order: Order, addresses: Addresses) -> None:
     """Refuse articles that the catalogue does not have; the process would reject them too, but later."""
-    orders = addresses.services["orders"]
     try:
-        token = read_tokens().authorization("read")
-        async with httpx.AsyncClient(base_url=orders, timeout=10.0) as http:
-            response = (await http.get("/products", headers=token)).raise_for_status()
-    except TokenMissingError as error:
-        message = f"{error} The orders service needs it to show its catalogue; nothing was started."
-        raise Failure(message) from error
-    except httpx.HTTPStatusError as error:
-        message = f"The orders service at {orders} answers {error.response.status_code}; nothing was started."
-        if error.response.status_code == httpx.codes.UNAUTHORIZED:
-            message += " It knows another token of the caller read; set TOKENS or TOKEN_READ (docs/participants.md)."
-        raise Failure(message) from error
-    except httpx.HTTPError as error:
-        why = type(error).__name__
-        message = f"The orders service at {orders} cannot be asked for its catalogue ({why}); nothing was started."
-        raise Failure(message) from error
-    known = sorted(product["sku"] for product in response.json()["products"])
+        async with Participant.at(addresses, "orders", read_tokens()) as orders:
+            known = sorted(product.sku for product in (await orders.read("read", "/products", _Catalogue)).products)
+    except Failure as failure:
+        message = f"Nothing was started, for nobody can say what is for sale. {failure}"
+        raise Failure(message) from None
     wrong = [
         f"  items[{index}].sku: there is no such article"
         for index, item in enumerate(order.items)

@@ -8,18 +8,18 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated
 
-import httpx
 import typer
+from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.table import Table
 
 import services
-from services.kit.tokens import TokenMissingError, Tokens, read_tokens
+from services.kit.tokens import Tokens, read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.failure import Failure
-from workers.kit.service import problem_of
 from workers.operate import Operate
+from workers.participant import Participant
 from workers.tokens import find_tokens
 
 _PAGE = 500
@@ -104,8 +104,8 @@ async def _purge(addresses: Addresses, tokens: Tokens, *, delete: bool) -> list[
                 lives.unknown = str(failure)
         lines: list[Line] = []
         for name in services.participants():
-            async with httpx.AsyncClient(base_url=addresses.service(name), timeout=10.0) as http:
-                lines += await _Participant(name, http, tokens).purge(lives, delete=delete)
+            async with Participant.at(addresses, name, tokens) as asked:
+                lines += await _Purge(asked, lives, delete=delete).run()
         return lines
 
 
@@ -131,63 +131,49 @@ class _Lives:
         return self._known[saga]
 
 
-class _Participant:
-    def __init__(self, name: str, http: httpx.AsyncClient, tokens: Tokens) -> None:
-        self._name = name
-        self._http = http
-        self._tokens = tokens
+class _Expired(BaseModel):
+    sagas: list[str] = Field(alias="sagaIds")
 
-    async def purge(self, lives: _Lives, *, delete: bool) -> list[Line]:
+
+class _Purge:
+    """What is done at one participant."""
+
+    def __init__(self, participant: Participant, lives: _Lives, *, delete: bool) -> None:
+        self._participant = participant
+        self._lives = lives
+        self._delete = delete
+
+    async def run(self) -> list[Line]:
         """Ask for the expired sagas, page by page, and have those forgotten that have ended."""
         room = asyncio.Semaphore(_AT_ONCE)
 
         async def one(saga: str) -> Line:
             async with room:
-                return await self._purge_one(saga, lives, delete=delete)
+                return await self._one(saga)
 
         lines: list[Line] = []
         page: list[str] | None = None
         while page is None or len(page) == _PAGE:
             try:
-                page = await self._expired(after=page[-1] if page else None)
+                page = await self._expired({"after": page[-1]} if page else {})
             except Failure as failure:
-                return [*lines, Line(self._name, None, Verdict.KEPT, str(failure))]
+                return [*lines, self._line(None, Verdict.KEPT, str(failure))]
             lines += await asyncio.gather(*(one(saga) for saga in page))
         return lines
 
-    async def _purge_one(self, saga: str, lives: _Lives, *, delete: bool) -> Line:
+    async def _one(self, saga: str) -> Line:
         try:
-            if await lives.is_live(saga):
-                return Line(self._name, saga, Verdict.LIVE)
-            if not delete:
-                return Line(self._name, saga, Verdict.FORGETTABLE)
-            await self._ask("DELETE", f"/sagas/{saga}/barrier", "purge-sagas")
+            if await self._lives.is_live(saga):
+                return self._line(saga, Verdict.LIVE)
+            if not self._delete:
+                return self._line(saga, Verdict.FORGETTABLE)
+            await self._participant.ask("purge-sagas", "DELETE", f"/sagas/{saga}/barrier")
         except Failure as failure:
-            return Line(self._name, saga, Verdict.KEPT, str(failure))
-        return Line(self._name, saga, Verdict.FORGOTTEN)
+            return self._line(saga, Verdict.KEPT, str(failure))
+        return self._line(saga, Verdict.FORGOTTEN)
 
-    async def _expired(self, after: str | None) -> list[str]:
-        query = {"limit": _PAGE} | ({"after": after} if after else {})
-        answer = await self._ask("GET", "/sagas/expired", "read", query)
-        return list(answer.json()["sagaIds"])
+    async def _expired(self, place: dict[str, str]) -> list[str]:
+        return (await self._participant.read("read", "/sagas/expired", _Expired, limit=_PAGE, **place)).sagas
 
-    async def _ask(
-        self, method: str, path: str, caller: str, query: dict[str, str | int] | None = None
-    ) -> httpx.Response:
-        try:
-            headers = self._tokens.authorization(caller)
-            answer = await self._http.request(method, path, params=query, headers=headers)
-        except TokenMissingError as error:
-            raise Failure(str(error)) from None
-        except httpx.TransportError as error:
-            message = f"{self._name} at {self._http.base_url} does not answer ({type(error).__name__})."
-            raise Failure(message) from error
-        if not answer.is_success:
-            raise Failure(_said(answer))
-        return answer
-
-
-def _said(answer: httpx.Response) -> str:
-    """Return what a participant says when it does not do it: its problem's code and detail."""
-    problem = problem_of(answer)
-    return f"{problem.code}: {problem.detail}" if problem else f"It answers {answer.status_code}."
+    def _line(self, saga: str | None, verdict: Verdict, why: str | None = None) -> Line:
+        return Line(self._participant.name, saga, verdict, why)

@@ -36,11 +36,9 @@ from workers.kit.metrics import Metrics
 from workers.kit.pools import Pools
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
+from workers.participant import TIMEOUT
 from workers.reconcile.doubts import Reporter
 from workers.tokens import find_tokens, for_step
-
-_CALL_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
-"""Seconds: a participant that takes longer is asked again by the engine, with the same key."""
 
 app = typer.Typer()
 _log = structlog.get_logger(__name__)
@@ -72,7 +70,10 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
         clients = {
             name: await stack.enter_async_context(
                 httpx.AsyncClient(
-                    base_url=addresses.service(name), timeout=_CALL_TIMEOUT, transport=Pools(settings.window)
+                    # A participant that takes longer is asked again by the engine, with the same key.
+                    base_url=addresses.service(name),
+                    timeout=TIMEOUT,
+                    transport=Pools(settings.window),
                 )
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})

@@ -105,7 +105,8 @@ class Compensator:
         return Modification(processInstanceKey=key, activateInstructions=begins, terminateInstructions=ends)
 
     def _step(self, view: View, node: FlowNode) -> _Step | None:
-        do = self._dos.get(view.diagram.task_type(node.flow_node_id) or "")
+        task = view.diagram.task(node.flow_node_id)
+        do = self._dos.get(task.type) if task else None
         return None if do is None or do.undo is None else _Step(do.task_type, do.undo)
 
     async def _check_whose(self, key: int, steps: Iterable[_Step]) -> None:

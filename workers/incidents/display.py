@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from workers.incidents.diagram import Task
+from workers.diagram import Task
 from workers.incidents.finding import Incident
 from workers.incidents.kinds import NEXT
 from workers.incidents.retrying import Outcome, Verdict

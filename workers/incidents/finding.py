@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from workers.incidents.diagram import Task, task_of
+from workers.diagram import Diagram, Task
 from workers.incidents.kinds import without_values
 from workers.operate import Operate
 from workers.order import OrderId
@@ -104,7 +104,8 @@ class Incidents:
         """
         place = incident.process_definition_key, incident.element_id
         if place not in self._tasks:
-            self._tasks[place] = task_of(await self._operate.diagram(place[0]), place[1])
+            diagram = Diagram(await self._operate.diagram(incident.process_definition_key), incident.process_id)
+            self._tasks[place] = diagram.task(incident.element_id)
         return self._tasks[place]
 
     async def message(self, key: int) -> str:

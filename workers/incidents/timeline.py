@@ -2,12 +2,9 @@
 
 from datetime import datetime
 
-import httpx
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from services.kit.tokens import TokenMissingError, Tokens
-from workers.failure import Failure
-from workers.kit.service import problem_of
+from workers.participant import Participant
 
 
 class Happening(BaseModel, extra="ignore"):
@@ -23,27 +20,14 @@ class Happening(BaseModel, extra="ignore"):
         return service, done.replace(".", " ")
 
 
-_TIMELINE = TypeAdapter(list[Happening])
+class _Timeline(BaseModel, extra="ignore"):
+    events: list[Happening]
 
 
-async def happened(orders: str, tokens: Tokens, order: str) -> list[Happening]:
-    """Ask the orders service at `orders` what the participants did for an order, the first first.
+async def happened(orders: Participant, order: str) -> list[Happening]:
+    """Ask the orders service what the participants did for an order, the first first.
 
     Raises:
         Failure: It does not say.
     """
-    try:
-        headers = tokens.authorization("read")
-        async with httpx.AsyncClient(base_url=orders, timeout=10.0) as http:
-            answer = await http.get(f"/orders/{order}/events", headers=headers)
-    except TokenMissingError as error:
-        raise Failure(str(error)) from None
-    except httpx.TransportError as error:
-        message = f"The orders service at {orders} does not answer ({type(error).__name__})."
-        raise Failure(message) from error
-    if not answer.is_success:
-        problem = problem_of(answer)
-        said = f" {problem.code}" if problem else ""
-        message = f"The orders service at {orders} answers {answer.status_code}{said}."
-        raise Failure(message)
-    return _TIMELINE.validate_python(answer.json()["events"])
+    return (await orders.read("read", f"/orders/{order}/events", _Timeline)).events

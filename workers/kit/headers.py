@@ -1,12 +1,6 @@
 """What the modeler sets in a task's headers: how the task is tried again, in place of what its step says.
 
-| Header | Value |
-|---|---|
-| `retryCount` | tries in all; the task definition has to grant as many |
-| `retryBackoff` | before the second try: a duration as in a timer (`PT5S`), or seconds |
-| `retryBackoffFactor` | by which each wait is longer than the one before, 1 to 10 |
-| `retryBackoffCap` | the longest wait: a duration, or seconds |
-| `retryJitter` | which share of a wait is left to chance, 0 to 1 |
+docs/runtime.md has them all, with what each may be.
 """
 
 from dataclasses import replace

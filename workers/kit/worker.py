@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from math import inf
 from random import Random
 
@@ -37,6 +38,16 @@ _HAND_BACK = 2.0
 """Seconds in which a stopping worker gives back what it has left; the leases see to the rest."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """One task type: how its jobs come, and how they are run."""
+
+    handler: Handler
+    runner: Runner
+    window: Window
+    intake: Intake
 
 
 class Worker:
@@ -81,16 +92,13 @@ class Worker:
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._process = Window(settings.window)
-        self._windows: dict[str, Window] = {}
-        self._runners: dict[str, Runner] = {}
-        self._handlers = handlers
-        self._intakes: dict[str, Intake] = {}
+        self._served: dict[str, _Served] = {}
         pace = Pace.of(len(handlers))
         participants = Participants(services, token)
         for task_type, handler in handlers.items():
-            window = self._windows[task_type] = Window(settings.window_per_type, self._process)
-            self._runners[task_type] = Runner(handler, participants, self._threads, random, middleware)
-            self._intakes[task_type] = Intake(
+            runner = Runner(handler, participants, self._threads, random, middleware)
+            window = Window(settings.window_per_type, self._process)
+            intake = Intake(
                 gateway,
                 Subscription(task_type, settings.name, settings.lease, handler.fetch),
                 window,
@@ -100,12 +108,13 @@ class Worker:
                 random=random,
                 pace=pace,
             )
+            self._served[task_type] = _Served(handler, runner, window, intake)
 
     @property
     def unreachable(self) -> list[str]:
         """The task types for which the broker has not answered yet, or not for `settings.patience` seconds."""
         patience = self._settings.patience
-        return [name for name, intake in self._intakes.items() if not intake.reach.lasts(patience)]
+        return [name for name, served in self._served.items() if not served.intake.reach.lasts(patience)]
 
     @property
     def ready(self) -> bool:
@@ -115,7 +124,7 @@ class Worker:
     @property
     def task_types(self) -> list[str]:
         """The task types that it works on."""
-        return list(self._intakes)
+        return list(self._served)
 
     @property
     def in_hand(self) -> Counter[str]:
@@ -142,21 +151,22 @@ class Worker:
         """Work until `stop`; then drain, hand back what does not end in time, and return."""
         watching = asyncio.create_task(self._link.watch())
         keeping = asyncio.create_task(self._leases.keep())
-        intakes = [asyncio.create_task(intake.run()) for intake in self._intakes.values()]
+        intakes = [served.intake for served in self._served.values()]
+        taking_in = [asyncio.create_task(intake.run()) for intake in intakes]
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             # None of them ends by itself; if one does, that is a bug, and the process must not live on deaf.
-            await asyncio.wait([watching, keeping, *intakes, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([watching, keeping, *taking_in, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stopping.set()
             self._process.close()
-            for intake in self._intakes.values():
+            for intake in intakes:
                 intake.close()
-            await asyncio.gather(*(intake.stop() for intake in self._intakes.values()))
+            await asyncio.gather(*(intake.stop() for intake in intakes))
             await self._drain()
             for task in (watching, keeping, stopping):
                 task.cancel()
-            ended = await asyncio.gather(watching, keeping, *intakes, return_exceptions=True)
+            ended = await asyncio.gather(watching, keeping, *taking_in, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception):
                 raise error
@@ -201,10 +211,10 @@ class Worker:
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
             # what it came with is a new lease for the first.
             held.lease.ends = lease_ends
-            self._windows[job.task_type].give_back()
+            self._served[job.task_type].window.give_back()
             return
         self._waiting.drop(job.key)
-        handler = self._handlers[job.task_type]
+        handler = self._served[job.task_type].handler
         held = InHand(job, handler, Lease(self._settings.lease, lease_ends))
         self._in_hand[job.key] = held
         held.task = asyncio.create_task(self._work(held))
@@ -233,7 +243,7 @@ class Worker:
                 await self._threads.returned(job.key)
         finally:
             del self._in_hand[job.key]
-            self._windows[job.task_type].give_back()
+            self._served[job.task_type].window.give_back()
             if held.again is not None:
                 self._take_again(*held.again)
 
@@ -247,7 +257,7 @@ class Worker:
 
     def _take_again(self, activated: ActivatedJob, lease_ends: float) -> None:
         if self._stopping.is_set():
-            self._windows[activated.type].give_back()
+            self._served[activated.type].window.give_back()
             self._hand_back(activated)
         else:
             self._receive(activated, lease_ends)
@@ -263,7 +273,7 @@ class Worker:
         if self._activations.are_used_up(job.key):
             return Fail(0, 0.0, _used_up(job, self._activations.most))
         self._activations.begin(job.key)
-        runner = self._runners[job.task_type]
+        runner = self._served[job.task_type].runner
         lease.limit = now + handler.limit
         held.runs = True
         try:

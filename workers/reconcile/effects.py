@@ -1,16 +1,13 @@
 """The effects that nobody has settled yet, as the participants' ledgers have them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from workers.failure import Failure
-from workers.kit.service import problem_of
+from workers.participant import Participant
 
 CALLER = "reconcile"
 """Who asks the ledgers."""
@@ -57,11 +54,10 @@ class Settlement(StrEnum):
 class Ledger:
     """One participant's ledger of effects."""
 
-    def __init__(self, participant: str, http: httpx.AsyncClient, token: Callable[[], str]) -> None:
-        """`http` has the participant's base URL; `token` returns that of the caller `reconcile`, at each request."""
-        self.participant = participant
-        self._http = http
-        self._token = token
+    def __init__(self, participant: Participant) -> None:
+        """Ask `participant`, as the caller `reconcile`."""
+        self.participant = participant.name
+        self._asked = participant
 
     def unsettled(self, *, older_than: float = 0.0, saga_id: str | None = None) -> AsyncIterator[list[Effect]]:
         """Go through the effects that are older than so many seconds, the oldest first; of one saga, or of all.
@@ -93,33 +89,15 @@ class Ledger:
         """
         for begin in range(0, len(effects), _PAGE):
             named = [{"sagaId": each.saga_id, "branch": each.branch} for each in effects[begin : begin + _PAGE]]
-            await self._ask("POST", "/effects/settlements", json={"settlement": settlement, "effects": named})
+            body = {"settlement": settlement, "effects": named}
+            await self._asked.ask(CALLER, "POST", "/effects/settlements", json=body)
 
     async def _pages(self, query: Mapping[str, str | float]) -> AsyncIterator[list[Effect]]:
         after: str | None = None
         while True:
             place = {} if after is None else {"after": after}
-            answer = await self._ask("GET", "/effects", params={"limit": _PAGE, **query, **place})
-            try:
-                page = _Page.model_validate_json(answer)
-            except ValidationError as error:
-                message = f"{self.participant} answers with what is no page of effects."
-                raise Failure(message) from error
+            page = await self._asked.read(CALLER, "/effects", _Page, limit=_PAGE, **query, **place)
             yield [effect.model_copy(update={"participant": self.participant}) for effect in page.effects]
             after = page.next
             if after is None:
                 return
-
-    async def _ask(self, method: str, path: str, **request: Any) -> bytes:  # noqa: ANN401 - httpx's own keywords
-        headers = {"Authorization": f"Bearer {self._token()}"}
-        try:
-            response = await self._http.request(method, path, headers=headers, **request)
-        except httpx.TransportError as error:
-            message = f"{self.participant} at {self._http.base_url} does not answer ({type(error).__name__})."
-            raise Failure(message) from error
-        if not response.is_success:
-            problem = problem_of(response)
-            said = f" {problem.code}: {problem.detail}" if problem else ""
-            message = f"{self.participant} answered {response.status_code}{said}"
-            raise Failure(message)
-        return response.content

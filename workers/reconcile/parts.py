@@ -11,7 +11,7 @@ import httpx
 
 import services
 import workers.steps
-from services.kit.tokens import TokenMissingError, Tokens, read_tokens
+from services.kit.tokens import Tokens, read_tokens
 from workers.addresses import Addresses
 from workers.engine import channel as channel_to
 from workers.failure import Failure
@@ -19,15 +19,13 @@ from workers.kit.connection import stub
 from workers.kit.discovery import discover
 from workers.kit.service import Participants
 from workers.operate import Operate
+from workers.participant import TIMEOUT, Participant
 from workers.reconcile.by_hand import Entries
-from workers.reconcile.effects import CALLER, Ledger
+from workers.reconcile.effects import Ledger
 from workers.reconcile.records import Records
 from workers.reconcile.sweep import Sweeper
 from workers.reconcile.undoing import Undoing
 from workers.tokens import for_step
-
-_TIMEOUT = httpx.Timeout(10.0, connect=2.0)
-"""Seconds that a participant has for an answer, as a step gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +57,11 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         stack.push_async_callback(operate.close)
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
-            name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=_TIMEOUT))
+            name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=TIMEOUT))
             for name in services.participants()
         }
         tokens = read_tokens()
-        ledgers = {name: Ledger(name, http, lambda: _token(tokens)) for name, http in clients.items()}
+        ledgers = {name: Ledger(Participant(name, http, tokens)) for name, http in clients.items()}
         undoing = Undoing(discover(workers.steps), Participants(clients, for_step(tokens)), SystemRandom())
         gateway = stub(channel)
         sweeper = Sweeper(list(ledgers.values()), Records(operate, gateway, lost_at), undoing, Entries(gateway).ask)
@@ -80,10 +78,3 @@ async def parts_for_a_command(addresses: Addresses, lost_at: datetime | None = N
     async with parts(addresses, lost_at) as opened:
         await opened.operate.log_in()
         yield opened
-
-
-def _token(tokens: Tokens) -> str:
-    try:
-        return tokens.current(CALLER)
-    except TokenMissingError as error:
-        raise Failure(str(error)) from None

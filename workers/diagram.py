@@ -1,10 +1,20 @@
-"""What a deployed diagram says of compensation: where its path begins, and which task type an element has."""
+"""What a deployed diagram says of its compensation, and of an element that a worker does."""
 
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 _BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
-_TASK_DEFINITION = "{http://camunda.org/schema/zeebe/1.0}taskDefinition"
+_TASK_DEFINITION = f"{_BPMN}extensionElements/{{http://camunda.org/schema/zeebe/1.0}}taskDefinition"
+_RETRIES = "3"
+"""Tries that the engine grants where the diagram says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An element that is done by a worker; either of its facts may be an expression."""
+
+    type: str
+    retries: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,9 @@ class Diagram:
         """Tell whether an element is in no subprocess."""
         return element in self._outermost
 
-    def task_type(self, element: str) -> str | None:
-        """Return the task type of a service task, None for every other element."""
-        definition = self._process.find(f".//{_BPMN}serviceTask[@id='{element}']//{_TASK_DEFINITION}")
-        return None if definition is None else definition.get("type")
+    def task(self, element: str) -> Task | None:
+        """Return what a worker has to do for an element; None where no worker does it."""
+        definition = self._process.find(f".//*[@id='{element}']/{_TASK_DEFINITION}")
+        if definition is None:
+            return None
+        return Task(definition.get("type", ""), definition.get("retries", _RETRIES))
