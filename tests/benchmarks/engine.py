@@ -1,7 +1,6 @@
 """The engine that the peers work for: with Operate and OpenSearch as `saga up` runs it, or the broker alone."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import httpx
 import psutil
 from pyzeebe.proto.gateway_pb2 import Partition, TopologyRequest
 
+from tests.engine import jobs
 from workers.cluster.artifacts import Store
 from workers.cluster.camunda import camunda
 from workers.cluster.layout import Layout
@@ -23,8 +23,6 @@ from workers.cluster.ports import HOST, Ports, require_free
 from workers.cluster.supervisor import Supervisor
 from workers.kit.connection import stub
 
-_COUNTER = "zeebe_job_events_total"
-_EVENT = re.compile(rf"^{_COUNTER}\{{(?P<labels>[^}}]*)\}} (?P<value>\S+)", re.MULTILINE)
 _EXPORTERS = "ZEEBE_BROKER_EXPORTERS_"
 _LOOK = 0.02
 """Seconds between two looks at the broker."""
@@ -49,13 +47,7 @@ class Engine:
 
     async def jobs(self, event: str, task_type: str) -> int:
         """Return how many jobs of a type the broker has "created" or "completed" since it started."""
-        url = f"{self._management}/actuator/prometheus"
-        answer = await self._http.get(url, params={"includedNames": _COUNTER})
-        return sum(
-            int(float(found["value"]))
-            for found in _EVENT.finditer(answer.raise_for_status().text)
-            if f'action="{event}"' in found["labels"] and f'type="{task_type}"' in found["labels"]
-        )
+        return await jobs(self._http, self._management, event, task_type)
 
     async def until_created(self, task_type: str, jobs: int) -> None:
         """Return when the broker has created so many jobs of a type."""

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from pyzeebe.proto.gateway_pb2 import (
     Resource,
 )
 
+from tests.engine import row
 from workers.kit.connection import stub
 
 ONE = "bench-one"
@@ -48,18 +48,6 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 200),
 )
 
-_PROCESS = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
-                  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://bpmn.io/schema/bpmn">
-  <bpmn:process id="{name}" isExecutable="true">
-    <bpmn:startEvent id="Start" />
-{tasks}
-    <bpmn:endEvent id="End" />
-{flows}
-  </bpmn:process>
-</bpmn:definitions>
-"""
 _TASK = """\
     <bpmn:serviceTask id="Task{number}">
       <bpmn:extensionElements><zeebe:taskDefinition type="=type" /></bpmn:extensionElements>{loop}
@@ -83,7 +71,7 @@ class Load:
     async def __aenter__(self) -> Self:
         """Deploy the processes."""
         resources = [
-            Resource(name=f"{name}.bpmn", content=_process(name, tasks, loop).encode())
+            Resource(name=f"{name}.bpmn", content=_process(name, tasks, loop))
             for name, tasks, loop in ((ONE, 1, ""), (THREE, 3, ""), (MANY, 1, _LOOP))
         ]
         await _insist(self._stub.DeployResource, DeployResourceRequest(resources=resources))
@@ -178,13 +166,5 @@ def _variables(task_type: str, **more: object) -> str:
     return json.dumps({"type": task_type, "order": "4711", "amount": 1299, "customer": "c-17", **more})
 
 
-def _process(name: str, count: int, loop: str) -> str:
-    nodes = ["Start", *(f"Task{number}" for number in range(count)), "End"]
-    return _PROCESS.format(
-        name=name,
-        tasks="\n".join(_TASK.format(number=number, loop=loop) for number in range(count)),
-        flows="\n".join(
-            f'    <bpmn:sequenceFlow id="Flow{number}" sourceRef="{source}" targetRef="{target}" />'
-            for number, (source, target) in enumerate(pairwise(nodes))
-        ),
-    )
+def _process(name: str, count: int, loop: str) -> bytes:
+    return row(name, {f"Task{number}": _TASK.format(number=number, loop=loop) for number in range(count)})

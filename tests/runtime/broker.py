@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from tests.engine import jobs, row
 from tests.world import eventually
 from workers.addresses import Addresses
 from workers.cluster.ports import HOST, Ports
@@ -20,18 +19,7 @@ from workers.kit.connection import open_channel, stub
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_PROCESS = """<?xml version="1.0" encoding="UTF-8"?>
-<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
-                  xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="http://test">
-  <bpmn:error id="refused" errorCode="REFUSED" />
-  <bpmn:process id="{process}" isExecutable="true">
-    <bpmn:startEvent id="start" />
-    {tasks}
-    <bpmn:endEvent id="end" />
-    {flows}
-  </bpmn:process>
-</bpmn:definitions>
-"""
+_REFUSED = '<bpmn:error id="refused" errorCode="REFUSED" />'
 _TASK = """
     <bpmn:serviceTask id="{task}">
       <bpmn:extensionElements><zeebe:taskDefinition type="{task}" retries="{retries}" /></bpmn:extensionElements>
@@ -43,19 +31,11 @@ _TASK = """
     <bpmn:endEvent id="{task}-end" />
     <bpmn:sequenceFlow id="{task}-undone" sourceRef="{task}-refused" targetRef="{task}-end" />
 """
-_COUNTER = "zeebe_job_events_total"
-_EVENT = re.compile(rf"^{_COUNTER}\{{(?P<labels>[^}}]*)\}} (?P<value>\S+)", re.MULTILINE)
 
 
 def process(name: str, task_types: list[str], retries: int = 3) -> bytes:
     """Draw a process: service tasks in a row, each of which has `retries` and may be refused with the error REFUSED."""
-    row = ["start", *task_types, "end"]
-    flows = [
-        f'<bpmn:sequenceFlow id="flow-{number}" sourceRef="{source}" targetRef="{target}" />'
-        for number, (source, target) in enumerate(pairwise(row))
-    ]
-    tasks = [_TASK.format(task=task, retries=retries) for task in task_types]
-    return _PROCESS.format(process=name, tasks="".join(tasks), flows="".join(flows)).encode()
+    return row(name, {task: _TASK.format(task=task, retries=retries) for task in task_types}, beside=_REFUSED)
 
 
 class Broker:
@@ -96,14 +76,7 @@ class Broker:
 
     async def jobs(self, event: str, task_type: str) -> int:
         """Return how many jobs of a type the broker has `created`, `activated`, `completed` … since it started."""
-        answer = await self._http.get(
-            f"{self._management}/actuator/prometheus", params={"includedNames": _COUNTER}, follow_redirects=True
-        )
-        return sum(
-            int(float(found["value"]))
-            for found in _EVENT.finditer(answer.raise_for_status().text)
-            if f'action="{event}"' in found["labels"] and f'type="{task_type}"' in found["labels"]
-        )
+        return await jobs(self._http, self._management, event, task_type)
 
     async def incident(self, instance: int) -> dict[str, Any]:
         """Return the one open incident of an instance, as Operate shows it."""
