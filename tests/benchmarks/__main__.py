@@ -137,7 +137,7 @@ def main() -> int:
 
     def keep(run: Run) -> None:
         if not arguments.only:
-            verdicts = judge(run.samples.ratios)
+            verdicts = judge(run.samples)
             content = report.document(facts, plan.name, run.seconds, verdicts, run.samples)
             caption = f"{plan.name} run of {content['date']}, {facts['processor']}, {facts['cores']} cores"
             report.write(content)
@@ -158,7 +158,7 @@ def main() -> int:
     finally:
         if not kept:
             shutil.rmtree(work, ignore_errors=True)
-    verdicts = [verdict for verdict in judge(run.samples.ratios) if verdict.ratio or not arguments.only]
+    verdicts = [verdict for verdict in judge(run.samples) if verdict.ratio or not arguments.only]
     report.show(console, verdicts, run.samples)
     if not arguments.only:
         console.print(f"Kept in {report.RESULTS}.")

@@ -93,6 +93,8 @@ class Verdict:
     bar: Bar
     ratio: Spread | None
     """None where nothing was measured: then it does not hold."""
+    ceiling: Spread | None
+    """The same ratio of the bare stubs; None for a bar that is not about what they can do as well."""
 
     @property
     def holds(self) -> bool:
@@ -112,6 +114,7 @@ class Verdict:
             "limit": self.bar.limit,
             "unit": self.bar.unit,
             "holds": self.holds,
+            "ceiling": None if self.ceiling is None else asdict(self.ceiling),
         }
 
 
@@ -122,6 +125,8 @@ class Samples:
         """Begin with nothing."""
         self.ratios: dict[str, list[float]] = defaultdict(list)
         """Of the bars, by name."""
+        self.ceilings: dict[str, list[float]] = defaultdict(list)
+        """What the bare stubs reach, by the bars' names."""
         self.figures: dict[tuple[str, str], list[float]] = defaultdict(list)
         """Absolute figures, by name and unit."""
 
@@ -129,11 +134,20 @@ class Samples:
         """Add a repetition's value of a bar."""
         self.ratios[bar].append(value)
 
+    def ceiling(self, bar: str, value: float) -> None:
+        """Add what a repetition's value of a bar would be if ours did as the bare stubs do: beyond it is the engine."""
+        self.ceilings[bar].append(value)
+
     def figure(self, name: str, unit: str, value: float) -> None:
         """Add a repetition's absolute figure, for information."""
         self.figures[name, unit].append(value)
 
 
-def judge(ratios: Mapping[str, Sequence[float]], bars: Sequence[Bar] = BARS) -> list[Verdict]:
+def judge(samples: Samples, bars: Sequence[Bar] = BARS) -> list[Verdict]:
     """Hold what was measured against every bar, in the bars' order."""
-    return [Verdict(bar, Spread.of(ratios[bar.name]) if ratios.get(bar.name) else None) for bar in bars]
+    return [Verdict(bar, _spread(samples.ratios, bar), _spread(samples.ceilings, bar)) for bar in bars]
+
+
+def _spread(measured: Mapping[str, Sequence[float]], bar: Bar) -> Spread | None:
+    values = measured.get(bar.name)
+    return Spread.of(values) if values else None

@@ -35,9 +35,14 @@ class Bench:
         """Run the peer in a process of its own for one scenario."""
         return self.peers[name].running(self.engine.address, self.plan.in_flight, self.logs)
 
-    def ratio(self, bar: str, value: float) -> None:
-        """Add a repetition's ratio; the bars are held with Operate on, the broker alone is for information."""
-        if self.engine.with_operate:
-            self.samples.ratio(bar, value)
-        else:
+    def ratio(self, bar: str, value: float, ceiling: float | None = None) -> None:
+        """Add a repetition's ratio, and that of the bare stubs where they can be measured so.
+
+        The bars are held with Operate on; the broker alone is for information.
+        """
+        if not self.engine.with_operate:
             self.samples.figure(f"{bar}, {self.engine.name}", "ratio", value)
+            return
+        self.samples.ratio(bar, value)
+        if ceiling is not None:
+            self.samples.ceiling(bar, ceiling)

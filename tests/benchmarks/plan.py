@@ -1,4 +1,4 @@
-"""How much is measured: on two quiet cores a full run takes some 25 minutes, a quick one ten."""
+"""How much is measured: on two quiet cores a full run takes some 30 minutes, a quick one ten."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,11 @@ class Plan:
     in_flight: int
     """Jobs in hand of every peer."""
     jobs: int
-    """What a peer does in one repetition, of a backlog and under steady load."""
+    """What a peer finds waiting in one repetition."""
     seconds: float
     """A peer that has not done them by then is judged by what it did."""
+    steady_seconds: float
+    """Of steady load, per peer and repetition."""
     latency_instances: int
     """Per peer and repetition."""
     idle_settle: float
@@ -36,6 +38,7 @@ FULL = Plan(
     in_flight=128,
     jobs=300,
     seconds=5.0,
+    steady_seconds=8.0,
     latency_instances=150,
     idle_settle=10.0,
     idle_seconds=20.0,
@@ -50,6 +53,7 @@ QUICK = Plan(
     in_flight=128,
     jobs=500,
     seconds=8.0,
+    steady_seconds=8.0,
     latency_instances=100,
     idle_settle=5.0,
     idle_seconds=30.0,

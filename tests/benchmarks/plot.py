@@ -12,7 +12,7 @@ from tests.benchmarks import lineup
 from tests.benchmarks.bars import DRAIN, STEADY, Samples, Sense, Spread, Verdict
 from tests.benchmarks.report import RESULTS
 
-_HELD, _MISSED, _OURS, _OTHER = "#2e7d4f", "#c0392b", "#1f5fa8", "#b5bcc6"
+_HELD, _MISSED, _OURS, _OTHER, _CEILING = "#2e7d4f", "#c0392b", "#1f5fa8", "#b5bcc6", "#555555"
 _LOADS = [f"{load}, {engine}" for load in (DRAIN, STEADY) for engine in ("Operate on", "broker alone")]
 _UNITS = ("jobs/s", "ms of CPU per job")
 _TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20, 50, 100)
@@ -49,6 +49,8 @@ def _bars(axes: Axes, verdicts: Sequence[Verdict]) -> None:
         colour = _HELD if verdict.holds else _MISSED
         axes.plot(margins, [row, row], color=colour, linewidth=2, solid_capstyle="round")
         axes.plot(_margin(verdict, spread.median), row, "o", color=colour, markersize=6)
+        if verdict.ceiling is not None:
+            axes.plot(_margin(verdict, verdict.ceiling.median), row, "|", color=_CEILING, markersize=14)
         names.append(f"{verdict.bar.name}: {spread.median:.3g} ({verdict.bar.wanted})")
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
@@ -56,7 +58,10 @@ def _bars(axes: Axes, verdicts: Sequence[Verdict]) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("how many times better than the limit: median, and from the least to the most of all repetitions")
+    axes.set_xlabel(
+        "how many times better than the limit: median, and from the least to the most of all repetitions; "
+        "| is what the bare stubs reach"
+    )
     axes.grid(axis="x", color="#e6e6e6")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -60,15 +60,18 @@ def show(console: Console, verdicts: Sequence[Verdict], samples: Samples) -> Non
     for (name, unit), values in samples.figures.items():
         figures.add_row(name, unit, *_cells(Spread.of(values)))
     console.print(figures)
-    bars = Table("Bar", *_numbers(), "Limit", "Holds", title="Bars, by the median", title_justify="left", box=None)
+    bars = Table(
+        "Bar", *_numbers(), "Limit", "Holds", "Bare stubs", title="Bars, by the median", title_justify="left", box=None
+    )
     for verdict in verdicts:
         spread = ("", "not measured", "") if verdict.ratio is None else _cells(verdict.ratio)
-        bars.add_row(
-            verdict.bar.name, *spread, verdict.bar.wanted, "[green]yes[/]" if verdict.holds else "[bold red]no[/]"
-        )
+        holds = "[green]yes[/]" if verdict.holds else "[bold red]no[/]"
+        ceiling = "" if verdict.ceiling is None else f"{verdict.ceiling.median:.3g}"
+        bars.add_row(verdict.bar.name, *spread, verdict.bar.wanted, holds, ceiling)
     console.print(bars)
     for missed in (verdict for verdict in verdicts if not verdict.holds):
-        console.print(f"[bold red]Missed:[/] {missed.bar.name}")
+        ceiling = "" if missed.ceiling is None else f"; the bare stubs: {missed.ceiling.median:.3g}"
+        console.print(f"[bold red]Missed:[/] {missed.bar.name}{ceiling}")
 
 
 def status(verdicts: Sequence[Verdict]) -> int:

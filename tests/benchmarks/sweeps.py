@@ -126,7 +126,7 @@ def main() -> int:
     """Measure, print, write, and return 1 where a bar is missed."""
     samples, facts, begun = Samples(), report.machine(), time.monotonic()
     asyncio.run(measure(samples))
-    verdicts = judge(samples.ratios, BARS)
+    verdicts = judge(samples, BARS)
     report.show(Console(width=110), verdicts, samples)
     report.write(report.document(facts, "full", time.monotonic() - begun, verdicts, samples), "sweeps")
     return report.status(verdicts)

@@ -22,28 +22,44 @@ def samples(missed: Bar | None = None) -> Samples:
 
 
 def document(run: Samples) -> dict[str, Any]:
-    return report.document({"cores": 2}, "quick", 61.4, judge(run.ratios), run)
+    return report.document({"cores": 2}, "quick", 61.4, judge(run), run)
 
 
 def test_a_run_that_meets_every_bar_succeeds() -> None:
-    assert report.status(judge(samples().ratios)) == 0
+    assert report.status(judge(samples())) == 0
 
 
 @pytest.mark.parametrize("missed", BARS, ids=lambda bar: bar.name)
 def test_a_missed_bar_fails_the_run_and_is_named(missed: Bar) -> None:
     run = samples(missed)
-    verdicts = judge(run.ratios)
+    verdicts = judge(run)
     assert report.status(verdicts) == 1
     console = Console(record=True, width=200, quiet=False)
     report.show(console, verdicts, run)
-    assert f"Missed: {missed.name}" in console.export_text()
+    assert f"Missed: {missed.name}" in (shown := console.export_text())
+    assert "the bare stubs" not in shown.partition("Missed: ")[2]
     assert [bar["name"] for bar in document(run)["bars"] if not bar["holds"]] == [missed.name]
+
+
+def test_what_the_bare_stubs_reach_is_said_of_a_missed_bar_and_decides_nothing() -> None:
+    missed = BARS[0]
+    run = samples(missed)
+    for value in (missed.limit / 4, missed.limit / 2, missed.limit):
+        run.ceiling(missed.name, value)
+    verdicts = judge(run)
+    assert report.status(verdicts) == 1
+    console = Console(record=True, width=200, quiet=False)
+    report.show(console, verdicts, run)
+    assert f"Missed: {missed.name}; the bare stubs: {missed.limit / 2:.3g}" in console.export_text()
+    first, second, *_ = document(run)["bars"]
+    assert first["ceiling"] == {"min": missed.limit / 4, "median": missed.limit / 2, "max": missed.limit}
+    assert second["ceiling"] is None
 
 
 def test_a_bar_that_was_not_measured_is_missed() -> None:
     run = samples()
     del run.ratios[BARS[0].name]
-    assert report.status(judge(run.ratios)) == 1
+    assert report.status(judge(run)) == 1
     assert document(run)["bars"][0]["ratio"] is None
 
 

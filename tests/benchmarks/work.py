@@ -62,3 +62,10 @@ async def until_done(engine: Engine, process: Process, task_type: str, jobs: int
         if start is before and now.jobs > before.jobs:
             start = now
     return Work.between(start, now)
+
+
+async def during(engine: Engine, process: Process, task_type: str, seconds: float) -> Work:
+    """Watch the peer for so long."""
+    start = await Mark.now(engine, process, task_type)
+    await asyncio.sleep(seconds)
+    return Work.between(start, await Mark.now(engine, process, task_type))

@@ -132,7 +132,7 @@ def main() -> int:
     quick = parser.parse_args().quick
     samples, facts, begun = Samples(), report.machine(), time.monotonic()
     asyncio.run(measure(samples, rounds=3 if quick else 7, commands=400 if quick else 1500))
-    verdicts = judge(samples.ratios, BARS)
+    verdicts = judge(samples, BARS)
     report.show(Console(width=110), verdicts, samples)
     document = report.document(facts, "quick" if quick else "full", time.monotonic() - begun, verdicts, samples)
     report.write(document, "participants")

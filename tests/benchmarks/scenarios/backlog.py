@@ -25,7 +25,7 @@ async def backlog(bench: Bench) -> None:
                 if name == lineup.OURS:
                     bench.samples.ratio(BACKLOG_COST, ratio)
                 else:
-                    bench.samples.figure(f"the ceiling: {BACKLOG_COST}", "ratio", ratio)
+                    bench.samples.ceiling(BACKLOG_COST, ratio)
 
 
 async def _drain(bench: Bench, name: str, waiting: int) -> Work:

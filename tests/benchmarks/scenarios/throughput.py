@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from tests.benchmarks import bars, lineup
 from tests.benchmarks.bars import DRAIN, STEADY
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.work import Work, until_done
+from tests.benchmarks.work import Work, during, until_done
 
 _SETTLE = 1.5
 """Seconds after which a load counts as steady."""
@@ -36,28 +36,24 @@ async def _drain(bench: Bench, name: str, task_type: str) -> Work:
 
 
 async def _steady(bench: Bench, name: str, task_type: str) -> Work:
-    """Give a worker that has been running since the first round as many new jobs as it has done."""
+    """Give a worker that has been running since the first round a new job for each that it has done, for a while."""
     peer = await bench.process(name)
     await bench.engine.quiet()
     async with peer.working(task_type), bench.load.steady(task_type, bench.plan.in_flight):
         await asyncio.sleep(_SETTLE)
-        return await until_done(bench.engine, peer, task_type, bench.plan.jobs, bench.plan.seconds)
+        return await during(bench.engine, peer, task_type, bench.plan.steady_seconds)
 
 
 def _record(bench: Bench, load: str, done: Mapping[str, Work]) -> None:
     for name, work in done.items():
         bench.samples.figure(f"{load}, {bench.engine.name}: {name}", "jobs/s", work.rate)
         bench.samples.figure(f"{load}, {bench.engine.name}: {name}", "ms of CPU per job", work.cost)
-    ours = done[lineup.OURS]
-    rates = {
-        bars.RAW: done[lineup.RAW].rate,
-        bars.BEST: max(done[lineup.JAVA_CLIENT].rate, done[lineup.NODE].rate),
-        bars.PLAIN: done[lineup.PLAIN].rate,
-    }
-    for other, rate in rates.items():
-        bench.ratio(bars.throughput(load, other), ours.rate / rate)
-        # What the ceiling itself reaches: a bar above it is one for the engine.
-        ceiling = f"the ceiling: {bars.throughput(load, other)}, {bench.engine.name}"
-        bench.samples.figure(ceiling, "ratio", rates[bars.RAW] / rate)
-    for other in (lineup.RAW, lineup.NODE, lineup.JAVA_CLIENT):
-        bench.ratio(bars.cost(load, other), ours.cost / done[other].cost)
+    ours, raw = done[lineup.OURS], done[lineup.RAW]
+    bench.ratio(bars.throughput(load, bars.RAW), ours.rate / raw.rate)
+    bench.ratio(bars.cost(load, bars.RAW), ours.cost / raw.cost)
+    best = max(done[lineup.JAVA_CLIENT].rate, done[lineup.NODE].rate)
+    for other, rate in ((bars.BEST, best), (bars.PLAIN, done[lineup.PLAIN].rate)):
+        bench.ratio(bars.throughput(load, other), ours.rate / rate, ceiling=raw.rate / rate)
+    for other in (lineup.NODE, lineup.JAVA_CLIENT):
+        cost = done[other].cost
+        bench.ratio(bars.cost(load, other), ours.cost / cost, ceiling=raw.cost / cost)
