@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,9 @@ from pyzeebe import ZeebeClient
 from tests.cli.conftest import Run
 from tests.cli.test_run import serves, wait_for
 from tests.world import World, eventually
+from workers.cli.processes import Processes
 from workers.cluster.ports import Ports
+from workers.kit.settings import WorkerSettings
 
 NewOrder = Callable[..., dict[str, Any]]
 _SECONDS = 60.0
@@ -97,3 +100,27 @@ def test_none_of_them_outlives_its_parent(parent: "subprocess.Popen[str]", numbe
     parent.send_signal(number)
     assert parent.wait(_SECONDS) == status
     assert all_gone(both)
+
+
+class FakeWorkers(Processes):
+    """Its one process does nothing, and is made when a test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(1, 0, WorkerSettings(host=f"unix:{folder / 'parent.sock'}"), folder)
+        self.asked = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def _spawn(self, name: str) -> asyncio.subprocess.Process:
+        del name
+        self.asked.set()
+        await self.go.wait()
+        return await asyncio.create_subprocess_exec("sleep", "600")
+
+
+async def test_a_process_that_is_being_made_when_all_are_to_end_ends_too(tmp_path: Path) -> None:
+    processes = FakeWorkers(tmp_path)
+    running = asyncio.create_task(processes.run())
+    await processes.asked.wait()
+    processes.stop()
+    processes.go.set()
+    assert await asyncio.wait_for(running, 20) == -signal.SIGTERM

@@ -1,7 +1,7 @@
 """A step of which a test says when each run of it ends, and a worker that runs it against the scripted gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -42,12 +42,12 @@ class Seen(Middleware):
 class Bench:
     """A step of which a test says when each run of it ends."""
 
-    def __init__(self, *, limit: float = 60.0, extend_lease: bool = True) -> None:
+    def __init__(self, task_type: str = "work", *, limit: float = 60.0, extend_lease: bool = True) -> None:
         self.running = 0
         self.most_running = 0
         self.runs = 0
         self.go = asyncio.Event()
-        self.step = Step("work", undo=None, limit=limit, extend_lease=extend_lease)
+        self.step = Step(task_type, undo=None, limit=limit, extend_lease=extend_lease)
 
         @self.step.do
         async def work(task: Task) -> Done:
@@ -69,14 +69,16 @@ async def working(
     gateway: ScriptedGateway,
     step: Step,
     *middleware: Middleware,
+    beside: Sequence[Step] = (),
     activations: Activations | None = None,
     **settings: object,
 ) -> AsyncIterator[Worker]:
-    """Run a worker of `step`; at the end it is stopped at once."""
+    """Run a worker of `step` and those `beside` it; at the end it is stopped at once."""
     async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
         chosen = WorkerSettings.model_validate({"lease": 30.0, "drain": 5.0, **settings})
         random = Random(1)  # noqa: S311 - jitter
-        worker = Worker(channel, handlers([step]), {}, chosen, random, middleware=middleware, activations=activations)
+        served = handlers([step, *beside])
+        worker = Worker(channel, served, {}, chosen, random, middleware=middleware, activations=activations)
         running = asyncio.create_task(worker.run())
         try:
             yield worker

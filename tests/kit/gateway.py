@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -49,9 +49,11 @@ class ScriptedGateway(GatewayServicer):
         self.extension_verdict: Verdict = accept
         self.extension_takes = 0.0
         """Seconds until a worker hears of it."""
+        self.fetched: set[tuple[str, ...]] = set()
+        """The names of variables that a worker asked for, with its streams and its polls."""
         self._keys = itertools.count(1)
-        self._streamed: asyncio.Queue[pb.ActivatedJob] = asyncio.Queue()
-        self._waiting: deque[pb.ActivatedJob] = deque()
+        self._streamed: dict[str, asyncio.Queue[pb.ActivatedJob]] = defaultdict(asyncio.Queue)
+        self._waiting: dict[str, deque[pb.ActivatedJob]] = defaultdict(deque)
 
     def job(
         self,
@@ -61,12 +63,13 @@ class ScriptedGateway(GatewayServicer):
         retries: int = 3,
         key: int | None = None,
         headers: str = "{}",
+        task_type: str = "work",
         **variables: object,
     ) -> pb.ActivatedJob:
-        """Make a job of type `work`, whose lease in seconds began `waited` seconds ago."""
+        """Make a job, whose lease in seconds began `waited` seconds ago."""
         return pb.ActivatedJob(
             key=key or next(self._keys),
-            type="work",
+            type=task_type,
             processInstanceKey=1,
             elementId="Task_Work",
             customHeaders=headers,
@@ -78,24 +81,25 @@ class ScriptedGateway(GatewayServicer):
     def push(self, *jobs: pb.ActivatedJob) -> None:
         """Push jobs down the stream."""
         for job in jobs:
-            self._streamed.put_nowait(job)
+            self._streamed[job.type].put_nowait(job)
 
     def all_pushed(self) -> bool:
         """Tell whether the stream has taken everything that was pushed."""
-        return self._streamed.empty()
+        return all(queue.empty() for queue in self._streamed.values())
 
     def forget_pushed(self) -> None:
         """Take back what no stream has taken."""
-        self._streamed = asyncio.Queue()
+        self._streamed.clear()
 
     def leave(self, *jobs: pb.ActivatedJob) -> None:
         """Leave jobs for a poll to find."""
-        self._waiting.extend(jobs)
+        for job in jobs:
+            self._waiting[job.type].append(job)
 
     async def StreamActivatedJobs(
         self, request: pb.StreamActivatedJobsRequest, context: "Context"
     ) -> AsyncIterator[pb.ActivatedJob]:
-        del request
+        self.fetched.add(tuple(request.fetchVariable))
         if self.stream_status:
             self.streams_refused += 1
             await context.abort(self.stream_status, "scripted")
@@ -104,7 +108,7 @@ class ScriptedGateway(GatewayServicer):
         sent = 0
         try:
             while sent != self.stream_ends_after:
-                yield await self._streamed.get()
+                yield await self._streamed[request.type].get()
                 sent += 1
         finally:
             self.streams -= 1
@@ -113,15 +117,17 @@ class ScriptedGateway(GatewayServicer):
         self, request: pb.ActivateJobsRequest, context: "Context"
     ) -> AsyncIterator[pb.ActivateJobsResponse]:
         self.polls += 1
+        self.fetched.add(tuple(request.fetchVariable))
         if status := self.poll_verdict(request):
             await context.abort(status, "scripted")
         if self.knows_no_partition:
             return
         wait = request.requestTimeout / 1000
-        while not self._waiting and wait > 0:
+        waiting = self._waiting[request.type]
+        while not waiting and wait > 0:
             await asyncio.sleep(0.02)
             wait -= 0.02
-        jobs = [self._waiting.popleft() for _ in range(min(len(self._waiting), request.maxJobsToActivate))]
+        jobs = [waiting.popleft() for _ in range(min(len(waiting), request.maxJobsToActivate))]
         if jobs:
             yield pb.ActivateJobsResponse(jobs=jobs)
 

@@ -18,7 +18,7 @@ from workers.kit.doubt import Doubt
 from workers.kit.job import Job
 from workers.kit.lease import Lease
 from workers.kit.link import Link
-from workers.kit.outcomes import Complete
+from workers.kit.outcomes import Complete, Fail
 
 GONE = grpc.StatusCode.NOT_FOUND
 
@@ -49,7 +49,7 @@ async def test_an_answer_is_given_again_until_the_broker_has_it(
     [
         (grpc.StatusCode.NOT_FOUND, None, Doubt.ELEMENT_GONE),
         (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, Doubt.ANSWERED_BEFORE),
-        (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION, Doubt.ANSWERED_BEFORE),
+        (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION, Doubt.NOT_ALLOWED),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.NOT_FOUND, Doubt.ELEMENT_GONE),
         (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.NOT_FOUND, Doubt.ELEMENT_GONE),
         (grpc.StatusCode.FAILED_PRECONDITION, None, Doubt.NOT_ALLOWED),
@@ -105,10 +105,13 @@ async def test_what_the_broker_will_never_take_becomes_an_incident(gateway: Scri
         grpc.StatusCode.INVALID_ARGUMENT if isinstance(request, pb.CompleteJobRequest) else None
     )
     gateway.push(gateway.job())
-    async with working(gateway, bench.step):
-        await until(lambda: len(gateway.told) == 2)
+    seen = Seen()
+    async with working(gateway, bench.step, seen):
+        await until(lambda: len(seen.jobs) == 1)
     assert isinstance(gateway.told[1], pb.FailJobRequest)
     assert gateway.told[1].retries == 0
+    (ended,) = seen.jobs
+    assert ended.answer == Fail(0, 0.0, gateway.told[1].errorMessage), "what the broker has, log and metrics have too"
 
 
 async def test_a_bug_is_an_incident_and_its_text_reaches_neither_broker_nor_log(
@@ -128,9 +131,16 @@ async def test_a_bug_is_an_incident_and_its_text_reaches_neither_broker_nor_log(
 
 def test_a_job_that_is_gone_after_our_lease_was_lost_to_another_worker() -> None:
     gone = grpc.StatusCode.NOT_FOUND
-    assert doubt_of(gone, unanswered=False, is_over=True) is Doubt.LEASE_LOST
-    assert doubt_of(gone, unanswered=False, is_over=False) is Doubt.ELEMENT_GONE
-    assert doubt_of(gone, unanswered=True, is_over=True) is Doubt.ANSWERED_BEFORE
+    assert doubt_of(gone, Complete("{}"), unanswered=False, is_over=True) is Doubt.LEASE_LOST
+    assert doubt_of(gone, Complete("{}"), unanswered=False, is_over=False) is Doubt.ELEMENT_GONE
+    assert doubt_of(gone, Complete("{}"), unanswered=True, is_over=True) is Doubt.ANSWERED_BEFORE
+
+
+def test_a_job_that_takes_no_answer_was_failed_by_us_or_else_by_somebody() -> None:
+    there, failed = grpc.StatusCode.FAILED_PRECONDITION, Fail(2, 0.0, "away")
+    assert doubt_of(there, failed, unanswered=True, is_over=False) is Doubt.ANSWERED_BEFORE
+    assert doubt_of(there, failed, unanswered=False, is_over=False) is Doubt.NOT_ALLOWED
+    assert doubt_of(there, Complete("{}"), unanswered=True, is_over=False) is Doubt.NOT_ALLOWED
 
 
 async def test_a_job_that_comes_back_before_the_reply_to_its_failure_is_run_again_at_once(
@@ -182,7 +192,7 @@ async def test_an_answer_that_was_not_sent_for_want_of_a_token_was_not_taken() -
         link.up.set()
         answers = Answers(NoTokenThenGone(), link, Random(1))  # type: ignore[arg-type]  # noqa: S311 - jitter
         job = Job(7, "work", 1, 2, "process", "Task_Work", 3, 0.0)
-        doubt = await answers.deliver(job, Complete("{}"), Lease(30.0, time.monotonic() + 30.0))
+        _, doubt = await answers.deliver(job, Complete("{}"), Lease(30.0, time.monotonic() + 30.0))
     assert doubt is Doubt.ELEMENT_GONE
 
 

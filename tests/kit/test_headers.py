@@ -5,7 +5,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.kit.bench import Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
-from workers.kit import Retry, Step, Unavailable
+from workers.kit import Declined, Retry, Step, Unavailable
 from workers.kit.headers import HeaderError, retry_of
 from workers.kit.outcomes import Fail
 
@@ -56,6 +56,20 @@ def failing() -> Step:
         raise Unavailable(message)
 
     return step
+
+
+async def test_a_refusal_takes_its_way_whatever_the_headers_say(gateway: ScriptedGateway) -> None:
+    step = Step("work", undo=None, refuses={"NO"})
+
+    @step.do
+    async def work(task: Task) -> Done:
+        code = "NO"
+        raise Declined(code, task.name)
+
+    gateway.push(gateway.job(headers='{"retryCount": "many"}'))
+    async with working(gateway, step):
+        await until(lambda: len(gateway.told) == 1)
+    assert isinstance(gateway.told[0], pb.ThrowErrorRequest)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,17 @@ async def test_a_job_whose_lease_was_lost_before_it_began_is_not_run(gateway: Sc
     assert bench.runs == 2
 
 
+async def test_a_job_whose_lease_could_not_be_extended_just_now_is_run_while_it_lasts(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    bench.go.set()
+    gateway.extension_verdict = lambda _request: grpc.StatusCode.RESOURCE_EXHAUSTED
+    gateway.push(gateway.job(key=1), gateway.job(key=2, waited=20.0), gateway.job(key=3, waited=40.0))
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 2 and gateway.extensions[-1] == 3)
+    assert [request.jobKey for request in gateway.told] == [1, 2], "the lease of the third is over"
+
+
 async def test_a_second_delivery_renews_the_lease_of_the_job_in_hand(gateway: ScriptedGateway) -> None:
     bench = Bench(extend_lease=False)
     seen = Seen()

@@ -49,6 +49,23 @@ class Failing(Middleware):
         raise RuntimeError(message)
 
 
+async def test_one_that_answers_with_nothing_has_a_bug_that_is_an_incident(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    class Forgetful(Middleware):
+        async def around(self, job: Job, proceed: Proceed) -> Answer:
+            await proceed(job)
+            return None  # type: ignore[return-value]
+
+    bench.go.set()
+    gateway.push(gateway.job())
+    async with working(gateway, bench.step, Forgetful()):
+        await until(lambda: len(gateway.told) == 1)
+    (told,) = gateway.told
+    assert told.retries == 0
+    assert "TypeError" in told.errorMessage
+
+
 async def test_the_first_of_the_list_is_the_outermost(gateway: ScriptedGateway, bench: Bench) -> None:
     bench.go.set()
     log: list[str] = []

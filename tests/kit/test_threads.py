@@ -12,7 +12,7 @@ import pytest
 import respx
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Done, Task, until, working
+from tests.kit.bench import Bench, Done, Task, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import ROOT
 from workers.kit import BlockingService, Service, Step
@@ -85,6 +85,80 @@ async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_re
         assert blocking.runs == 1, "the same job does not run beside itself"
         blocking.go.set()
         await until(lambda: worker.in_hand["work"] == 0)
+
+
+async def test_a_hung_thread_s_lease_is_not_extended_once_its_job_was_answered(gateway: ScriptedGateway) -> None:
+    blocking, steady = BlockingBench(limit=0.3), Bench("steady")
+    hung, running = gateway.job(key=7, retries=10, lease=1.0), gateway.job(key=8, task_type="steady", lease=1.0)
+    gateway.push(hung, running)
+    async with working(gateway, blocking.step, beside=[steady.step], lease=1.0) as worker:
+        await until(lambda: bool(gateway.told) or bool(worker.waiting))
+        before = gateway.extensions.count(7), gateway.extensions.count(8)
+        await until(lambda: gateway.extensions.count(8) >= before[1] + 8)
+        assert worker.in_hand == {"work": 1, "steady": 1}
+        assert gateway.extensions.count(7) == before[0], "else nobody ever gets this job again"
+        blocking.go.set()
+        steady.go.set()
+
+
+async def test_a_blocking_step_that_raises_stop_iteration_is_answered_and_frees_its_thread(
+    gateway: ScriptedGateway,
+) -> None:
+    step = Step("work", undo=None)
+
+    @step.do
+    def work(task: Task) -> Done:
+        return Done(name=next(iter([] if task.name == "empty" else [task.name])))
+
+    gateway.push(gateway.job(name="empty"), gateway.job())
+    async with working(gateway, step, threads=1):
+        await until(lambda: len(gateway.told) == 2)
+    failed, completed = gateway.told
+    assert failed.retries == 0
+    assert "RuntimeError" in failed.errorMessage
+    assert isinstance(completed, pb.CompleteJobRequest)
+
+
+async def test_the_time_in_which_a_job_waits_for_a_thread_is_not_the_step_s(gateway: ScriptedGateway) -> None:
+    step = Step("work", undo=None, limit=0.5)
+
+    @step.do
+    def work(task: Task) -> Done:
+        time.sleep(0.25)
+        return Done(name=task.name)
+
+    gateway.push(*(gateway.job() for _ in range(4)))
+    async with working(gateway, step, threads=1):
+        await until(lambda: len(gateway.told) == 4)
+    assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
+
+
+async def test_the_undo_in_place_of_a_do_stays_in_hand_while_its_thread_runs(gateway: ScriptedGateway) -> None:
+    go, undos = threading.Event(), []
+    step = Step("work", undo="take-back", refuses={"CANCELLED"}, limit=0.3)
+
+    @step.do
+    async def work(task: Task) -> Done:
+        return Done(name=task.name)
+
+    @step.undo
+    def take_back(task: Task) -> Done:
+        undos.append(task.name)
+        go.wait(30)
+        return Done(name=task.name)
+
+    told = {"instance": "1", "code": "CANCELLED", "message": "the customer called"}
+    gateway.push(gateway.job(key=7, retries=9, compensate=told))
+    async with working(gateway, step, threads=1) as worker:
+        await until(lambda: worker.waiting == {"work": 1})
+        gateway.push(gateway.job(key=7, retries=9, compensate=told))
+        await until(gateway.all_pushed)
+        assert worker.in_hand == {"work": 1}
+        assert undos == ["n"]
+        go.set()
+        await until(lambda: not worker.in_hand)
+        gateway.push(gateway.job(key=8, compensate=told))
+        await until(lambda: undos == ["n", "n"])
 
 
 async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGateway) -> None:

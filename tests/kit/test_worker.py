@@ -2,12 +2,20 @@
 
 import asyncio
 import json
+import time
 
 import grpc
+import pytest
 from pyzeebe.proto import gateway_pb2 as pb
+from structlog.testing import capture_logs
 
-from tests.kit.bench import Bench, until, working
+from tests.kit.bench import Bench, Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
+from workers.kit import Job, Retry, Step, Unavailable
+from workers.kit.answers import Answers
+from workers.kit.doubt import Doubt
+from workers.kit.lease import Lease
+from workers.kit.outcomes import Answer, Fail
 
 
 async def test_jobs_of_the_stream_and_of_the_poll_are_completed(gateway: ScriptedGateway, bench: Bench) -> None:
@@ -98,6 +106,143 @@ async def test_a_job_that_comes_while_the_worker_stops_is_handed_back(gateway: S
     assert isinstance(told, pb.FailJobRequest)
     assert (told.retries, told.retryBackOff) == (3, 0)
     assert bench.runs == 0
+
+
+async def test_a_poll_that_lands_while_the_worker_stops_brings_a_job_that_is_handed_back(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    async with working(gateway, bench.step) as worker:
+        await until(lambda: gateway.polls >= 2)
+        worker.stop()
+        gateway.leave(gateway.job(retries=3))
+        await until(lambda: len(gateway.told) == 1)
+    (told,) = gateway.told
+    assert isinstance(told, pb.FailJobRequest)
+    assert (told.retries, told.retryBackOff) == (3, 0)
+    assert bench.runs == 0
+
+
+async def test_a_second_stop_waits_for_nothing(gateway: ScriptedGateway, bench: Bench) -> None:
+    gateway.push(gateway.job(retries=3))
+    async with working(gateway, bench.step, drain=600.0) as worker:
+        await until(lambda: bench.running == 1)
+        worker.stop()
+        await until(lambda: gateway.streams == 0)
+        assert bench.running == 1
+        begin = time.monotonic()
+        worker.stop()
+        await until(lambda: len(gateway.told) == 1)
+    assert time.monotonic() - begin < 5.0
+    assert isinstance(gateway.told[0], pb.FailJobRequest)
+    assert gateway.told[0].retries == 3
+
+
+async def test_a_job_in_hand_that_is_pushed_once_more_and_finds_no_slot_is_not_handed_back(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    gateway.push(gateway.job(key=7))
+    async with working(gateway, bench.step, window=1, window_per_type=1) as worker:
+        await until(lambda: bench.running == 1)
+        gateway.push(gateway.job(key=7))
+        await until(gateway.all_pushed)
+        worker.stop()
+        await until(lambda: gateway.streams == 0)
+        bench.go.set()
+        await until(lambda: not worker.in_hand)
+    assert [type(request) for request in gateway.told] == [pb.CompleteJobRequest]
+
+
+async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGateway, bench: Bench) -> None:
+    other = Bench("other")
+    gateway.push(*(gateway.job(task_type=each) for each in ("work", "other") * 10))
+    async with working(gateway, bench.step, beside=[other.step], window=5, window_per_type=4) as worker:
+        await until(lambda: bench.running + other.running == 5)
+        assert worker.in_hand.total() == 5
+        bench.go.set()
+        other.go.set()
+        await until(lambda: len(gateway.told) == 20)
+    assert max(bench.most_running, other.most_running) <= 4
+
+
+async def test_only_what_a_step_reads_is_fetched(gateway: ScriptedGateway, bench: Bench) -> None:
+    async with working(gateway, bench.step):
+        await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
+    assert gateway.fetched == {("name",)}
+
+
+async def test_a_step_that_raises_a_cancellation_of_its_own_has_a_bug(gateway: ScriptedGateway) -> None:
+    step = Step("work", undo=None)
+
+    @step.do
+    async def work(task: Task) -> Done:
+        sleeping = asyncio.create_task(asyncio.sleep(60))
+        sleeping.cancel()
+        await sleeping
+        return Done(name=task.name)
+
+    gateway.push(gateway.job())
+    async with working(gateway, step):
+        await until(lambda: len(gateway.told) == 1)
+    (told,) = gateway.told
+    assert isinstance(told, pb.FailJobRequest)
+    assert told.retries == 0
+    assert "CancelledError" in told.errorMessage
+
+
+@pytest.mark.parametrize("wish", [float("inf"), float("nan"), 1e300])
+async def test_what_cannot_be_sent_is_answered_all_the_same(gateway: ScriptedGateway, wish: float) -> None:
+    step, seen = Step("work", undo=None, retry=Retry(retries=3, jitter=0.0)), Seen()
+
+    @step.do
+    async def work(task: Task) -> Done:
+        del task
+        message = "half a pair: \ud83d"
+        raise Unavailable(message, retry_after=wish)
+
+    gateway.push(gateway.job(retries=3))
+    async with working(gateway, step, seen) as worker:
+        await until(lambda: len(seen.jobs) == 1)
+        assert worker.waiting == {"work": 1}
+    assert seen.jobs[0].answer in {Fail(2, 86_400.0, "half a pair: ?"), Fail(2, 0.5, "half a pair: ?")}
+    assert gateway.told[0].errorMessage == "half a pair: ?"
+
+
+async def test_what_a_stop_leaves_unanswered_is_told_as_in_doubt(gateway: ScriptedGateway) -> None:
+    """One job is being answered, one has failed and waits, and one runs: the broker hears of none of them."""
+    answered, runs, seen = Bench(), Bench("runs"), Seen()
+    fails = Step("fails", undo=None, retry=Retry(retries=3, base=60.0, cap=60.0))
+
+    @fails.do
+    async def fail(task: Task) -> Done:
+        raise Unavailable(task.name)
+
+    answered.go.set()
+    gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
+    gateway.push(*(gateway.job(task_type=each) for each in ("work", "fails", "runs")))
+    async with working(gateway, answered.step, seen, beside=[fails, runs.step], drain=0.2) as worker:
+        await until(lambda: bool(gateway.told) and worker.waiting == {"fails": 1} and runs.running == 1)
+        assert [ended.doubt for ended in seen.jobs] == [None], "the one that waits"
+    doubts = {ended.job.task_type: ended.doubt for ended in seen.jobs if ended.doubt}
+    assert doubts == dict.fromkeys(("work", "fails", "runs"), Doubt.UNANSWERED)
+
+
+async def test_a_bug_of_the_workers_own_is_logged_and_frees_the_slot(
+    gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.go.set()
+    deliver = Answers.deliver
+
+    async def faulty(answers: Answers, job: Job, answer: Answer, lease: Lease) -> tuple[Answer, Doubt | None]:
+        if job.key == 1:
+            raise ZeroDivisionError
+        return await deliver(answers, job, answer, lease)
+
+    monkeypatch.setattr(Answers, "deliver", faulty)
+    gateway.push(gateway.job(), gateway.job())
+    with capture_logs() as logs:
+        async with working(gateway, bench.step, window=1, window_per_type=1):
+            await until(lambda: len(gateway.told) == 1)
+    assert [(line["event"], line["job"]) for line in logs if line["log_level"] == "error"] == [("bug in the worker", 1)]
 
 
 async def test_idle_task_types_hold_no_slots(gateway: ScriptedGateway, bench: Bench) -> None:

@@ -240,7 +240,7 @@ async def test_nobody_counts_as_asked_while_the_process_is_not_deployed(lab: Lab
     }
     assert await settlements(lab, case) == {"order": None, "reservation": None}
     assert reconcile(lab, *only).status == 0
-    assert len(await eventually(lambda: entries(lab, case), bool)) == 2
+    await eventually(lambda: entries(lab, case), lambda asked: len(asked) == 2)
 
 
 def test_the_diagram_grants_as_many_tries_as_an_undo_has() -> None:

@@ -51,8 +51,7 @@ class Processes:
         """Pass a request to end on to every child."""
         self._stopping.set()
         for process in self._children.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+            _ask_to_end(process)
 
     async def run(self) -> int:
         """Run until `stop`; return 0, or the status of a child that did not end well."""
@@ -70,6 +69,8 @@ class Processes:
         pause, most = _PAUSES
         while True:
             process = self._children[name] = await self._spawn(name)
+            if self._stopping.is_set():  # `stop` was called before there was this child.
+                _ask_to_end(process)
             begun = time.monotonic()
             status = await process.wait()
             if self._stopping.is_set():
@@ -112,6 +113,11 @@ class Processes:
         registry = CollectorRegistry()
         registry.register(_Merged({n: a.text for n, a in zip(self._names, answers, strict=True) if a is not None}))
         return generate_latest(registry)
+
+
+def _ask_to_end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
 
 
 class _Merged(Collector):

@@ -46,18 +46,21 @@ class Answers:
         self._link = link
         self._random = random
 
-    async def deliver(self, job: Job, answer: Answer, lease: Lease) -> Doubt | None:
+    async def deliver(self, job: Job, answer: Answer, lease: Lease) -> tuple[Answer, Doubt | None]:
         """Send the answer until the broker replies or the job's lease ends; at least once in any case.
 
         Returns:
-            None where the broker took the answer, else why nobody knows.
+            What was sent in the end: an incident in place of what the broker refuses for good. And None where the
+            broker took it, else why nobody knows.
         """
         code = await self._try(job, answer)
         if code is None:
-            return None
+            return answer, None
         return await self._insist(job, answer, lease, code)
 
-    async def _insist(self, job: Job, answer: Answer, lease: Lease, code: grpc.StatusCode) -> Doubt | None:
+    async def _insist(
+        self, job: Job, answer: Answer, lease: Lease, code: grpc.StatusCode
+    ) -> tuple[Answer, Doubt | None]:
         backoff = Backoff(self._random, self._link)
         unanswered = False
         while True:
@@ -68,13 +71,13 @@ class Answers:
                     0, 0.0, f"The broker refuses what {job.task_type} left behind. Mend the step, then retry."
                 )
             else:
-                doubt = doubt_of(code, unanswered=unanswered, is_over=lease.is_over)
+                doubt = doubt_of(code, answer, unanswered=unanswered, is_over=lease.is_over)
                 if doubt is not None:
-                    return doubt
+                    return answer, doubt
                 await backoff.pause(code)
             again = await self._try(job, answer)
             if again is None:
-                return None
+                return answer, None
             code = again
 
     async def _try(self, job: Job, answer: Answer) -> grpc.StatusCode | None:
@@ -100,18 +103,20 @@ class Answers:
                 )
 
 
-def doubt_of(code: grpc.StatusCode, *, unanswered: bool, is_over: bool) -> Doubt | None:
+def doubt_of(code: grpc.StatusCode, answer: Answer, *, unanswered: bool, is_over: bool) -> Doubt | None:
     """Say what the reply `code` leaves open; None where it is worth another try.
 
     Args:
         code: The last reply.
+        answer: What it is the reply to.
         unanswered: Whether an earlier try got no reply from which its fate can be told.
         is_over: Whether the job's lease is.
     """
-    if code in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION} and unanswered:
-        return Doubt.ANSWERED_BEFORE
     if code == grpc.StatusCode.NOT_FOUND:
+        if unanswered:
+            return Doubt.ANSWERED_BEFORE
         return Doubt.LEASE_LOST if is_over else Doubt.ELEMENT_GONE
     if code == grpc.StatusCode.FAILED_PRECONDITION:
-        return Doubt.NOT_ALLOWED
+        # The job is there, failed or with an error: our own doing where that was our answer. A completed one is gone.
+        return Doubt.ANSWERED_BEFORE if unanswered and not isinstance(answer, Complete) else Doubt.NOT_ALLOWED
     return Doubt.UNANSWERED if is_over else None

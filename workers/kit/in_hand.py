@@ -40,12 +40,22 @@ class InHand:
     @property
     def extends(self) -> bool:
         """Whether its lease may be extended."""
-        return self.handler.extends_lease or self.waits
+        return not self.answered and (self.handler.extends_lease or self.waits)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the worker has cancelled its task, for another reason than the step's time."""
+        return self.task is not None and self.task.cancelling() > int(self.expired)
 
     def expire(self) -> None:
         """End the step, where it runs: its time is over."""
         if self.runs and not self.expired and self.task is not None:
             self.expired = True
+            self.task.cancel()
+
+    def cancel(self) -> None:
+        """End its task: the worker stops."""
+        if self.task is not None:
             self.task.cancel()
 
     def is_followed_by(self, job: Job) -> bool:

@@ -142,6 +142,11 @@ class Leases:
                 await asyncio.sleep(min(next(pauses), 1.0))
         return True
 
+    async def renew(self, key: int, lease: Lease) -> bool:
+        """Extend the lease of a job that has not begun; return whether the job is still ours."""
+        refusal = await self.extend(key, lease)
+        return refusal not in _GONE and not lease.is_over
+
     async def extend(self, key: int, lease: Lease, beyond: float = 0.0) -> grpc.StatusCode | None:
         """Ask the broker for a new lease, longer by `beyond` seconds; return None, or with what it was refused."""
         asked = time.monotonic()

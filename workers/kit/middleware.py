@@ -62,6 +62,10 @@ def chained(middleware: Iterable[Middleware], step: Proceed, guarded: Callable[[
 
 def _link(middleware: Middleware, proceed: Proceed) -> Proceed:
     async def answer(job: Job) -> Answer:
-        return await middleware.around(job, proceed)
+        said: object = await middleware.around(job, proceed)
+        if not isinstance(said, Answer):
+            message = f"{type(middleware).__name__} answered a job with {type(said).__name__}"
+            raise TypeError(message)
+        return said
 
     return answer

@@ -16,6 +16,8 @@ from random import Random
 
 from workers.kit.retry import Retry
 
+_WISH_LIMIT = 86_400.0
+"""Seconds: whoever wishes to be asked again later than that is asked after these."""
 _MESSAGE_LIMIT = 2_000
 """Characters of an incident's text: enough for a person, far below the broker's record limit."""
 
@@ -47,7 +49,7 @@ class Unavailable(StepError):
     """Nobody knows whether the command took effect, or it could not be taken now: ask again with the same key."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
-        """`retry_after` is the participant's own wish in seconds; it wins over a shorter backoff."""
+        """`retry_after` is the participant's own wish in seconds; it wins over a shorter backoff, up to a day."""
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -147,7 +149,7 @@ def _again(attempt: Attempt, random: Random, message: str, retry_after: float | 
             "Once the cause is gone, retry the incident: the same command has one effect.",
         )
     backoff = attempt.retry.backoff(left, random)
-    return Fail(left - 1, max(backoff, retry_after or 0.0), _clip(message))
+    return Fail(left - 1, max(backoff, min(_WISH_LIMIT, retry_after or 0.0)), _clip(message))
 
 
 def _incident(attempt: Attempt, message: str) -> Fail:
@@ -158,4 +160,5 @@ def _incident(attempt: Attempt, message: str) -> Fail:
 
 
 def _clip(message: str) -> str:
+    message = message.encode(errors="replace").decode()  # Half a surrogate pair is no text, and cannot be sent.
     return message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…"

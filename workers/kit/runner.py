@@ -50,17 +50,20 @@ class Runner:
         """Whose jobs it runs."""
         return self._handler.task_type
 
-    def failed(self, job: Job, error: Exception) -> Answer:
+    def failed(self, job: Job, error: BaseException) -> Answer:
         """Say what the engine is told when the job ended in `error`."""
         if not isinstance(error, (StepError, TimeoutError, ConnectionError)):
             # The frames show where; the text stays out, for it may hold a customer's data.
             frames = traceback.format_tb(error.__traceback__)
             _log.error("bug in a step", **about(job), error=type(error).__name__, frames=frames)
         handler = self._handler
-        try:
-            retry = retry_of(handler.retry, job.headers) if "retry" in job.headers else handler.retry
-        except HeaderError as wrong:
-            retry, error = handler.retry, Broken(str(wrong))
+        retry = handler.retry
+        is_refusal = isinstance(error, Declined) and error.code in handler.refusals
+        if "retry" in job.headers and not is_refusal:
+            try:
+                retry = retry_of(handler.retry, job.headers)
+            except HeaderError as wrong:
+                error = Broken(str(wrong))
         attempt = Attempt(
             job.task_type,
             job.retries,

@@ -1,8 +1,9 @@
 """Threads for steps that block: a bounded number, none of which keeps the process from ending."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from threading import Thread
 from typing import Any, TypeVar
@@ -21,12 +22,27 @@ class Threads:
         self._free = asyncio.Semaphore(most)
         self._running: dict[int, asyncio.Future[Any]] = {}
 
+    @asynccontextmanager
+    async def place(self, key: int) -> AsyncIterator[None]:
+        """Wait until the job `key` may use a thread.
+
+        The place is free again when the context is left and the thread, should it still run, has ended.
+        """
+        await self._free.acquire()
+        try:
+            yield
+        finally:
+            running = self._running.get(key)
+            if running is None:
+                self._free.release()
+            else:
+                running.add_done_callback(lambda _: self._free.release())
+
     async def run(self, key: int, function: Callable[[], _T]) -> _T:
-        """Run the function of the job `key` on a thread, and return what it returns.
+        """Run the function of the job `key`, which has its place, on a thread, and return what it returns.
 
         Nothing can end a thread: where the caller is cancelled, the function goes on, and `returned` waits for it.
         """
-        await self._free.acquire()
         outcome: Future[_T] = Future()
         Thread(target=_settle, args=(outcome, copy_context(), function), name=f"job {key}", daemon=True).start()
         running = asyncio.wrap_future(outcome)
@@ -42,11 +58,16 @@ class Threads:
 
     def _end(self, key: int) -> None:
         self._running.pop(key).exception()  # Told already, or of no interest to anybody any more.
-        self._free.release()
 
 
 def _settle(outcome: "Future[_T]", context: Context, function: Callable[[], _T]) -> None:
     try:
         outcome.set_result(context.run(function))
+    except StopIteration as error:
+        # No asyncio future takes it; a coroutine makes the same of it (PEP 479).
+        message = "the function raised StopIteration"
+        bug = RuntimeError(message)
+        bug.__cause__ = error
+        outcome.set_exception(bug)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting job has to hear of it
         outcome.set_exception(error)

@@ -19,7 +19,7 @@ from workers.kit.lease import Lease, Leases
 from workers.kit.middleware import Ended
 from workers.kit.outcomes import Answer, Fail
 
-Deliver = Callable[[Job, Answer, Lease], Awaitable[Doubt | None]]
+Deliver = Callable[[Job, Answer, Lease], Awaitable[tuple[Answer, Doubt | None]]]
 
 _ROOM = 1_000
 """Jobs of one process that wait at most. More of them stay in hand, so that no more are taken."""
@@ -73,13 +73,17 @@ class Waiting:
             task.cancel()
             self._leave(key, task)
 
-    async def end(self, seconds: float) -> None:
-        """Hand back at once all that wait, their retries unchanged, and keep no more; give that up after `seconds`."""
+    async def end(self) -> None:
+        """Hand back at once all that wait, their retries unchanged, and keep no more; until all are, or cancelled."""
         self._ending.set()
-        if tasks := [task for _, task in self._jobs.values()]:
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
+        tasks = [task for _, task in self._jobs.values()]
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer_later(self, job: Job, answer: Fail, lease: Lease) -> None:
         retries = answer.retries
@@ -88,7 +92,13 @@ class Waiting:
                 await self._ending.wait()
                 retries = job.retries
         over = time.monotonic()
-        doubt = await self._deliver(job, Fail(retries, 0.0, answer.message), lease)
+        doubt: Doubt | None
+        try:
+            _, doubt = await self._deliver(job, Fail(retries, 0.0, answer.message), lease)
+        except asyncio.CancelledError:
+            if not self._ending.is_set():
+                raise  # The broker has given it out again, so it has heard.
+            doubt = Doubt.UNANSWERED
         if doubt is not None:
             self._tell(Ended(job, answer, doubt, time.monotonic() - over))
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -14,10 +14,12 @@ import httpx
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
+from workers.kit import handing_back
 from workers.kit.activations import Activations
 from workers.kit.answers import Answers
 from workers.kit.connection import stub
 from workers.kit.doubt import Doubt
+from workers.kit.handing_back import HandingBack
 from workers.kit.handler import Handler
 from workers.kit.in_hand import InHand
 from workers.kit.intake import Intake, Subscription
@@ -34,8 +36,8 @@ from workers.kit.threads import Threads
 from workers.kit.waiting import Waiting
 from workers.kit.window import Window
 
-_HAND_BACK = 2.0
-"""Seconds in which a stopping worker gives back what it has left; the leases see to the rest."""
+_LAST_WORDS = 0.1
+"""Seconds for what is ended at last to say what is in doubt; a step that refuses to end is left."""
 
 _log = structlog.get_logger(__name__)
 
@@ -84,11 +86,11 @@ class Worker:
         self._answers = Answers(gateway, self._link, random)
         self._in_hand: dict[int, InHand] = {}
         self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
+        self._handing_back = HandingBack(self._answers, self._tell)
         self._waiting = Waiting(self._leases, self._answers.deliver, self._tell)
         self._threads = Threads(settings.threads)
         self._activations = activations or Activations(settings.activations)
         self._ended = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
-        self._handing_back: set[asyncio.Task[object]] = set()
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._process = Window(settings.window)
@@ -172,34 +174,39 @@ class Worker:
                 raise error
 
     async def _drain(self) -> None:
-        ending = asyncio.create_task(self._waiting.end(_HAND_BACK))
+        ending = asyncio.create_task(self._waiting.end())
         aborting = asyncio.create_task(self._aborting.wait())
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain):
-                while self._in_hand and not self._aborting.is_set():
-                    running = [held.task for held in self._in_hand.values() if held.task is not None]
-                    await asyncio.wait([*running, aborting], return_when=asyncio.FIRST_COMPLETED)
+                while (left := self._left(ending)) and not self._aborting.is_set():
+                    await asyncio.wait([*left, aborting], return_when=asyncio.FIRST_COMPLETED)
         aborting.cancel()
         for held in list(self._in_hand.values()):
-            if held.task is not None:
-                held.task.cancel()
-            if not held.answered:  # else only a thread that nothing can end is left of it
-                self._give_back(held.job)
+            if held.answer is None:
+                self._handing_back.begin(held.job, ran=held.runs)
                 self._activations.end(held.key)
-        if self._handing_back:
-            await asyncio.wait(self._handing_back, timeout=_HAND_BACK)
-        await ending
+            if held.answer is None or held.answered:  # else the broker is being told
+                held.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(handing_back.SECONDS):
+                while left := [*self._left(ending), *self._handing_back.tasks]:
+                    await asyncio.wait(left)
+        late = [ending, *self._tasks(), *self._handing_back.tasks]
+        for task in late:
+            task.cancel()
+        await asyncio.wait(late, timeout=_LAST_WORDS)
 
-    def _hand_back(self, job: ActivatedJob) -> None:
-        self._give_back(Job.of(job))
+    def _left(self, ending: asyncio.Task[None]) -> list[asyncio.Task[None]]:
+        """Return what a worker that stops still has to wait for."""
+        return [*self._tasks(), *([] if ending.done() else [ending])]
 
-    def _give_back(self, job: Job) -> None:
-        # Unchanged retries and no backoff: another worker has the job at once, not when our lease ends.
-        answer = Fail(job.retries, 0.0, "handed back by a worker that stops, or was pushed more than it can do")
-        lease = Lease(_HAND_BACK, time.monotonic() + _HAND_BACK)
-        task = asyncio.create_task(self._answers.deliver(job, answer, lease))
-        self._handing_back.add(task)
-        task.add_done_callback(self._handing_back.discard)
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [held.task for held in self._in_hand.values() if held.task is not None]
+
+    def _hand_back(self, activated: ActivatedJob) -> None:
+        if activated.key not in self._in_hand:  # else it is answered there
+            self._waiting.drop(activated.key)
+            self._handing_back.begin(Job.of(activated), ran=False)
 
     def _receive(self, activated: ActivatedJob, lease_ends: float) -> None:
         job = Job.of(activated)
@@ -223,24 +230,26 @@ class Worker:
         job, lease = held.job, held.lease
         arrived = time.monotonic()
         try:
-            if self._activations.is_suspect(job.key):
-                async with self._activations.one_suspect:
-                    answer = await self._answer(held)
-            else:
-                answer = await self._answer(held)
+            answer = held.answer = await self._answer(held)
             if answer is None:
                 return
-            held.answer = answer
             doubt = None
             now = await self._now(held, answer)
             if now is not None:
-                doubt = await self._answers.deliver(job, now, lease)
+                told, doubt = await self._answers.deliver(job, now, lease)
+                answer = answer if told is now else told
             held.answered = True
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
             self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
-            if held.handler.is_blocking:
+            if held.handler.needs_thread:
                 await self._threads.returned(job.key)
+        except asyncio.CancelledError:
+            if held.answer is not None and not held.answered:
+                self._tell(Ended(job, held.answer, Doubt.UNANSWERED, time.monotonic() - arrived))
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not make a job vanish unseen
+            _log.error("bug in the worker", **about(job), exc_info=error)
         finally:
             del self._in_hand[job.key]
             self._served[job.task_type].window.give_back()
@@ -252,8 +261,12 @@ class Worker:
         if not isinstance(answer, Fail) or not answer.backoff:
             return answer
         held.waits = True
-        held.lease.limit = inf  # The step's own time is over; this is ours.
-        return await self._waiting.keep(held.job, answer, held.lease)
+        limit, held.lease.limit = held.lease.limit, inf  # The step's own time is over; this is ours.
+        try:
+            return await self._waiting.keep(held.job, answer, held.lease)
+        finally:
+            held.waits = False
+            held.lease.limit = limit
 
     def _take_again(self, activated: ActivatedJob, lease_ends: float) -> None:
         if self._stopping.is_set():
@@ -263,24 +276,38 @@ class Worker:
             self._receive(activated, lease_ends)
 
     async def _answer(self, held: InHand) -> Answer | None:
-        """Run the job to its answer; None where its lease was lost before it began."""
+        """Run the job to its answer when its turn has come; None where its lease was lost before."""
+        is_suspect = self._activations.is_suspect(held.key)
+        if not is_suspect and not held.handler.needs_thread:
+            return await self._run(held)
+        async with AsyncExitStack() as turn:
+            if is_suspect:
+                await turn.enter_async_context(self._activations.one_suspect)
+            if held.handler.needs_thread:
+                await turn.enter_async_context(self._threads.place(held.key))
+            return await self._run(held)
+
+    async def _run(self, held: InHand) -> Answer | None:
         job, lease, handler = held.job, held.lease, held.handler
         now = time.monotonic()
-        # It has waited in gRPC's buffers or behind a suspect.
-        if lease.is_short(now) and await self._leases.extend(job.key, lease):
+        # It has waited in gRPC's buffers, behind a suspect or for a thread.
+        if lease.is_short(now) and not await self._leases.renew(job.key, lease):
             _log.info("lease lost before the job began", **about(job))
             return None
         if self._activations.are_used_up(job.key):
-            return Fail(0, 0.0, _used_up(job, self._activations.most))
+            return Fail(0, 0.0, self._activations.used_up(job.task_type))
         self._activations.begin(job.key)
         runner = self._served[job.task_type].runner
         lease.limit = now + handler.limit
         held.runs = True
         try:
             return await runner.answer(job)
-        except asyncio.CancelledError:
-            if not held.expired or held.task is None or held.task.uncancel():
-                raise  # The worker stops.
+        except asyncio.CancelledError as cancelled:
+            if held.is_stopped or held.task is None:
+                raise
+            if not held.expired:
+                return runner.failed(job, cancelled)  # The step's own: it has waited for what somebody cancelled.
+            held.task.uncancel()
             took = time.monotonic() - now
             message = f"{job.task_type} did not end within {took:.3g} seconds; whether it took effect is unknown."
             return runner.failed(job, Unavailable(message))
@@ -293,10 +320,3 @@ class Worker:
                 tell(ended)
             except Exception as error:  # noqa: BLE001 - who watches a job must not harm the next one
                 _log.error("bug in a middleware", **about(ended.job), exc_info=error)
-
-
-def _used_up(job: Job, most: int) -> str:
-    return (
-        f"{job.task_type} was begun {most} times and never answered: most likely it kills its worker. Look into the "
-        "worker's log and its memory, mend the step or the variables, then retry."
-    )

@@ -1,6 +1,7 @@
 """Undo an effect as the process would have: by the step's own undo, under the same idempotency key."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from random import Random
 
 from workers.kit import Step
@@ -19,7 +20,7 @@ class Undoing:
 
     def __init__(self, steps: Sequence[Step], participants: Participants, random: Random) -> None:
         """Know the undo of each of the `steps`; `participants` lead to whom they command."""
-        threads = Threads(1)
+        self._threads = threads = Threads(1)
         self._undos: dict[str, tuple[Handler, Runner]] = {}
         for step in steps:
             do, *undo = step.handlers()
@@ -37,7 +38,10 @@ class Undoing:
     async def undo(self, effect: Effect) -> str | None:
         """Undo an effect; return None, or why it could not be undone now."""
         handler, runner = self._undos[effect.caller]
-        match await runner.answer(_job(handler.task_type, effect)):
+        job = _job(handler.task_type, effect)
+        async with self._threads.place(job.key) if handler.is_blocking else nullcontext():
+            answer = await runner.answer(job)
+        match answer:
             case Complete():
                 return None
             case Fail(message=message) | Throw(message=message):

@@ -1,0 +1,43 @@
+"""Give the broker back the jobs that this worker will not do, so that another one has them before a lease ends."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from workers.kit.answers import Answers
+from workers.kit.doubt import Doubt
+from workers.kit.job import Job
+from workers.kit.lease import Lease
+from workers.kit.middleware import Ended
+from workers.kit.outcomes import Fail
+
+SECONDS = 2.0
+"""In which a job is given back; its lease sees to the rest."""
+
+
+class HandingBack:
+    """The jobs that are on their way back."""
+
+    def __init__(self, answers: Answers, tell: Callable[[Ended], None]) -> None:
+        """Give them back by `answers`, and `tell` of those that had been begun where that is in doubt."""
+        self._answers = answers
+        self._tell = tell
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, job: Job, *, ran: bool) -> None:
+        """Give a job back; `ran` says whether its step was begun, so that it may have had its effect."""
+        task = asyncio.create_task(self._give_back(job, ran=ran))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _give_back(self, job: Job, *, ran: bool) -> None:
+        begun = time.monotonic()
+        # Its retries are unchanged, and there is no backoff.
+        answer = Fail(job.retries, 0.0, "handed back by a worker that stops, or was pushed more than it can do")
+        doubt: Doubt | None
+        try:
+            _, doubt = await self._answers.deliver(job, answer, Lease(SECONDS, begun + SECONDS))
+        except asyncio.CancelledError:
+            doubt = Doubt.UNANSWERED
+        if ran and doubt is not None:
+            self._tell(Ended(job, answer, doubt, time.monotonic() - begun))
