@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 
 import grpc
@@ -71,10 +71,17 @@ async def working(
     *middleware: Middleware,
     beside: Sequence[Step] = (),
     activations: Activations | None = None,
+    channel: grpc.aio.Channel | None = None,
     **settings: object,
 ) -> AsyncIterator[Worker]:
-    """Run a worker of `step` and those `beside` it; at the end it is stopped at once."""
-    async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
+    """Run a worker of `step` and those `beside` it; at the end it is stopped at once.
+
+    Without a `channel` to the gateway, it is served here.
+    """
+    async with AsyncExitStack() as opened:
+        if channel is None:
+            address = await opened.enter_async_context(serving(gateway))
+            channel = await opened.enter_async_context(grpc.aio.insecure_channel(address))
         chosen = WorkerSettings.model_validate({"lease": 30.0, "drain": 5.0, **settings})
         random = Random(1)  # noqa: S311 - jitter
         served = handlers([step, *beside])

@@ -5,7 +5,7 @@ import itertools
 import json
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -161,9 +161,11 @@ class ScriptedGateway(GatewayServicer):
 
 
 @asynccontextmanager
-async def serving(gateway: ScriptedGateway, port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    gateway: ScriptedGateway, port: int = 0, options: Sequence[tuple[str, int]] = ()
+) -> AsyncIterator[str]:
     """Serve the gateway on `port`, or on a free one; yield its address."""
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=options)
     add_GatewayServicer_to_server(gateway, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
