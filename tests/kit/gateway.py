@@ -31,6 +31,9 @@ class ScriptedGateway(GatewayServicer):
         """Every command in the order of its arrival, refused ones included."""
         self.verdict: Verdict = accept
         """Says with which status a command is answered; None is success. It is called after `told` has the command."""
+        self.replies = asyncio.Event()
+        """Set while commands are replied to; a test that puts another one holds the replies back."""
+        self.replies.set()
         self.poll_verdict: Verdict = accept
         self.polls = 0
         self.streams = 0
@@ -156,6 +159,7 @@ class ScriptedGateway(GatewayServicer):
 
     async def _command(self, request: object, context: "Context") -> None:
         self.told.append(request)
+        await self.replies.wait()
         if status := self.verdict(request):
             await context.abort(status, "scripted")
 

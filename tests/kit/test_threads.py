@@ -110,26 +110,26 @@ async def test_a_blocking_step_that_raises_stop_iteration_is_answered_and_frees_
     def work(task: Task) -> Done:
         return Done(name=next(iter([] if task.name == "empty" else [task.name])))
 
-    gateway.push(gateway.job(name="empty"), gateway.job())
+    gateway.push(gateway.job(key=1, name="empty"), gateway.job(key=2))
     async with working(gateway, step, threads=1):
         await until(lambda: len(gateway.told) == 2)
-    failed, completed = gateway.told
+    failed, completed = sorted(gateway.told, key=lambda request: int(request.jobKey))
     assert failed.retries == 0
     assert "RuntimeError" in failed.errorMessage
     assert isinstance(completed, pb.CompleteJobRequest)
 
 
 async def test_the_time_in_which_a_job_waits_for_a_thread_is_not_the_step_s(gateway: ScriptedGateway) -> None:
-    step = Step("work", undo=None, limit=0.5)
+    step = Step("work", undo=None, limit=2.0)
 
     @step.do
     def work(task: Task) -> Done:
-        time.sleep(0.25)
+        time.sleep(1.2)
         return Done(name=task.name)
 
-    gateway.push(*(gateway.job() for _ in range(4)))
+    gateway.push(gateway.job(), gateway.job())
     async with working(gateway, step, threads=1):
-        await until(lambda: len(gateway.told) == 4)
+        await until(lambda: len(gateway.told) == 2)
     assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
 
 
@@ -151,14 +151,47 @@ async def test_the_undo_in_place_of_a_do_stays_in_hand_while_its_thread_runs(gat
     gateway.push(gateway.job(key=7, retries=9, compensate=told))
     async with working(gateway, step, threads=1) as worker:
         await until(lambda: worker.waiting == {"work": 1})
-        gateway.push(gateway.job(key=7, retries=9, compensate=told))
+        assert worker.in_hand == {"work": 1}, "its thread still runs"
+        gateway.push(gateway.job(key=8, name="next", compensate=told))
         await until(gateway.all_pushed)
-        assert worker.in_hand == {"work": 1}
-        assert undos == ["n"]
+        assert undos == ["n"], "there is no other thread"
         go.set()
+        await until(lambda: undos == ["n", "next"])
         await until(lambda: not worker.in_hand)
-        gateway.push(gateway.job(key=8, compensate=told))
-        await until(lambda: undos == ["n", "n"])
+
+
+async def test_an_async_step_takes_no_thread_though_its_undo_would(gateway: ScriptedGateway) -> None:
+    step, running, go = Step("work", undo="take-back"), [], asyncio.Event()
+
+    @step.do
+    async def work(task: Task) -> Done:
+        running.append(task.name)
+        await go.wait()
+        return Done(name=task.name)
+
+    @step.undo
+    def take_back(task: Task) -> Done:
+        return Done(name=task.name)
+
+    gateway.push(*(gateway.job() for _ in range(3)))
+    async with working(gateway, step, threads=1):
+        await until(lambda: len(running) == 3)
+        go.set()
+
+
+async def test_a_job_for_which_no_thread_becomes_free_is_left_to_another_worker_with_all_its_tries(
+    gateway: ScriptedGateway,
+) -> None:
+    blocking = BlockingBench(limit=0.3)
+    gateway.push(gateway.job(key=7, retries=10), gateway.job(key=8, retries=10))
+    async with working(gateway, blocking.step, threads=1) as worker:
+        await until(lambda: 8 in {request.jobKey for request in gateway.told})
+        assert blocking.runs == 1
+        (told,) = [request for request in gateway.told if request.jobKey == 8]
+        assert (told.retries, told.retryBackOff) == (10, 0)
+        assert "no thread was free" in told.errorMessage
+        await until(lambda: worker.in_hand == {"work": 1})
+        blocking.go.set()
 
 
 async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGateway) -> None:

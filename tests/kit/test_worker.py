@@ -3,6 +3,8 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import grpc
 import pytest
@@ -12,6 +14,7 @@ from structlog.testing import capture_logs
 from tests.kit.bench import Bench, Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
 from workers.kit import Job, Retry, Step, Unavailable
+from workers.kit.activations import Activations, Journal
 from workers.kit.answers import Answers
 from workers.kit.doubt import Doubt
 from workers.kit.lease import Lease
@@ -152,6 +155,59 @@ async def test_a_job_in_hand_that_is_pushed_once_more_and_finds_no_slot_is_not_h
     assert [type(request) for request in gateway.told] == [pb.CompleteJobRequest]
 
 
+async def test_what_is_given_out_again_after_its_answer_and_finds_no_slot_is_handed_back(
+    gateway: ScriptedGateway,
+) -> None:
+    """The broker has taken the failure and given the job out again before its reply is here."""
+    step, replies = Step("work", undo=None, retry=Retry(retries=3, base=0.0)), asyncio.Event()
+
+    @step.do
+    async def work(task: Task) -> Done:
+        raise Unavailable(task.name)
+
+    gateway.replies = replies
+    gateway.push(gateway.job(key=7, retries=3))
+    async with working(gateway, step, window=1, window_per_type=1) as worker:
+        await until(lambda: len(gateway.told) == 1)
+        gateway.push(gateway.job(key=7, retries=2))
+        await until(gateway.all_pushed)
+        worker.stop()
+        await until(lambda: len(gateway.told) == 2)
+        replies.set()
+    assert [(request.jobKey, request.retries) for request in gateway.told] == [(7, 2), (7, 2)]
+
+
+async def test_a_stop_makes_no_suspects_of_jobs_whose_answer_the_broker_has_not_heard(
+    gateway: ScriptedGateway, bench: Bench, tmp_path: Path
+) -> None:
+    bench.go.set()
+    journal = Journal.open(tmp_path)
+    gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
+    gateway.push(gateway.job(key=7))
+    async with working(gateway, bench.step, drain=0.2, activations=Activations(3, journal)):
+        await until(lambda: bool(gateway.told))
+    journal.close()
+    after = Journal.open(tmp_path)
+    after.close()
+    assert after.begun == {}
+
+
+async def test_a_step_that_swallows_its_end_is_not_answered_once_it_was_handed_back(gateway: ScriptedGateway) -> None:
+    step, began = Step("work", undo=None), asyncio.Event()
+
+    @step.do
+    async def work(task: Task) -> Done:
+        began.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(600)
+        return Done(name=task.name)
+
+    gateway.push(gateway.job(retries=3))
+    async with working(gateway, step, drain=0.1):
+        await began.wait()
+    assert [type(request) for request in gateway.told] == [pb.FailJobRequest]
+
+
 async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGateway, bench: Bench) -> None:
     other = Bench("other")
     gateway.push(*(gateway.job(task_type=each) for each in ("work", "other") * 10))
@@ -189,8 +245,10 @@ async def test_a_step_that_raises_a_cancellation_of_its_own_has_a_bug(gateway: S
     assert "CancelledError" in told.errorMessage
 
 
-@pytest.mark.parametrize("wish", [float("inf"), float("nan"), 1e300])
-async def test_what_cannot_be_sent_is_answered_all_the_same(gateway: ScriptedGateway, wish: float) -> None:
+@pytest.mark.parametrize(("wish", "backoff"), [(float("inf"), 86_400.0), (1e300, 86_400.0), (float("nan"), 0.5)])
+async def test_what_cannot_be_sent_is_answered_all_the_same(
+    gateway: ScriptedGateway, wish: float, backoff: float
+) -> None:
     step, seen = Step("work", undo=None, retry=Retry(retries=3, jitter=0.0)), Seen()
 
     @step.do
@@ -203,7 +261,7 @@ async def test_what_cannot_be_sent_is_answered_all_the_same(gateway: ScriptedGat
     async with working(gateway, step, seen) as worker:
         await until(lambda: len(seen.jobs) == 1)
         assert worker.waiting == {"work": 1}
-    assert seen.jobs[0].answer in {Fail(2, 86_400.0, "half a pair: ?"), Fail(2, 0.5, "half a pair: ?")}
+    assert seen.jobs[0].answer == Fail(2, backoff, "half a pair: ?")
     assert gateway.told[0].errorMessage == "half a pair: ?"
 
 

@@ -79,6 +79,8 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
         reconciler = await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.reconciler))
+        reporter = Reporter(reconciler)
+        stack.push_async_callback(reporter.close)
         metrics = Metrics()
         journal = _journal(settings.state, addresses.engine.address)
         if journal is not None:
@@ -89,7 +91,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             clients,
             settings,
             SystemRandom(),
-            middleware=[Log(), metrics, Reporter(reconciler)],
+            middleware=[Log(), metrics, reporter],
             activations=Activations(settings.activations, journal),
             token=for_step(read_tokens()),
         )

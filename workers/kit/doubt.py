@@ -15,4 +15,4 @@ class Doubt(StrEnum):
     NOT_ALLOWED = "not-allowed"
     """The broker knows the job but takes no answer now, as while it has an incident."""
     UNANSWERED = "unanswered"
-    """No try got a reply before the lease ended: the job will be given out again, or was answered."""
+    """No try got a reply before the lease ended or the worker did: the job will be given out again, or was answered."""

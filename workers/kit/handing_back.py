@@ -24,20 +24,22 @@ class HandingBack:
         self._tell = tell
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, job: Job, *, ran: bool) -> None:
-        """Give a job back; `ran` says whether its step was begun, so that it may have had its effect."""
-        task = asyncio.create_task(self._give_back(job, ran=ran))
+    def begin(self, job: Job, lease: Lease | None = None) -> None:
+        """Give a job back; `lease` is that of one whose step was begun, so that it may have had its effect."""
+        task = asyncio.create_task(self._give_back(job, lease))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _give_back(self, job: Job, *, ran: bool) -> None:
+    async def _give_back(self, job: Job, lease: Lease | None) -> None:
         begun = time.monotonic()
+        until = begun + SECONDS
+        ends = until if lease is None else min(until, lease.ends)
         # Its retries are unchanged, and there is no backoff.
         answer = Fail(job.retries, 0.0, "handed back by a worker that stops, or was pushed more than it can do")
         doubt: Doubt | None
         try:
-            _, doubt = await self._answers.deliver(job, answer, Lease(SECONDS, begun + SECONDS))
+            _, doubt = await self._answers.deliver(job, answer, Lease(SECONDS, ends))
         except asyncio.CancelledError:
             doubt = Doubt.UNANSWERED
-        if ran and doubt is not None:
+        if lease is not None and doubt is not None:
             self._tell(Ended(job, answer, doubt, time.monotonic() - begun))

@@ -42,11 +42,6 @@ class Handler:
     undo: "Handler | None" = None
     """What takes the effect of a do back; its job can be told to do that instead."""
 
-    @property
-    def needs_thread(self) -> bool:
-        """Whether a job of it may need a thread: for its function, or for that of its undo."""
-        return self.is_blocking or (self.undo is not None and self.undo.is_blocking)
-
     @cached_property
     def receipt_name(self) -> str:
         """The process variable that holds the receipt."""

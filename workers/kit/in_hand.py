@@ -29,6 +29,10 @@ class InHand:
     """Whether it waits for room to wait for its next try."""
     answered: bool = False
     """Whether there is nothing more to tell it."""
+    handed_back: bool = False
+    """Whether it is on its way back to the broker, whatever its step still says."""
+    on_thread: bool = False
+    """Whether its step runs on a thread."""
     again: tuple[ActivatedJob, float] | None = None
     """The job's next activation and the end of its lease; it holds a slot of its own."""
 
@@ -42,11 +46,6 @@ class InHand:
         """Whether its lease may be extended."""
         return not self.answered and (self.handler.extends_lease or self.waits)
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the worker has cancelled its task, for another reason than the step's time."""
-        return self.task is not None and self.task.cancelling() > int(self.expired)
-
     def expire(self) -> None:
         """End the step, where it runs: its time is over."""
         if self.runs and not self.expired and self.task is not None:
@@ -57,6 +56,10 @@ class InHand:
         """End its task: the worker stops."""
         if self.task is not None:
             self.task.cancel()
+
+    def answers(self, job: Job) -> bool:
+        """Tell whether `job`, one more activation of the same job, is answered by what becomes of this one."""
+        return not self.answered and not self.is_followed_by(job)
 
     def is_followed_by(self, job: Job) -> bool:
         """Tell whether `job` is the activation that the broker made of our own answer.

@@ -143,9 +143,9 @@ class Leases:
         return True
 
     async def renew(self, key: int, lease: Lease) -> bool:
-        """Extend the lease of a job that has not begun; return whether the job is still ours."""
+        """Extend the lease of a job that has not begun; return whether there is time for it to begin."""
         refusal = await self.extend(key, lease)
-        return refusal not in _GONE and not lease.is_over
+        return refusal not in _GONE and time.monotonic() < lease.handler_ends
 
     async def extend(self, key: int, lease: Lease, beyond: float = 0.0) -> grpc.StatusCode | None:
         """Ask the broker for a new lease, longer by `beyond` seconds; return None, or with what it was refused."""

@@ -30,7 +30,10 @@ class Ended:
     doubt: Doubt | None
     """Why nobody knows whether the broker took the answer; None where it did."""
     seconds: float
-    """From its arrival to the end of its answer's delivery, or to the beginning of its wait for the next try."""
+    """From its arrival to the end of its answer's delivery, or to the beginning of its wait for the next try.
+
+    Told once more, of an answer in doubt: how long the broker was asked to take it.
+    """
 
 
 class Middleware:
@@ -47,7 +50,8 @@ class Middleware:
     def ended(self, ended: Ended) -> None:
         """See how a job ended; called in the event loop once for every job that was answered.
 
-        A job that waits for its next try is seen when its wait begins, and once more if its answer is in doubt then.
+        A job that waits for its next try is seen when its wait begins, and once more if its answer is in doubt then;
+        one that a worker hands back when it stops is seen where that is in doubt.
         """
 
 

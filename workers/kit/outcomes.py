@@ -149,7 +149,7 @@ def _again(attempt: Attempt, random: Random, message: str, retry_after: float | 
             "Once the cause is gone, retry the incident: the same command has one effect.",
         )
     backoff = attempt.retry.backoff(left, random)
-    return Fail(left - 1, max(backoff, min(_WISH_LIMIT, retry_after or 0.0)), _clip(message))
+    return Fail(left - 1, max(backoff, min(retry_after or 0.0, _WISH_LIMIT)), _clip(message))
 
 
 def _incident(attempt: Attempt, message: str) -> Fail:

@@ -50,6 +50,12 @@ class Runner:
         """Whose jobs it runs."""
         return self._handler.task_type
 
+    def needs_thread(self, job: Job) -> bool:
+        """Whether the job is run on a thread: its function blocks, or the undo that it is told to run in its place."""
+        if self._handler.is_blocking:
+            return True
+        return self._undo is not None and self._undo.needs_thread(job) and Compensate.of(job) is not None
+
     def failed(self, job: Job, error: BaseException) -> Answer:
         """Say what the engine is told when the job ended in `error`."""
         if not isinstance(error, (StepError, TimeoutError, ConnectionError)):
@@ -81,6 +87,11 @@ class Runner:
                 return await proceed(job)
             except Exception as error:  # noqa: BLE001 - the outcomes table has a line for every one of them
                 return self.failed(job, error)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                return self.failed(job, error)  # A bug: it has waited for what somebody cancelled.
 
         return answer
 

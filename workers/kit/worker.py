@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -27,12 +27,13 @@ from workers.kit.job import Job
 from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
 from workers.kit.middleware import Ended, Middleware
-from workers.kit.outcomes import Answer, Fail, Unavailable
+from workers.kit.outcomes import Answer, Fail
 from workers.kit.pace import Pace
 from workers.kit.runner import Runner, about
 from workers.kit.service import Participants, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.threads import Threads
+from workers.kit.turns import Turns
 from workers.kit.waiting import Waiting
 from workers.kit.window import Window
 
@@ -90,6 +91,7 @@ class Worker:
         self._waiting = Waiting(self._leases, self._answers.deliver, self._tell)
         self._threads = Threads(settings.threads)
         self._activations = activations or Activations(settings.activations)
+        self._turns = Turns(self._activations, self._threads, self._leases)
         self._ended = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
@@ -183,8 +185,8 @@ class Worker:
         aborting.cancel()
         for held in list(self._in_hand.values()):
             if held.answer is None:
-                self._handing_back.begin(held.job, ran=held.runs)
-                self._activations.end(held.key)
+                held.handed_back = True
+                self._handing_back.begin(held.job, held.lease if held.runs else None)
             if held.answer is None or held.answered:  # else the broker is being told
                 held.cancel()
         with suppress(TimeoutError):
@@ -204,9 +206,11 @@ class Worker:
         return [held.task for held in self._in_hand.values() if held.task is not None]
 
     def _hand_back(self, activated: ActivatedJob) -> None:
-        if activated.key not in self._in_hand:  # else it is answered there
-            self._waiting.drop(activated.key)
-            self._handing_back.begin(Job.of(activated), ran=False)
+        job = Job.of(activated)
+        held = self._in_hand.get(job.key)
+        if held is None or not held.answers(job):
+            self._waiting.drop(job.key)
+            self._handing_back.begin(job)
 
     def _receive(self, activated: ActivatedJob, lease_ends: float) -> None:
         job = Job.of(activated)
@@ -230,9 +234,10 @@ class Worker:
         job, lease = held.job, held.lease
         arrived = time.monotonic()
         try:
-            answer = held.answer = await self._answer(held)
-            if answer is None:
+            answer = await self._turns.answer(held, self._served[job.task_type].runner)
+            if answer is None or held.handed_back:
                 return
+            held.answer = answer
             doubt = None
             now = await self._now(held, answer)
             if now is not None:
@@ -242,9 +247,10 @@ class Worker:
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
             self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
-            if held.handler.needs_thread:
+            if held.on_thread:
                 await self._threads.returned(job.key)
         except asyncio.CancelledError:
+            self._activations.end(job.key)  # It does not kill its worker, which ends by itself.
             if held.answer is not None and not held.answered:
                 self._tell(Ended(job, held.answer, Doubt.UNANSWERED, time.monotonic() - arrived))
             raise
@@ -274,45 +280,6 @@ class Worker:
             self._hand_back(activated)
         else:
             self._receive(activated, lease_ends)
-
-    async def _answer(self, held: InHand) -> Answer | None:
-        """Run the job to its answer when its turn has come; None where its lease was lost before."""
-        is_suspect = self._activations.is_suspect(held.key)
-        if not is_suspect and not held.handler.needs_thread:
-            return await self._run(held)
-        async with AsyncExitStack() as turn:
-            if is_suspect:
-                await turn.enter_async_context(self._activations.one_suspect)
-            if held.handler.needs_thread:
-                await turn.enter_async_context(self._threads.place(held.key))
-            return await self._run(held)
-
-    async def _run(self, held: InHand) -> Answer | None:
-        job, lease, handler = held.job, held.lease, held.handler
-        now = time.monotonic()
-        # It has waited in gRPC's buffers, behind a suspect or for a thread.
-        if lease.is_short(now) and not await self._leases.renew(job.key, lease):
-            _log.info("lease lost before the job began", **about(job))
-            return None
-        if self._activations.are_used_up(job.key):
-            return Fail(0, 0.0, self._activations.used_up(job.task_type))
-        self._activations.begin(job.key)
-        runner = self._served[job.task_type].runner
-        lease.limit = now + handler.limit
-        held.runs = True
-        try:
-            return await runner.answer(job)
-        except asyncio.CancelledError as cancelled:
-            if held.is_stopped or held.task is None:
-                raise
-            if not held.expired:
-                return runner.failed(job, cancelled)  # The step's own: it has waited for what somebody cancelled.
-            held.task.uncancel()
-            took = time.monotonic() - now
-            message = f"{job.task_type} did not end within {took:.3g} seconds; whether it took effect is unknown."
-            return runner.failed(job, Unavailable(message))
-        finally:
-            held.runs = False
 
     def _tell(self, ended: Ended) -> None:
         for tell in self._ended:

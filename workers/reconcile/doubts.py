@@ -45,6 +45,11 @@ class Reporter(Middleware):
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
+    async def close(self) -> None:
+        """Wait until it has heard of those that it is being told of."""
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=_TELLING)
+
     async def _tell(self, variables: str) -> None:
         try:
             order = OrderVariables.model_validate_json(variables)

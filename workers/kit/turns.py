@@ -1,0 +1,70 @@
+"""When a job's turn has come: behind no suspect, with a thread where it needs one, and with a lease that lasts."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import structlog
+
+from workers.kit.activations import Activations
+from workers.kit.in_hand import InHand
+from workers.kit.lease import Leases
+from workers.kit.outcomes import Answer, Fail, Unavailable
+from workers.kit.runner import Runner, about
+from workers.kit.threads import Threads
+
+_log = structlog.get_logger(__name__)
+
+
+class Turns:
+    """Runs jobs, each when its turn has come, and ends it when its time is over."""
+
+    def __init__(self, activations: Activations, threads: Threads, leases: Leases) -> None:
+        """Count what is begun by `activations`, and take `threads` and `leases` for it."""
+        self._activations = activations
+        self._threads = threads
+        self._leases = leases
+
+    async def answer(self, held: InHand, runner: Runner) -> Answer | None:
+        """Run the job to its answer; None where its lease was lost before it began."""
+        if self._activations.is_suspect(held.key):
+            async with self._activations.one_suspect:
+                return await self._with_thread(held, runner)
+        return await self._with_thread(held, runner)
+
+    async def _with_thread(self, held: InHand, runner: Runner) -> Answer | None:
+        held.on_thread = runner.needs_thread(held.job)
+        if not held.on_thread:
+            return await self._run(held, runner)
+        limit = held.handler.limit
+        async with AsyncExitStack() as place:
+            try:
+                async with asyncio.timeout(limit):
+                    await place.enter_async_context(self._threads.place(held.key))
+            except TimeoutError:
+                # Hung threads never end: its turn comes sooner with another worker, and costs it no try.
+                return Fail(held.job.retries, 0.0, f"no thread was free for {limit:.3g} seconds")
+            return await self._run(held, runner)
+
+    async def _run(self, held: InHand, runner: Runner) -> Answer | None:
+        job, lease = held.job, held.lease
+        # It has waited in gRPC's buffers, behind a suspect or for a thread.
+        if lease.is_short(time.monotonic()) and not await self._leases.renew(job.key, lease):
+            _log.info("lease lost before the job began", **about(job))
+            return None
+        if self._activations.are_used_up(job.key):
+            return Fail(0, 0.0, self._activations.used_up(job.task_type))
+        self._activations.begin(job.key)
+        now = time.monotonic()
+        lease.limit = now + held.handler.limit
+        held.runs = True
+        try:
+            return await runner.answer(job)
+        except asyncio.CancelledError:
+            if not held.expired or held.task is None or held.task.uncancel():
+                raise  # The worker stops.
+            took = time.monotonic() - now
+            message = f"{job.task_type} did not end within {took:.3g} seconds; whether it took effect is unknown."
+            return runner.failed(job, Unavailable(message))
+        finally:
+            held.runs = False
