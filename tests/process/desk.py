@@ -75,9 +75,14 @@ class Desk:
         await self.broker.SetVariables(request, timeout=20)
 
     async def shows(self, instance: int, element: str, *, incident: bool = False) -> FlowNode:
-        """Wait until Operate shows an element as active, as it must before anybody can act on it."""
+        """Wait until Operate shows an element as active, as it must before anybody can act on it.
+
+        It learns of elements and of instances in its own time each.
+        """
 
         async def seen() -> FlowNode | None:
+            if await self.operate.instance(instance) is None:
+                return None
             nodes = [node for node in await self.operate.flow_nodes(instance) if node.flow_node_id == element]
             stands = [node for node in nodes if (node.incident_key is not None) is incident]
             return next((node for node in stands if node.state == "ACTIVE"), None)

@@ -186,6 +186,7 @@ class Worker:
         for held in list(self._in_hand.values()):
             if held.answer is None:
                 held.handed_back = True
+                self._activations.end(held.key)
                 self._handing_back.begin(held.job, held.lease if held.runs else None)
             if held.answer is None or held.answered:  # else the broker is being told
                 held.cancel()
@@ -250,8 +251,8 @@ class Worker:
             if held.on_thread:
                 await self._threads.returned(job.key)
         except asyncio.CancelledError:
-            self._activations.end(job.key)  # It does not kill its worker, which ends by itself.
             if held.answer is not None and not held.answered:
+                self._activations.end(job.key)  # It does not kill its worker, which ends by itself.
                 self._tell(Ended(job, held.answer, Doubt.UNANSWERED, time.monotonic() - arrived))
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours must not make a job vanish unseen
