@@ -17,9 +17,9 @@ PARTS = ("camunda", *services.PORTS)
 """Of a laboratory's stack."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
-    """The laboratory that these tests share."""
+    """The laboratory that these tests share, and that is gone when others begin."""
     async with opened(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
