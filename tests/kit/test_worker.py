@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -99,25 +100,14 @@ async def test_a_stop_is_bounded_while_the_broker_is_away(gateway: ScriptedGatew
     assert loop.time() - begin < 5.0, "its lease would go on for half a minute"
 
 
-async def test_a_job_that_comes_while_the_worker_stops_is_handed_back(gateway: ScriptedGateway, bench: Bench) -> None:
+@pytest.mark.parametrize("come", [ScriptedGateway.push, ScriptedGateway.leave], ids=["by stream", "by poll"])
+async def test_a_job_that_comes_while_the_worker_stops_is_handed_back(
+    gateway: ScriptedGateway, bench: Bench, come: Callable[[ScriptedGateway, pb.ActivatedJob], None]
+) -> None:
     async with working(gateway, bench.step, drain=0.2) as worker:
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
         worker.stop()
-        gateway.push(gateway.job(retries=3))
-        await until(lambda: len(gateway.told) == 1)
-    (told,) = gateway.told
-    assert isinstance(told, pb.FailJobRequest)
-    assert (told.retries, told.retryBackOff) == (3, 0)
-    assert bench.runs == 0
-
-
-async def test_a_poll_that_lands_while_the_worker_stops_brings_a_job_that_is_handed_back(
-    gateway: ScriptedGateway, bench: Bench
-) -> None:
-    async with working(gateway, bench.step) as worker:
-        await until(lambda: gateway.polls >= 2)
-        worker.stop()
-        gateway.leave(gateway.job(retries=3))
+        come(gateway, gateway.job(retries=3))
         await until(lambda: len(gateway.told) == 1)
     (told,) = gateway.told
     assert isinstance(told, pb.FailJobRequest)

@@ -31,8 +31,6 @@ class InHand:
     """Whether there is nothing more to tell it."""
     handed_back: bool = False
     """Whether it is on its way back to the broker, whatever its step still says."""
-    on_thread: bool = False
-    """Whether its step runs on a thread."""
     again: tuple[ActivatedJob, float] | None = None
     """The job's next activation and the end of its lease; it holds a slot of its own."""
 

@@ -33,8 +33,7 @@ class Turns:
         return await self._with_thread(held, runner)
 
     async def _with_thread(self, held: InHand, runner: Runner) -> Answer | None:
-        held.on_thread = runner.needs_thread(held.job)
-        if not held.on_thread:
+        if not runner.needs_thread(held.job):
             return await self._run(held, runner)
         limit = held.handler.limit
         async with AsyncExitStack() as place:

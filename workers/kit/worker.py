@@ -248,8 +248,7 @@ class Worker:
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
                 self._activations.end(job.key)
             self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
-            if held.on_thread:
-                await self._threads.returned(job.key)
+            await self._threads.returned(job.key)
         except asyncio.CancelledError:
             if held.answer is not None and not held.answered:
                 self._activations.end(job.key)  # It does not kill its worker, which ends by itself.
