@@ -13,13 +13,11 @@ from random import SystemRandom
 from typing import Any
 
 import grpc
-import httpx
 import structlog
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
-from services.kit.tokens import Tokens
 from workers.engine import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
 from workers.failure import Failure
 from workers.kit.backoff import Backoff
@@ -68,9 +66,9 @@ class _Placements(_Part):
 class Placing:
     """Publishes orders from the orders service to one engine."""
 
-    def __init__(self, orders: httpx.AsyncClient, channel: grpc.aio.Channel, tokens: Tokens) -> None:
-        """Read from the orders service, whose base URL and deadlines `orders` has, and publish over `channel`."""
-        self._orders = Participant("orders", orders, tokens)
+    def __init__(self, orders: Participant, channel: grpc.aio.Channel) -> None:
+        """Read from the orders service, and publish over `channel`."""
+        self._orders = orders
         self._gateway = stub(channel)
         self._link = Link(channel)
         first, most = _PAUSES

@@ -21,6 +21,7 @@ from workers.addresses import Addresses
 from workers.failure import Failure
 from workers.kit.connection import open_channel
 from workers.operate import Operate
+from workers.participant import Participant
 from workers.placing import NotPublished, Placing
 
 NewOrder = Callable[..., dict[str, Any]]
@@ -37,6 +38,11 @@ class Shop:
     world: World
     operate: Operate
     new_order: NewOrder
+
+    @property
+    def orders(self) -> Participant:
+        """The orders service, as those who publish ask it."""
+        return Participant("orders", self.http, self.tokens)
 
     async def place(self) -> str:
         """Place an order of three pieces and return its id."""
@@ -128,7 +134,7 @@ async def some(lines: Lines) -> None:
 
 async def test_a_placed_order_is_started_and_forgotten(shop: Shop, channel: grpc.aio.Channel) -> None:
     order_id = await shop.place()
-    placing = Placing(shop.http, channel, shop.tokens)
+    placing = Placing(shop.orders, channel)
     with silent() as lines:
         assert await placing.publish() == 1
     assert [line["event"] for line in lines] == ["orders published"]
@@ -140,7 +146,7 @@ async def test_an_order_is_not_started_again_when_the_brokers_reply_is_lost(
     shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel
 ) -> None:
     order_id = await shop.place()
-    placing = Placing(shop.http, through, shop.tokens)
+    placing = Placing(shop.orders, through)
     faulty.lose_replies("PublishMessage", 1)
     with silent(), pytest.raises(NotPublished, match=r"^broker: UNAVAILABLE$"):
         await placing.publish()
@@ -161,9 +167,9 @@ async def test_an_order_is_not_started_again_when_it_could_not_be_marked(
     hooks = {"request": [cut]}
     async with httpx.AsyncClient(base_url=addresses.service("orders"), event_hooks=hooks) as cut_off:
         with silent(), pytest.raises(NotPublished, match=r"^orders at .* does not answer \(ConnectError\)\.$"):
-            await Placing(cut_off, channel, shop.tokens).publish()
+            await Placing(Participant("orders", cut_off, shop.tokens), channel).publish()
     assert await shop.waits(order_id)
-    assert await Placing(shop.http, channel, shop.tokens).publish() == 1
+    assert await Placing(shop.orders, channel).publish() == 1
     await shop.sees_one_start(order_id)
 
 
@@ -171,7 +177,7 @@ async def test_an_order_waits_for_its_process_to_be_deployed(
     shop: Shop, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = await shop.place()
-    placing = Placing(shop.http, channel, shop.tokens)
+    placing = Placing(shop.orders, channel)
     with monkeypatch.context() as patch:
         patch.setattr("workers.placing.PROCESS", "of-a-broker-that-lost-its-disk")
         with silent(), pytest.raises(NotPublished, match=r"^broker: the process of-a-broker-that-.* is not deployed$"):
@@ -191,7 +197,7 @@ async def test_no_message_is_published_by_hand_for_a_process_that_is_not_deploye
 
 async def test_several_publishers_at_once_start_each_order_once(shop: Shop, channel: grpc.aio.Channel) -> None:
     order_ids = [await shop.place() for _ in range(10)]
-    await asyncio.gather(*(Placing(shop.http, channel, shop.tokens).publish() for _ in range(4)))
+    await asyncio.gather(*(Placing(shop.orders, channel).publish() for _ in range(4)))
     for order_id in order_ids:
         await shop.sees_one_start(order_id)
 
@@ -203,7 +209,7 @@ async def test_what_is_too_much_for_one_batch_is_published_all_the_same(shop: Sh
         return [order_id for order_id in order_ids if await shop.waits(order_id)]
 
     with silent() as lines:
-        async with running(Placing(shop.http, channel, shop.tokens)):
+        async with running(Placing(shop.orders, channel)):
             await eventually(left, lambda orders: not orders)
     batches = [line["orders"] for line in lines if line["event"] == "orders published"]
     assert sum(batches) == 40
@@ -215,7 +221,7 @@ async def test_orders_wait_for_a_broker_that_is_away_or_busy(
     shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel, status: grpc.StatusCode
 ) -> None:
     with silent() as lines:
-        async with running(Placing(shop.http, through, shop.tokens)):
+        async with running(Placing(shop.orders, through)):
             with faulty.refusing(status):
                 order_id = await shop.place()
                 await some(lines)
@@ -232,7 +238,10 @@ async def test_orders_wait_for_an_orders_service_that_is_away(
     order_id = await shop.place()
     way = HoldingProxy(free_port())
     with silent() as lines:
-        async with httpx.AsyncClient(base_url=way.url) as http, running(Placing(http, channel, shop.tokens)):
+        async with (
+            httpx.AsyncClient(base_url=way.url) as http,
+            running(Placing(Participant("orders", http, shop.tokens), channel)),
+        ):
             await some(lines)
             way.start(addresses.service("orders"))
             await shop.sees_one_start(order_id)
@@ -245,7 +254,7 @@ async def test_it_stops_at_once_while_everything_is_away(shop: Shop) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     async with httpx.AsyncClient(base_url=f"http://{nobody}") as http, grpc.aio.insecure_channel(nobody) as channel:
         with capture_logs() as lines:
-            async with running(Placing(http, channel, shop.tokens)):
+            async with running(Placing(Participant("orders", http, shop.tokens), channel)):
                 await some(lines)
 
 
@@ -260,7 +269,7 @@ async def test_a_token_that_is_missing_or_wrong_is_named(
     shop: Shop, channel: grpc.aio.Channel, environment: dict[str, str], said: str
 ) -> None:
     with pytest.raises(NotPublished) as caught:
-        await Placing(shop.http, channel, Tokens(environment)).publish()
+        await Placing(Participant("orders", shop.http, Tokens(environment)), channel).publish()
     assert said in str(caught.value)
 
 
@@ -270,7 +279,7 @@ async def test_an_answer_that_lists_no_orders_is_not_repeated(shop: Shop, channe
     )
     async with httpx.AsyncClient(transport=fake_orders, base_url="http://orders") as http:
         with pytest.raises(NotPublished) as caught:
-            await Placing(http, channel, shop.tokens).publish()
+            await Placing(Participant("orders", http, shop.tokens), channel).publish()
     assert str(caught.value) == (
         "orders at http://orders answers what is not understood here. Is it that service, of this version?"
     )

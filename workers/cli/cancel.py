@@ -22,7 +22,6 @@ from workers.kit.connection import stub
 from workers.kit.discovery import discover, handlers
 from workers.operate import FlowNode
 from workers.order import OrderId
-from workers.participant import Participant
 from workers.reconcile.parts import Parts, parts_for_a_command
 from workers.tokens import find_tokens
 
@@ -126,7 +125,7 @@ class _Operator:
 
     def __init__(self, own: Parts) -> None:
         self._operate = own.operate
-        self._orders = Participant("orders", own.clients["orders"], own.tokens)
+        self._orders = own.participants["orders"]
         self._compensator = Compensator(own.operate, stub(own.channel), handlers(discover(workers.steps)), own.ledgers)
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
 

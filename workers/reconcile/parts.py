@@ -11,7 +11,7 @@ import httpx
 
 import services
 import workers.steps
-from services.kit.tokens import Tokens, read_tokens
+from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.engine import channel as channel_to
 from workers.failure import Failure
@@ -33,9 +33,7 @@ class Parts:
     """The reconciler's parts, wired."""
 
     channel: grpc.aio.Channel
-    clients: dict[str, httpx.AsyncClient]
-    """An HTTP client of each participant."""
-    tokens: Tokens
+    participants: dict[str, Participant]
     operate: Operate
     ledgers: dict[str, Ledger]
     undoing: Undoing
@@ -61,11 +59,12 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
             for name in services.participants()
         }
         tokens = read_tokens()
-        ledgers = {name: Ledger(Participant(name, http, tokens)) for name, http in clients.items()}
+        participants = {name: Participant(name, http, tokens) for name, http in clients.items()}
+        ledgers = {name: Ledger(participant) for name, participant in participants.items()}
         undoing = Undoing(discover(workers.steps), Participants(clients, for_step(tokens)), SystemRandom())
         gateway = stub(channel)
         sweeper = Sweeper(list(ledgers.values()), Records(operate, gateway, lost_at), undoing, Entries(gateway).ask)
-        yield Parts(channel, clients, tokens, operate, ledgers, undoing, sweeper)
+        yield Parts(channel, participants, operate, ledgers, undoing, sweeper)
 
 
 @asynccontextmanager

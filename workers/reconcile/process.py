@@ -27,7 +27,7 @@ async def run(addresses: Addresses, settings: ReconcilerSettings, stop: asyncio.
         messages = {doubts.PATH: followed.receive}
         server = HealthServer(settings.host, settings.port, watch.health, watch.metrics, messages)
         by_hand = _worker(reconciler)
-        placing = Placing(reconciler.clients["orders"], reconciler.channel, reconciler.tokens)
+        placing = Placing(reconciler.participants["orders"], reconciler.channel)
         stopping = asyncio.create_task(stop.wait())
         # A sweep may be broken off at any moment; the others are asked to end.
         endless = [asyncio.create_task(each) for each in (watch.run(), followed.follow())]
