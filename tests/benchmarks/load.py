@@ -40,6 +40,8 @@ _PAUSE = 0.01
 _PIPELINE = 48
 """Instances asked for at once: enough to keep the broker busy, few enough that it seldom refuses."""
 _RESULT_MS = 60_000
+_LAST_SECONDS = 20.0
+"""For the instances that are open when a steady load ends; the slowest peer takes eight."""
 _TRICKLE_SECONDS = 2.0
 _OPTIONS = (
     # After the broker was away, be back at once; the first is also the least time that a connection may take.
@@ -107,17 +109,24 @@ class Load:
 
     @asynccontextmanager
     async def steady(self, task_type: str, instances: int) -> AsyncIterator[None]:
-        """Keep so many instances open: for each that ends another one is started."""
+        """Keep so many instances open: for each that ends another one is started; at the end wait for the last ones.
+
+        An instance that is left behind makes its request run out a minute later, and with that Zeebe 8.6.0 closes the
+        gateway's connection to the broker, whoever else's commands are on it (camunda/camunda#25596).
+        """
         request = _with_result(ONE, task_type)
+        ending = False
 
         async def keep_one() -> None:
-            while True:
+            while not ending:
                 await _insist(self._stub.CreateProcessInstanceWithResult, request)
 
         keepers = [asyncio.create_task(keep_one()) for _ in range(instances)]
         try:
             yield
         finally:
+            ending = True
+            await asyncio.wait(keepers, timeout=_LAST_SECONDS)
             for each in keepers:
                 each.cancel()
             for outcome in await asyncio.gather(*keepers, return_exceptions=True):

@@ -52,14 +52,19 @@ class Work:
         return 1000 * self.cpu / max(self.jobs, 1)
 
 
-async def until_done(engine: Engine, process: Process, task_type: str, jobs: int, seconds: float) -> Work:
-    """Watch the peer from the first job that it completes to the last of `jobs`, for `seconds` at most."""
+async def until_done(
+    engine: Engine, process: Process, task_type: str, *, before: int, jobs: int, seconds: float
+) -> Work:
+    """Watch the peer from the first job that it completes to the last of `jobs`, for `seconds` at most.
+
+    `before` it began, the broker had seen so many completed: it may be faster than the first look.
+    """
     end = time.monotonic() + seconds
-    start = now = before = await Mark.now(engine, process, task_type)
-    while now.jobs - before.jobs < jobs and time.monotonic() < end:
+    start = now = await Mark.now(engine, process, task_type)
+    while now.jobs - before < jobs and time.monotonic() < end:
         await asyncio.sleep(_LOOK)
         now = await Mark.now(engine, process, task_type)
-        if start is before and now.jobs > before.jobs:
+        if start.jobs == before < now.jobs:
             start = now
     return Work.between(start, now)
 

@@ -32,10 +32,10 @@ async def _drain(bench: Bench, name: str, waiting: int) -> Work:
     task_type = f"backlog-{waiting}"
     peer = await bench.process(name)
     created = await bench.engine.jobs("created", task_type)
-    left = created - await bench.engine.jobs("completed", task_type)
-    instances = max(waiting - left, 0) // _AT_ONCE
+    before = await bench.engine.jobs("completed", task_type)
+    instances = max(waiting - (created - before), 0) // _AT_ONCE
     await bench.load.create(task_type, instances, MANY, count=_AT_ONCE)
     await bench.engine.until_created(task_type, created + instances * _AT_ONCE)
     await bench.engine.quiet()
     async with peer.working(task_type):
-        return await until_done(bench.engine, peer, task_type, bench.plan.drained, _SECONDS)
+        return await until_done(bench.engine, peer, task_type, before=before, jobs=bench.plan.drained, seconds=_SECONDS)

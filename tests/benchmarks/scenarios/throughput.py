@@ -32,7 +32,9 @@ async def _drain(bench: Bench, name: str, task_type: str) -> Work:
     await bench.load.create(task_type, bench.plan.jobs)
     await bench.engine.quiet()
     async with bench.running(name) as peer, peer.working(task_type):
-        return await until_done(bench.engine, peer, task_type, bench.plan.jobs, bench.plan.seconds)
+        return await until_done(
+            bench.engine, peer, task_type, before=0, jobs=bench.plan.jobs, seconds=bench.plan.seconds
+        )
 
 
 async def _steady(bench: Bench, name: str, task_type: str) -> Work:
