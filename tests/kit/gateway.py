@@ -34,7 +34,11 @@ class ScriptedGateway(GatewayServicer):
         self.replies = asyncio.Event()
         """Set while commands are replied to; a test that puts another one holds the replies back."""
         self.replies.set()
+        self.replied = 0
+        """How many commands were answered with success."""
         self.poll_verdict: Verdict = accept
+        self.poll_takes = 0.0
+        """Seconds until a poll is answered at all."""
         self.polls = 0
         self.streams = 0
         self.streams_begun = 0
@@ -123,6 +127,7 @@ class ScriptedGateway(GatewayServicer):
         self.fetched.add(tuple(request.fetchVariable))
         if status := self.poll_verdict(request):
             await context.abort(status, "scripted")
+        await asyncio.sleep(self.poll_takes)
         if self.knows_no_partition:
             return
         wait = request.requestTimeout / 1000
@@ -162,6 +167,7 @@ class ScriptedGateway(GatewayServicer):
         await self.replies.wait()
         if status := self.verdict(request):
             await context.abort(status, "scripted")
+        self.replied += 1
 
 
 @asynccontextmanager

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
@@ -132,6 +134,13 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
     poison = gateway.job(key=13, name="poison")
     others = [gateway.job(key=key) for key in (1, 2, 3)]
     statuses = []
+
+    def give_out_again(request: object) -> None:
+        if isinstance(request, pb.FailJobRequest) and request.retries:
+            gateway.told.remove(request)
+            gateway.push(next(job for job in others if job.key == request.jobKey))
+
+    gateway.verdict = give_out_again
     async with serving(gateway) as address:
         for _ in range(6):
             answered = {request.jobKey for request in gateway.told}
@@ -155,3 +164,44 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
     assert {request.jobKey for request in gateway.told} == {1, 2, 3, 13}
     assert statuses == [-signal.SIGKILL, -signal.SIGKILL, -signal.SIGKILL, 0]
     assert all(json.loads(r.variables) for r in gateway.told if isinstance(r, pb.CompleteJobRequest))
+
+
+async def test_suspects_that_wait_for_another_take_no_slot(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal
+) -> None:
+    journal.begun.update(dict.fromkeys((1, 2, 3, 4), 1))
+    gateway.push(*(gateway.job(key=key) for key in (1, 2, 3, 4)))
+    async with working(gateway, bench.step, activations=Activations(3, journal), window_per_type=2) as worker:
+        await until(lambda: worker.waiting == {"work": 3})
+        gateway.push(gateway.job(key=5))
+        await until(lambda: bench.running == 2)
+
+
+async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal, tmp_path: Path
+) -> None:
+    for key in (1, 2):
+        journal.begin(key, 2)
+        journal.begun[key] = 2
+    gateway.push(*(gateway.job(key=key) for key in (1, 2)))
+    async with working(gateway, bench.step, activations=Activations(3, journal)) as worker:
+        await until(lambda: bench.running == 1 and worker.waiting == {"work": 1})
+    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
+    assert left_behind(journal, tmp_path) == {2: 2}
+
+
+def test_its_place_on_the_disk_is_taken_before_it_is_needed(journal: Journal, tmp_path: Path) -> None:
+    assert journal.begun == {}
+    (file,) = tmp_path.glob("*.journal")
+    assert file.stat().st_blocks * 512 >= file.stat().st_size > 0
+
+
+def test_a_full_disk_is_said_when_it_is_opened(tmp_path: Path) -> None:
+    class FullDisk(FileIO):
+        """A fake: it takes less than it is given, as a disk does that is full by then."""
+
+        def write(self, content: Any) -> int:  # noqa: ANN401 - anything that holds bytes
+            return super().write(memoryview(content)[:100])
+
+    with FullDisk(tmp_path / "0.journal", "w+b") as file, pytest.raises(OSError, match="No space left"):
+        Journal(file)

@@ -167,3 +167,44 @@ async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
     assert handed_back
     assert all((request.retries, request.retryBackOff) == (3, 0) for request in handed_back)
     assert {request.jobKey for request in gateway.told} == set(range(1, 21))
+
+
+async def test_a_poll_that_hangs_keeps_no_pushed_job_from_its_turn(gateway: ScriptedGateway, bench: Bench) -> None:
+    """As while one partition replays its log: for it a poll waits, and another one pushes."""
+    bench.go.set()
+    gateway.poll_takes = 60.0
+    async with working(gateway, bench.step, window=1, window_per_type=1):
+        for told in range(1, 8):
+            gateway.push(gateway.job())
+            begun = time.monotonic()
+            await until(lambda wanted=told: len(gateway.told) == wanted)  # type: ignore[misc]
+            assert time.monotonic() - begun < 1.0
+
+
+async def test_where_the_broker_is_behind_for_long_jobs_are_polled_until_it_is_not(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    bench.go.set()
+    gateway.replies = asyncio.Event()
+    gateway.push(*(gateway.job() for _ in range(400)))
+    async with working(gateway, bench.step, window=1_000, window_per_type=1_000):
+        await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
+        gateway.forget_pushed()
+        left = [gateway.job() for _ in range(100)]
+        gateway.leave(*left)
+        await until(lambda: {job.key for job in left} <= {request.jobKey for request in gateway.told})
+        assert gateway.streams_begun == 1
+        gateway.replies.set()
+        await until(lambda: gateway.streams == 1)
+
+
+async def test_a_burst_of_jobs_ends_no_stream(gateway: ScriptedGateway, bench: Bench) -> None:
+    bench.go.set()
+    async with working(gateway, bench.step, window=1_000, window_per_type=1_000):
+        for burst in range(1, 4):
+            gateway.replies = asyncio.Event()
+            gateway.push(*(gateway.job() for _ in range(200)))
+            await until(lambda wanted=200 * burst: len(gateway.told) == wanted)  # type: ignore[misc]
+            gateway.replies.set()
+            await until(lambda: gateway.replied == len(gateway.told))
+        assert gateway.streams_begun == 1

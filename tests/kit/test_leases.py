@@ -1,7 +1,10 @@
 """Leases: extended while a step works, and a step ends before its own."""
 
 import asyncio
+import itertools
 import time
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -9,7 +12,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
-from workers.kit.lease import Arrival
+from workers.kit.lease import Arrival, Lease, Leases
 from workers.kit.outcomes import Fail
 
 
@@ -122,3 +125,79 @@ def test_a_clock_that_is_set_back_is_followed_within_two_minutes() -> None:
     for second in range(1, 180):
         ends = arrival.lease_ends(5_000.0 + second + 30.0, 30.0, 1000.0 + second)
     assert ends == pytest.approx(1000.0 + 179 + 30.0)
+
+
+async def test_a_wait_beside_an_extension_of_the_running_job_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker refuses the wait's own extension; meanwhile the sweep asks too, and is heard in one tick with it."""
+    looks = itertools.count()
+
+    def monotonic() -> float:
+        assert next(looks) < 1_000, "it spins, and nothing else of the worker has a turn"
+        return time.perf_counter()
+
+    monkeypatch.setattr("workers.kit.lease.time", SimpleNamespace(monotonic=monotonic))
+    stub = _Extending()
+    leases = Leases(stub, [], 10.0)  # type: ignore[arg-type]
+    lease = Lease(10.0, time.perf_counter() + 4.5)
+    waiting = asyncio.create_task(leases.cover(7, lease, 30.0))
+    await stub.asked.wait()
+    stub.asked.clear()
+    await asyncio.sleep(0.01)  # It has heard the refusal, and pauses.
+    other = leases._begin_to_extend(7, lease)  # noqa: SLF001 - as its sweep over the leases does
+    await stub.asked.wait()
+    loop = asyncio.get_running_loop()
+    loop.call_soon(time.sleep, 0.3)  # A loop that is late: the reply and the end of the pause come in one tick.
+    loop.call_later(0.01, stub.go.set)
+    assert await waiting
+    assert other.done()
+    assert lease.ends - time.perf_counter() > 30.0
+
+
+class _Extending:
+    """The broker's stub, faked: it refuses the first extension, keeps the second waiting, and grants all others."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.go = asyncio.Event()
+        self._times = 0
+
+    async def UpdateJobTimeout(self, _request: object, timeout: float) -> None:  # noqa: ASYNC109, N802 - gRPC's names
+        assert timeout
+        self._times += 1
+        self.asked.set()
+        if self._times == 1:
+            raise grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.aio.Metadata(), grpc.aio.Metadata())
+        if self._times == 2:
+            await self.go.wait()
+
+
+async def test_an_older_delivery_of_the_job_in_hand_does_not_shorten_its_lease(gateway: ScriptedGateway) -> None:
+    bench, seen = Bench(extend_lease=False), Seen()
+    async with working(gateway, bench.step, seen, lease=2.0):
+        gateway.push(gateway.job(key=7, lease=2.0))
+        await until(lambda: bench.running == 1)
+        # It was read before the other and has waited for a slot until now.
+        gateway.push(gateway.job(key=7, lease=2.0, waited=60.0), gateway.job(key=8, lease=2.0))
+        await until(lambda: bench.running == 2)
+        await asyncio.sleep(0.2)  # some looks at the leases
+        bench.go.set()
+        await until(lambda: len(seen.jobs) == 2)
+    assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
+
+
+@pytest.mark.parametrize("comes", [ScriptedGateway.push, ScriptedGateway.leave], ids=["by stream", "by poll"])
+async def test_a_job_that_waited_for_a_slot_for_longer_than_its_lease_is_left_to_whom_it_was_given_since(
+    gateway: ScriptedGateway, bench: Bench, comes: Callable[[ScriptedGateway, pb.ActivatedJob], None]
+) -> None:
+    async with working(gateway, bench.step, lease=0.5, window=1, window_per_type=1):
+        gateway.push(gateway.job(key=1, lease=0.5))
+        await until(lambda: bench.running == 1)
+        comes(gateway, gateway.job(key=2, lease=0.5))
+        begun = time.monotonic()
+        await until(lambda: time.monotonic() - begun > 1.0)
+        bench.go.set()
+        await until(lambda: len(gateway.told) == 1)
+        gateway.leave(gateway.job(key=3, lease=0.5))
+        await until(lambda: len(gateway.told) == 2)
+    assert [request.jobKey for request in gateway.told] == [1, 3]
+    assert bench.runs == 2

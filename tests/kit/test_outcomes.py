@@ -36,6 +36,13 @@ def test_a_declared_refusal_becomes_a_bpmn_error_that_says_why() -> None:
     }
 
 
+def test_a_refusal_stays_small_whatever_a_participant_says() -> None:
+    answer = told(Declined("NO_MONEY", "no" * 100_000, (FieldError("f" * 100_000, "m" * 100_000),) * 1_000))
+    assert isinstance(answer, Throw)
+    assert len(answer.variables) < 1_000_000
+    assert json.loads(answer.variables)["refusal"]["errors"][0]["field"].startswith("fff")
+
+
 def test_an_undeclared_refusal_is_an_incident_that_names_the_code() -> None:
     answer = told(Declined("SURPRISE", "never seen"))
     assert isinstance(answer, Fail)

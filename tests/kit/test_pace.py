@@ -10,9 +10,10 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.kit.bench import until
 from tests.kit.gateway import ScriptedGateway, serving
 from workers.kit.connection import stub
-from workers.kit.intake import Intake, Subscription
+from workers.kit.intake import Intake
 from workers.kit.link import Link
 from workers.kit.pace import Pace
+from workers.kit.subscription import Subscription
 from workers.kit.window import Window
 
 

@@ -183,9 +183,11 @@ async def test_a_receipt_that_cannot_be_read_is_an_incident_without_its_values(
     assert "12345" not in str(caught.value)
 
 
-@pytest.mark.parametrize("error", [httpx.ReadTimeout, httpx.ConnectError, httpx.RemoteProtocolError])
+@pytest.mark.parametrize(
+    "error", [httpx.ReadTimeout, httpx.ConnectError, httpx.RemoteProtocolError, httpx.DecodingError]
+)
 async def test_a_lost_answer_is_unavailable_because_its_effect_is_unknown(
-    network: respx.Router, payment: Service, error: type[httpx.TransportError]
+    network: respx.Router, payment: Service, error: type[httpx.RequestError]
 ) -> None:
     network.delete(f"{URL}/payments/4711").mock(side_effect=error("lost"))
     with pytest.raises(Unavailable, match=error.__name__):

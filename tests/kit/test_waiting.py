@@ -87,6 +87,21 @@ async def test_where_too_many_wait_the_next_stays_in_hand_so_that_no_more_are_ta
         await until(lambda: worker.waiting == {"work": 5} and worker.in_hand == {"work": 2})
 
 
+async def test_a_task_type_whose_jobs_wait_for_long_takes_no_room_from_the_others(
+    gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_ROOM", 1)
+    other = Step("other", undo=None, retry=Retry(retries=9, base=60.0, cap=60.0))
+
+    @other.do
+    async def work(task: Task) -> Done:
+        raise Unavailable(task.name)
+
+    gateway.push(*(gateway.job(retries=9, task_type=each) for each in ("work", "work", "other")))
+    async with working(gateway, Failing(60.0).step, beside=[other]) as worker:
+        await until(lambda: worker.waiting == {"work": 1, "other": 1})
+
+
 async def test_a_worker_that_stops_hands_back_at_once_what_waits(gateway: ScriptedGateway) -> None:
     gateway.push(gateway.job(retries=9), gateway.job(retries=9))
     async with working(gateway, Failing(60.0).step) as worker:

@@ -19,7 +19,7 @@ from workers.kit.activations import Activations, Journal
 from workers.kit.answers import Answers
 from workers.kit.doubt import Doubt
 from workers.kit.lease import Lease
-from workers.kit.outcomes import Answer, Fail
+from workers.kit.outcomes import Answer
 
 
 async def test_jobs_of_the_stream_and_of_the_poll_are_completed(gateway: ScriptedGateway, bench: Bench) -> None:
@@ -214,45 +214,6 @@ async def test_only_what_a_step_reads_is_fetched(gateway: ScriptedGateway, bench
     async with working(gateway, bench.step):
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
     assert gateway.fetched == {("name",)}
-
-
-async def test_a_step_that_raises_a_cancellation_of_its_own_has_a_bug(gateway: ScriptedGateway) -> None:
-    step = Step("work", undo=None)
-
-    @step.do
-    async def work(task: Task) -> Done:
-        sleeping = asyncio.create_task(asyncio.sleep(60))
-        sleeping.cancel()
-        await sleeping
-        return Done(name=task.name)
-
-    gateway.push(gateway.job())
-    async with working(gateway, step):
-        await until(lambda: len(gateway.told) == 1)
-    (told,) = gateway.told
-    assert isinstance(told, pb.FailJobRequest)
-    assert told.retries == 0
-    assert "CancelledError" in told.errorMessage
-
-
-@pytest.mark.parametrize(("wish", "backoff"), [(float("inf"), 86_400.0), (1e300, 86_400.0), (float("nan"), 0.5)])
-async def test_what_cannot_be_sent_is_answered_all_the_same(
-    gateway: ScriptedGateway, wish: float, backoff: float
-) -> None:
-    step, seen = Step("work", undo=None, retry=Retry(retries=3, jitter=0.0)), Seen()
-
-    @step.do
-    async def work(task: Task) -> Done:
-        del task
-        message = "half a pair: \ud83d"
-        raise Unavailable(message, retry_after=wish)
-
-    gateway.push(gateway.job(retries=3))
-    async with working(gateway, step, seen) as worker:
-        await until(lambda: len(seen.jobs) == 1)
-        assert worker.waiting == {"work": 1}
-    assert seen.jobs[0].answer == Fail(2, backoff, "half a pair: ?")
-    assert gateway.told[0].errorMessage == "half a pair: ?"
 
 
 async def test_what_a_stop_leaves_unanswered_is_told_as_in_doubt(gateway: ScriptedGateway) -> None:

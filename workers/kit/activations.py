@@ -9,19 +9,22 @@ again with no other suspect beside it, so that the next death tells which one it
 """
 
 import asyncio
+import errno
 import fcntl
 import mmap
 import os
 import struct
 import time
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 _RECORD = struct.Struct("<qqq")
 """A job's key, how often it was begun without an answer, and when last, in seconds since the epoch; key 0 is free."""
 _RECORDS = 4096
 """Jobs that one process can keep: those in its window, and the suspects of those before it."""
+_SIZE = _RECORD.size * _RECORDS
 _CLEAR = _RECORD.pack(0, 0, 0)
 _FORGOTTEN = 86_400
 """Seconds after which a suspect that never came back here is forgotten: another worker answered it."""
@@ -30,11 +33,19 @@ _FORGOTTEN = 86_400
 class Journal:
     """The file of one process; it outlives the process, and the next one on this machine reads it."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        """Map a file that nobody else has locked."""
+    def __init__(self, file: FileIO) -> None:
+        """Map a file that nobody else has locked.
+
+        Raises:
+            OSError: The disk has no room for it.
+        """
         self._file = file
-        file.truncate(_RECORD.size * _RECORDS)
-        self._records = mmap.mmap(file.fileno(), _RECORD.size * _RECORDS)
+        # Written whole, so that its blocks are there: a store to a mapped hole of a full disk kills the process.
+        records = file.read().ljust(_SIZE, b"\0")
+        file.seek(0)
+        if file.write(records) != _SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._records = mmap.mmap(file.fileno(), _SIZE)
         self.begun: dict[int, int] = {}
         """What the process before left: how often each job was begun without an answer."""
         self._places: dict[int, int] = {}

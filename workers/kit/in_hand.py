@@ -19,6 +19,8 @@ class InHand:
     handler: Handler
     lease: Lease
     task: asyncio.Task[None] | None = None
+    had_turn: bool = False
+    """Whether its turn has come; a job that ends before that is as suspect as it came."""
     runs: bool = False
     """Whether the step runs right now."""
     expired: bool = False

@@ -163,7 +163,13 @@ class Leases:
 
     def _begin_to_extend(self, key: int, lease: Lease, beyond: float = 0.0) -> asyncio.Task[grpc.StatusCode | None]:
         """Extend the lease unless that is under way."""
-        if key not in self._extending:
+        task = self._extending.get(key)
+        # One that has ended may still be noted, and waiting for it would not give way to anybody.
+        if task is None or task.done():
             task = self._extending[key] = asyncio.create_task(self.extend(key, lease, beyond))
-            task.add_done_callback(lambda _: self._extending.pop(key))
-        return self._extending[key]
+            task.add_done_callback(lambda ended: self._extended(key, ended))
+        return task
+
+    def _extended(self, key: int, task: asyncio.Task[grpc.StatusCode | None]) -> None:
+        if self._extending.get(key) is task:
+            del self._extending[key]

@@ -18,6 +18,8 @@ from workers.kit.retry import Retry
 
 _WISH_LIMIT = 86_400.0
 """Seconds: whoever wishes to be asked again later than that is asked after these."""
+_ERROR_LIMIT = 50
+"""Fields that a participant may name as wrong; the broker takes no record without end."""
 _MESSAGE_LIMIT = 2_000
 """Characters of an incident's text: enough for a person, far below the broker's record limit."""
 
@@ -49,9 +51,13 @@ class Unavailable(StepError):
     """Nobody knows whether the command took effect, or it could not be taken now: ask again with the same key."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
-        """`retry_after` is the participant's own wish in seconds; it wins over a shorter backoff, up to a day."""
+        """`retry_after` is the participant's own wish in seconds; it wins over a shorter backoff, up to a day.
+
+        Raises:
+            TypeError: It is no number.
+        """
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else float(retry_after)
 
 
 class Broken(StepError):
@@ -136,7 +142,8 @@ def throw(error: Declined, task_type: str) -> Throw:
     """Return the BPMN error, with the variable `refusal` that says why the process takes its other way."""
     refusal: dict[str, object] = {"code": error.code, "message": _clip(error.message), "taskType": task_type}
     if error.errors:
-        refusal["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
+        named = error.errors[:_ERROR_LIMIT]
+        refusal["errors"] = [{"field": _clip(each.field), "message": _clip(each.message)} for each in named]
     return Throw(error.code, _clip(error.message), json.dumps({"refusal": refusal}))
 
 

@@ -85,13 +85,15 @@ class Runner:
         async def answer(job: Job) -> Answer:
             try:
                 return await proceed(job)
-            except Exception as error:  # noqa: BLE001 - the outcomes table has a line for every one of them
-                return self.failed(job, error)
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
                 return self.failed(job, error)  # A bug: it has waited for what somebody cancelled.
+            except (GeneratorExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - the table has a line for each; none may end the worker
+                return self.failed(job, error)
 
         return answer
 

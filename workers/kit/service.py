@@ -118,8 +118,8 @@ class Service:
         try:
             # Where a redirect leads, no token may go, and no order.
             response = await self._http.request(method, path, content=content, headers=headers, follow_redirects=False)
-        except httpx.TransportError as error:
-            # A timeout or a reset leaves open whether the command took effect: only the same key may ask again.
+        except httpx.RequestError as error:
+            # A timeout, a reset or a garbled body leaves open whether it took effect: only the same key may ask again.
             message = f"{self._name} could not be asked ({type(error).__name__})."
             raise Unavailable(message) from error
         if response.is_success:

@@ -13,6 +13,9 @@ from workers.kit.outcomes import Answer, Fail, Unavailable
 from workers.kit.runner import Runner, about
 from workers.kit.threads import Threads
 
+_BEHIND_A_SUSPECT = 2.0
+"""Seconds after which a suspect asks again whether it is its turn; that costs it no try."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -27,10 +30,13 @@ class Turns:
 
     async def answer(self, held: InHand, runner: Runner) -> Answer | None:
         """Run the job to its answer; None where its lease was lost before it began."""
-        if self._activations.is_suspect(held.key):
-            async with self._activations.one_suspect:
-                return await self._with_thread(held, runner)
-        return await self._with_thread(held, runner)
+        if not self._activations.is_suspect(held.key):
+            return await self._with_thread(held, runner)
+        if self._activations.one_suspect.locked():
+            # It waits outside the window: suspects must not keep anybody else from their turn.
+            return Fail(held.job.retries, _BEHIND_A_SUSPECT, "another job that ran when its worker died is tried first")
+        async with self._activations.one_suspect:
+            return await self._with_thread(held, runner)
 
     async def _with_thread(self, held: InHand, runner: Runner) -> Answer | None:
         if not runner.needs_thread(held.job):
@@ -51,6 +57,7 @@ class Turns:
         if lease.is_short(time.monotonic()) and not await self._leases.renew(job.key, lease):
             _log.info("lease lost before the job began", **about(job))
             return None
+        held.had_turn = True
         if self._activations.are_used_up(job.key):
             return Fail(0, 0.0, self._activations.used_up(job.task_type))
         self._activations.begin(job.key)

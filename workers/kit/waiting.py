@@ -8,7 +8,7 @@ is told of the failure when it may give the job out at once.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +22,7 @@ from workers.kit.outcomes import Answer, Fail
 Deliver = Callable[[Job, Answer, Lease], Awaitable[tuple[Answer, Doubt | None]]]
 
 _ROOM = 1_000
-"""Jobs of one process that wait at most. More of them stay in hand, so that no more are taken."""
+"""Jobs of one task type that wait at most. More of them stay in hand, so that no more are taken."""
 
 
 class Waiting:
@@ -33,7 +33,7 @@ class Waiting:
         self._leases = leases
         self._deliver = deliver
         self._tell = tell
-        self._room = asyncio.Semaphore(_ROOM)
+        self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_ROOM))
         self._ending = asyncio.Event()
         self._jobs: dict[int, tuple[Job, asyncio.Task[None]]] = {}
 
@@ -49,7 +49,8 @@ class Waiting:
             None, or what the broker is to be told at once: that the wait is its own where it does not leave us the job
             for so long, and that there is none where the worker stops.
         """
-        await self._room.acquire()
+        room = self._room[job.task_type]
+        await room.acquire()
         is_kept = False
         try:
             is_ours = not self._ending.is_set() and await self._leases.cover(job.key, lease, answer.backoff)
@@ -64,7 +65,7 @@ class Waiting:
             return None
         finally:
             if not is_kept:
-                self._room.release()
+                room.release()
 
     def drop(self, key: int) -> None:
         """Wait no more for a job that the broker has given out again."""
@@ -104,5 +105,5 @@ class Waiting:
 
     def _leave(self, key: int, task: asyncio.Task[None]) -> None:
         if key in self._jobs and self._jobs[key][1] is task:
-            del self._jobs[key]
-            self._room.release()
+            job, _ = self._jobs.pop(key)
+            self._room[job.task_type].release()

@@ -16,6 +16,8 @@ class Window:
         self._process = process
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._closed = False
+        self.returning = 0
+        """Slots whose jobs are being answered: free as soon as the broker has heard."""
 
     def take_free(self, most: int) -> int:
         """Take up to `most` slots that are free right now, and return how many."""

@@ -22,7 +22,7 @@ from workers.kit.doubt import Doubt
 from workers.kit.handing_back import HandingBack
 from workers.kit.handler import Handler
 from workers.kit.in_hand import InHand
-from workers.kit.intake import Intake, Subscription
+from workers.kit.intake import Intake
 from workers.kit.job import Job
 from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
@@ -32,6 +32,7 @@ from workers.kit.pace import Pace
 from workers.kit.runner import Runner, about
 from workers.kit.service import Participants, no_token
 from workers.kit.settings import WorkerSettings
+from workers.kit.subscription import Subscription
 from workers.kit.threads import Threads
 from workers.kit.turns import Turns
 from workers.kit.waiting import Waiting
@@ -186,7 +187,7 @@ class Worker:
         for held in list(self._in_hand.values()):
             if held.answer is None:
                 held.handed_back = True
-                self._activations.end(held.key)
+                self._forget(held)
                 self._handing_back.begin(held.job, held.lease if held.runs else None)
             if held.answer is None or held.answered:  # else the broker is being told
                 held.cancel()
@@ -222,7 +223,7 @@ class Worker:
                 return
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
             # what it came with is a new lease for the first.
-            held.lease.ends = lease_ends
+            held.lease.ends = max(held.lease.ends, lease_ends)  # It may have waited, and be the older of the two.
             self._served[job.task_type].window.give_back()
             return
         self._waiting.drop(job.key)
@@ -233,6 +234,7 @@ class Worker:
 
     async def _work(self, held: InHand) -> None:
         job, lease = held.job, held.lease
+        window = self._served[job.task_type].window
         arrived = time.monotonic()
         try:
             answer = await self._turns.answer(held, self._served[job.task_type].runner)
@@ -242,25 +244,34 @@ class Worker:
             doubt = None
             now = await self._now(held, answer)
             if now is not None:
-                told, doubt = await self._answers.deliver(job, now, lease)
+                window.returning += 1
+                try:
+                    told, doubt = await self._answers.deliver(job, now, lease)
+                finally:
+                    window.returning -= 1
                 answer = answer if told is now else told
             held.answered = True
             if doubt is not Doubt.UNANSWERED:  # after which the broker gives the job out again
-                self._activations.end(job.key)
+                self._forget(held)
             self._tell(Ended(job, answer, doubt, time.monotonic() - arrived))
             await self._threads.returned(job.key)
         except asyncio.CancelledError:
             if held.answer is not None and not held.answered:
-                self._activations.end(job.key)  # It does not kill its worker, which ends by itself.
+                self._forget(held)
                 self._tell(Ended(job, held.answer, Doubt.UNANSWERED, time.monotonic() - arrived))
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours must not make a job vanish unseen
             _log.error("bug in the worker", **about(job), exc_info=error)
         finally:
             del self._in_hand[job.key]
-            self._served[job.task_type].window.give_back()
+            window.give_back()
             if held.again is not None:
                 self._take_again(*held.again)
+
+    def _forget(self, held: InHand) -> None:
+        """Count its activations no more: it has not killed its worker, if it had its turn."""
+        if held.had_turn:
+            self._activations.end(held.key)
 
     async def _now(self, held: InHand, answer: Answer) -> Answer | None:
         """Return what the broker is to be told at once; None where it is told when a wait is over."""

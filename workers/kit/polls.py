@@ -1,0 +1,137 @@
+"""The polls for one task type: they find what no stream brings, and ask for as many jobs as there are slots."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING
+
+import grpc
+from pyzeebe.proto.gateway_pb2 import ActivatedJob
+
+from workers.kit.backoff import Backoff
+from workers.kit.pace import Pace
+from workers.kit.reception import Reception
+from workers.kit.subscription import Subscription
+from workers.kit.ways import NoPartitionError, Ways
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+_PROBE = 1.0
+"""Seconds that a poll waits at the beginning and after a failure: whether the type is reachable is wanted soon.
+
+So long, too, where nothing is pushed: a poll in vain says that there is nothing to poll for.
+"""
+_GRACE = 3.0
+"""Seconds beyond its own timeout after which an unanswered poll is given up.
+
+While a broker replays its log, the gateway lets polls hang for fifteen."""
+_BATCH = 128
+"""Jobs a draining poll asks for at most, however many slots are free: it bounds the size of one answer."""
+_BUNCH = 8
+"""Jobs with which a poll costs less than their pushes."""
+_LONE = 3
+"""Polls in a row that bring fewer, after which jobs are pushed again."""
+
+
+class Polls:
+    """Keeps polling, whatever the broker answers."""
+
+    def __init__(  # noqa: PLR0913 - wired once, by the intake
+        self,
+        stub: "GatewayAsyncStub",
+        subscription: Subscription,
+        reception: Reception,
+        ways: Ways,
+        backoff: Backoff,
+        *,
+        random: Random,
+        pace: Pace,
+    ) -> None:
+        """Bring what `subscription` wants to `reception`, an idle type at its `pace`."""
+        self._stub = stub
+        self._subscription = subscription
+        self._reception = reception
+        self._ways = ways
+        self._backoff = backoff
+        self._random = random
+        self._pace = pace
+        self._lone = 0
+
+    async def keep(self) -> None:
+        """Poll until the worker stops, or cancelled."""
+        ways = self._ways
+        # What piled up before is found by the first poll that waits: it holds no slot while a broker does not answer.
+        backlog = False
+        wait = _PROBE
+        await asyncio.sleep(self._random.uniform(0.0, self._pace.begin))
+        while not ways.stopping:
+            try:
+                if backlog:
+                    backlog = await self._fetch()
+                if not backlog and not ways.stopping:
+                    backlog = await self._wait_for_one(wait)
+                ways.reach.answered("poll")
+                self._backoff.reset()
+                # In its own time each: hundreds of idle types would else ask in the same moment, for ever.
+                jitter = self._random.uniform(0.5, 1.0)
+                wait = self._pace.wait * jitter if ways.push.is_set() else _PROBE
+                backlog = backlog or await self._rest(self._pace.rest * jitter)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it has to go on
+                ways.failed("poll", error)
+                code = error.code() if isinstance(error, grpc.aio.AioRpcError) else None
+                # A busy broker is there, and more probes would keep it busy.
+                if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    backlog, wait = False, _PROBE
+                    ways.push.set()
+                await self._backoff.pause(code)
+
+    async def _rest(self, seconds: float) -> bool:
+        """Leave an idle type to its stream; return whether that gave it up, so that there may be a backlog."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ways.poll.wait()
+                self._ways.poll.clear()
+                return True
+        return False
+
+    async def _fetch(self) -> bool:
+        """Take what waits, as far as slots are free; return whether there may be more."""
+        window = self._reception.window
+        if not await window.take():
+            return False
+        asked = 1 + window.take_free(_BATCH - 1)
+        taken = 0
+        try:
+            async for job in self._poll(asked, wait=0.0):
+                taken += 1
+                self._reception.take(job, time.monotonic())
+        finally:
+            window.give_back(asked - taken)
+        self._lone = self._lone + 1 if taken < min(asked, _BUNCH) else 0
+        if self._lone >= _LONE:
+            self._ways.push.set()
+        return taken == asked
+
+    async def _wait_for_one(self, wait: float) -> bool:
+        """Wait at the broker for a job, without a slot: most task types are idle most of the time."""
+        came = False
+        begun = time.monotonic()
+        async for job in self._poll(1, wait=wait):
+            came = True
+            read = time.monotonic()
+            if not await self._reception.place(job, read):
+                self._reception.decline(job, read)
+        if came:
+            return True
+        if time.monotonic() - begun < wait / 2:
+            raise NoPartitionError
+        self._ways.push.set()
+        return False
+
+    async def _poll(self, most: int, *, wait: float) -> AsyncIterator[ActivatedJob]:
+        async for response in self._stub.ActivateJobs(self._subscription.poll(most, wait), timeout=wait + _GRACE):
+            for job in response.jobs:
+                yield job

@@ -1,0 +1,124 @@
+"""The stream of one task type: the broker pushes each job that becomes available while it is open.
+
+A push is quick, but nothing bounds it: the broker fills every buffer on the way (hundreds of jobs) while the stream is
+not read. So where steps are too slow for what is pushed, the stream gives way to the poll. It does so too where the
+broker is: while answers queue up there, so do jobs, and a poll brings them all at once for half of what the push of
+each costs (ADR 4 and 8).
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import grpc
+from pyzeebe.proto.gateway_pb2 import ActivatedJob, StreamActivatedJobsRequest
+
+from workers.kit.backoff import Backoff
+from workers.kit.reception import Reception
+from workers.kit.subscription import Subscription
+from workers.kit.ways import Ways
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+    Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
+
+_LANDING = 0.5
+"""Seconds in which a stream that gives way for want of slots is read empty."""
+_QUIET = 0.05
+"""Seconds without a job after which a stream counts as read empty."""
+_SATURATED = 0.25
+"""The share of its lease that a pushed job may wait for a slot before pushing is given up for a while."""
+_BEHIND = 16
+"""Answers of one type on their way at once with which the broker counts as behind."""
+_SUSTAINED = 256
+"""Jobs in a row that a broker pushes while it is behind before they are polled for: to end a stream has its price."""
+
+
+class _SaturatedError(Exception):
+    """A pushed job waited long for a slot: this worker is pushed more than it can do."""
+
+
+class _BehindError(Exception):
+    """The broker has been behind with our answers for long."""
+
+
+class Pushes:
+    """Keeps the stream open, whatever ends it."""
+
+    def __init__(
+        self, stub: "GatewayAsyncStub", subscription: Subscription, reception: Reception, ways: Ways, backoff: Backoff
+    ) -> None:
+        """Bring what `subscription` wants to `reception`."""
+        self._stub = stub
+        self._subscription = subscription
+        self._reception = reception
+        self._ways = ways
+        self._backoff = backoff
+        self._last_read = 0.0
+
+    async def keep(self) -> None:
+        """Have jobs pushed until cancelled, as long as they are to be."""
+        while not self._ways.stopping:
+            try:
+                await self._read()
+            except _SaturatedError:
+                # Polls ask for no more than there are slots. Pushing is tried again when a lease is over.
+                await asyncio.sleep(self._subscription.lease)
+            except _BehindError:
+                self._ways.push.clear()
+                await self._ways.push.wait()
+            except Exception as error:  # noqa: BLE001 - whatever ended it, it has to begin again
+                self._ways.failed("stream", error)
+            # An end that nobody asked for (a gateway's restart, a renewed stream) is no error, but no reason to spin.
+            await self._backoff.pause()
+
+    async def land(self, deadline: float) -> None:
+        """Wait until nothing has come for a moment, and no longer than until `deadline`.
+
+        The protocol knows no way to end a stream but to cancel it; what was sent by then is lost until its lease ends.
+        """
+        while time.monotonic() < min(deadline, self._last_read + _QUIET):  # noqa: ASYNC110 - silence sets no event
+            await asyncio.sleep(_QUIET)
+
+    async def _read(self) -> None:
+        call: Stream = self._stub.StreamActivatedJobs(self._subscription.stream())
+        reception, window = self._reception, self._reception.window
+        patience = self._subscription.lease * _SATURATED
+        unplaced: list[tuple[ActivatedJob, float]] = []
+        behind = 0
+        try:
+            while isinstance(job := await call.read(), ActivatedJob):  # else it is grpc's mark for the end
+                self._last_read = now = time.monotonic()
+                self._backoff.reset()
+                self._ways.reach.answered("stream")
+                # While the window is full, the stream is not read.
+                if window.take_free(1):
+                    reception.take(job, now)
+                elif not await reception.place(job, now):
+                    unplaced.append((job, now))
+                if time.monotonic() - now > patience:
+                    await self._read_rest(call, unplaced)
+                    raise _SaturatedError
+                behind = behind + 1 if window.returning >= _BEHIND else 0
+                if behind >= _SUSTAINED:
+                    raise _BehindError
+        finally:
+            call.cancel()
+            self._ways.poll.set()
+            # Not before: a job that is handed back is pushed again at once, here too while the stream is open.
+            for job, read in unplaced:
+                reception.decline(job, read)
+
+    async def _read_rest(self, call: "Stream", rest: list[tuple[ActivatedJob, float]]) -> None:
+        """Read what the gateway has sent already; the broker does not bound that, and its leases run."""
+        deadline = time.monotonic() + _LANDING
+        with suppress(TimeoutError, grpc.aio.AioRpcError):
+            while time.monotonic() < deadline:
+                # A read that is given up ends the stream (grpc.aio): nothing can come after it.
+                async with asyncio.timeout(_QUIET):
+                    job = await call.read()
+                if not isinstance(job, ActivatedJob):
+                    return
+                rest.append((job, time.monotonic()))
