@@ -34,6 +34,8 @@ class ScriptedGateway(GatewayServicer):
         self.replies = asyncio.Event()
         """Set while commands are replied to; a test that puts another one holds the replies back."""
         self.replies.set()
+        self.reply_takes = 0.0
+        """Seconds until a command is replied to."""
         self.replied = 0
         """How many commands were answered with success."""
         self.poll_verdict: Verdict = accept
@@ -165,6 +167,7 @@ class ScriptedGateway(GatewayServicer):
     async def _command(self, request: object, context: "Context") -> None:
         self.told.append(request)
         await self.replies.wait()
+        await asyncio.sleep(self.reply_takes)
         if status := self.verdict(request):
             await context.abort(status, "scripted")
         self.replied += 1

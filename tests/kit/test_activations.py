@@ -17,6 +17,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import ROOT
+from workers.kit import turns
 from workers.kit.activations import Activations, Journal
 
 
@@ -166,9 +167,10 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
     assert all(json.loads(r.variables) for r in gateway.told if isinstance(r, pb.CompleteJobRequest))
 
 
-async def test_suspects_that_wait_for_another_take_no_slot(
-    gateway: ScriptedGateway, bench: Bench, journal: Journal
+async def test_suspects_that_wait_long_for_another_step_aside_and_take_no_slot(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE", 0.1)
     journal.begun.update(dict.fromkeys((1, 2, 3, 4), 1))
     gateway.push(*(gateway.job(key=key) for key in (1, 2, 3, 4)))
     async with working(gateway, bench.step, activations=Activations(3, journal), window_per_type=2) as worker:
@@ -178,6 +180,20 @@ async def test_suspects_that_wait_for_another_take_no_slot(
 
 
 async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE", 0.1)
+    for key in (1, 2):
+        journal.begin(key, 2)
+        journal.begun[key] = 2
+    gateway.push(*(gateway.job(key=key) for key in (1, 2)))
+    async with working(gateway, bench.step, activations=Activations(3, journal)) as worker:
+        await until(lambda: bench.running == 1 and worker.waiting == {"work": 1})
+    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
+    assert left_behind(journal, tmp_path) == {2: 2}
+
+
+async def test_a_stop_does_not_forget_suspects_that_are_next(
     gateway: ScriptedGateway, bench: Bench, journal: Journal, tmp_path: Path
 ) -> None:
     for key in (1, 2):
@@ -185,7 +201,7 @@ async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
         journal.begun[key] = 2
     gateway.push(*(gateway.job(key=key) for key in (1, 2)))
     async with working(gateway, bench.step, activations=Activations(3, journal)) as worker:
-        await until(lambda: bench.running == 1 and worker.waiting == {"work": 1})
+        await until(lambda: bench.running == 1 and worker.in_hand == {"work": 2})
     assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
     assert left_behind(journal, tmp_path) == {2: 2}
 

@@ -208,3 +208,27 @@ async def test_a_burst_of_jobs_ends_no_stream(gateway: ScriptedGateway, bench: B
             gateway.replies.set()
             await until(lambda: gateway.replied == len(gateway.told))
         assert gateway.streams_begun == 1
+
+
+async def test_what_was_pushed_while_the_window_was_full_is_done_when_the_stream_gives_way(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    bench.go.set()
+    gateway.reply_takes = 0.3
+    gateway.push(*(gateway.job() for _ in range(400)))
+    async with working(gateway, bench.step, window_per_type=64):
+        await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
+        await until(lambda: len(gateway.told) == 400)
+    assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE])
+async def test_jobs_are_pushed_again_where_polls_fail(
+    gateway: ScriptedGateway, bench: Bench, status: grpc.StatusCode
+) -> None:
+    bench.go.set()
+    gateway.replies = asyncio.Event()
+    gateway.poll_verdict = lambda _request: status
+    gateway.push(*(gateway.job() for _ in range(300)))
+    async with working(gateway, bench.step, window=1_000, window_per_type=1_000):
+        await until(lambda: gateway.streams_begun == 2 and gateway.streams == 1)

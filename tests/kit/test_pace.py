@@ -1,6 +1,8 @@
 """The polls of many idle task types: rare in all, and still there when the stream is not."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
 
 import grpc
@@ -31,15 +33,21 @@ def test_however_many_types_few_polls_begin_and_wait_in_all(types: int) -> None:
     assert types / 64 - 1 <= pace.begin, "no more than 64 polls a second at the beginning"
 
 
-async def test_a_stream_that_ends_wakes_the_poll_of_a_resting_type(gateway: ScriptedGateway) -> None:
-    received: list[pb.ActivatedJob] = []
+@asynccontextmanager
+async def resting(gateway: ScriptedGateway, window: Window, received: list[pb.ActivatedJob]) -> AsyncIterator[None]:
+    """Take in the jobs of a type that is one of so many that its polls rest for ten minutes, when one has been made."""
+
+    def receive(job: pb.ActivatedJob, _ends: float) -> None:
+        received.append(job)
+        window.give_back()
+
     async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
         link = Link(channel)
         intake = Intake(
             stub(channel),
             Subscription("work", "worker", 30.0, []),
-            Window(8),
-            receive=lambda job, _ends: received.append(job),
+            window,
+            receive=receive,
             hand_back=lambda _job: None,
             link=link,
             random=Random(1),  # noqa: S311 - jitter
@@ -47,13 +55,34 @@ async def test_a_stream_that_ends_wakes_the_poll_of_a_resting_type(gateway: Scri
         )
         watching, running = asyncio.create_task(link.watch()), asyncio.create_task(intake.run())
         await until(lambda: intake.reach.lasts(1.0) and gateway.streams == 1)
+        yield
+        intake.close()
+        await intake.stop()
+        watching.cancel()
+        await asyncio.gather(running, watching, return_exceptions=True)
+
+
+async def test_a_stream_that_ends_wakes_the_poll_of_a_resting_type(gateway: ScriptedGateway) -> None:
+    received: list[pb.ActivatedJob] = []
+    async with resting(gateway, Window(8), received):
         polls = gateway.polls
         gateway.leave(gateway.job())
         assert (gateway.polls, received) == (polls, []), "the type rests"
         gateway.stream_ends_after = 1
         gateway.push(gateway.job())
         await until(lambda: len(received) == 2)
-        intake.close()
-        await intake.stop()
-        watching.cancel()
-        await asyncio.gather(running, watching, return_exceptions=True)
+
+
+async def test_a_stream_that_gave_way_wakes_the_poll_of_a_resting_type_when_it_is_back(
+    gateway: ScriptedGateway,
+) -> None:
+    received: list[pb.ActivatedJob] = []
+    window = Window(8)
+    window.returning = 16
+    async with resting(gateway, window, received):
+        polls = gateway.polls
+        gateway.push(*(gateway.job() for _ in range(256)))
+        await until(lambda: len(received) == 256 and gateway.streams == 0)
+        await until(lambda: gateway.streams == 1)
+        # Two when the stream ended, the second in vain, and two for what came before it was open again.
+        await until(lambda: gateway.polls == polls + 4)

@@ -9,6 +9,7 @@ import pytest
 from tests.kit.bench import until
 from tests.runtime.bench import Bench, working
 from tests.runtime.faulty import FaultyGateway
+from workers.addresses import Addresses
 from workers.kit.doubt import Doubt
 from workers.kit.settings import EngineSettings
 
@@ -125,3 +126,32 @@ async def test_a_gateway_that_refuses_for_a_while_is_asked_until_it_does_not(
         assert time.monotonic() - begun < _AT_ONCE
     assert sorted(bench.runs.values()) == [1] * 50
     assert await bench.broker.jobs("completed", bench.task_type) == 50
+
+
+async def test_requests_of_others_that_run_out_lose_nothing(bench: Bench, addresses: Addresses) -> None:
+    """Each closes the gateway's connection to the broker, with our polls and answers on it (camunda/camunda#25596)."""
+    nobody = f"{bench.name}-nobody"
+    await bench.broker.deploy(nobody, [f"{nobody}-serves"])
+    ran_out = 0
+
+    async def run_out() -> None:
+        nonlocal ran_out
+        while True:
+            try:
+                await bench.broker.result(nobody, {}, seconds=0.1)
+            except grpc.aio.AioRpcError as error:
+                ran_out += error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+    bench.seconds = 0.1
+    await bench.create(300)
+    running_out = asyncio.create_task(run_out())
+    try:
+        async with working(addresses.engine, bench.step, seen=bench.seen, window_per_type=8, lease=3.0):
+            await until(lambda: len(bench.runs) == 300)
+            await until(lambda: len(bench.seen.jobs) == bench.runs.total())
+    finally:
+        running_out.cancel()
+        await asyncio.gather(running_out, return_exceptions=True)
+    assert ran_out >= 10
+    assert set(bench.runs.values()) == {1}
+    assert await bench.broker.jobs("completed", bench.task_type) == 300

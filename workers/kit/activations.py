@@ -41,7 +41,7 @@ class Journal:
         """
         self._file = file
         # Written whole, so that its blocks are there: a store to a mapped hole of a full disk kills the process.
-        records = file.read().ljust(_SIZE, b"\0")
+        records = file.read(_SIZE).ljust(_SIZE, b"\0")
         file.seek(0)
         if file.write(records) != _SIZE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -76,8 +76,9 @@ class Journal:
                 except BlockingIOError:
                     number += 1
                     continue
+                journal = cls(file)
                 stack.pop_all()
-                return cls(file)
+                return journal
 
     def begin(self, key: int, count: int) -> None:
         """Keep that the job was begun for the `count`th time."""

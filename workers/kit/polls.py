@@ -34,6 +34,8 @@ _BUNCH = 8
 """Jobs with which a poll costs less than their pushes."""
 _LONE = 3
 """Polls in a row that bring fewer, after which jobs are pushed again."""
+_REFUSED = 20
+"""Polls in a row that a busy broker refuses, which takes a second or so, after which jobs are pushed again."""
 
 
 class Polls:
@@ -59,32 +61,37 @@ class Polls:
         self._random = random
         self._pace = pace
         self._lone = 0
+        self._refused = 0
 
     async def keep(self) -> None:
         """Poll until the worker stops, or cancelled."""
         ways = self._ways
         # What piled up before is found by the first poll that waits: it holds no slot while a broker does not answer.
         backlog = False
-        wait = _PROBE
+        probes = True
         await asyncio.sleep(self._random.uniform(0.0, self._pace.begin))
         while not ways.stopping:
             try:
                 if backlog:
                     backlog = await self._fetch()
-                if not backlog and not ways.stopping:
-                    backlog = await self._wait_for_one(wait)
-                ways.reach.answered("poll")
-                self._backoff.reset()
                 # In its own time each: hundreds of idle types would else ask in the same moment, for ever.
                 jitter = self._random.uniform(0.5, 1.0)
-                wait = self._pace.wait * jitter if ways.push.is_set() else _PROBE
+                if not backlog and not ways.stopping:
+                    is_probe = probes or not ways.push.is_set()
+                    backlog = await self._wait_for_one(_PROBE if is_probe else self._pace.wait * jitter)
+                ways.reach.answered("poll")
+                self._backoff.reset()
+                probes, self._refused = False, 0
                 backlog = backlog or await self._rest(self._pace.rest * jitter)
             except Exception as error:  # noqa: BLE001 - whatever it is, it has to go on
                 ways.failed("poll", error)
                 code = error.code() if isinstance(error, grpc.aio.AioRpcError) else None
                 # A busy broker is there, and more probes would keep it busy.
-                if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
-                    backlog, wait = False, _PROBE
+                if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    self._refused += 1
+                else:
+                    backlog, probes = False, True
+                if probes or self._refused >= _REFUSED:
                     ways.push.set()
                 await self._backoff.pause(code)
 
@@ -110,7 +117,8 @@ class Polls:
                 self._reception.take(job, time.monotonic())
         finally:
             window.give_back(asked - taken)
-        self._lone = self._lone + 1 if taken < min(asked, _BUNCH) else 0
+        is_lone = taken < min(asked, _BUNCH) and not self._ways.push.is_set()
+        self._lone = self._lone + 1 if is_lone else 0
         if self._lone >= _LONE:
             self._ways.push.set()
         return taken == asked

@@ -8,6 +8,8 @@ each costs (ADR 4 and 8).
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
     Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
 
+_Read = tuple[ActivatedJob, float]
+"""A job, and when it was read."""
 _LANDING = 0.5
-"""Seconds in which a stream that gives way for want of slots is read empty."""
+"""Seconds in which a stream that gives way is read empty."""
 _QUIET = 0.05
 """Seconds without a job after which a stream counts as read empty."""
 _SATURATED = 0.25
@@ -42,6 +46,11 @@ class _SaturatedError(Exception):
 
 class _BehindError(Exception):
     """The broker has been behind with our answers for long."""
+
+    def __init__(self, rest: Sequence[_Read]) -> None:
+        """`rest` is what was pushed until the stream ended, and has no slot yet."""
+        super().__init__()
+        self.rest = rest
 
 
 class Pushes:
@@ -66,13 +75,16 @@ class Pushes:
             except _SaturatedError:
                 # Polls ask for no more than there are slots. Pushing is tried again when a lease is over.
                 await asyncio.sleep(self._subscription.lease)
-            except _BehindError:
+            except _BehindError as behind:
                 self._ways.push.clear()
+                await self._place(behind.rest)
                 await self._ways.push.wait()
             except Exception as error:  # noqa: BLE001 - whatever ended it, it has to begin again
                 self._ways.failed("stream", error)
             # An end that nobody asked for (a gateway's restart, a renewed stream) is no error, but no reason to spin.
             await self._backoff.pause()
+            # Who polls rarely shall be waiting while the stream is opened: what comes meanwhile, it does not bring.
+            self._ways.poll.set()
 
     async def land(self, deadline: float) -> None:
         """Wait until nothing has come for a moment, and no longer than until `deadline`.
@@ -86,7 +98,7 @@ class Pushes:
         call: Stream = self._stub.StreamActivatedJobs(self._subscription.stream())
         reception, window = self._reception, self._reception.window
         patience = self._subscription.lease * _SATURATED
-        unplaced: list[tuple[ActivatedJob, float]] = []
+        unplaced: list[_Read] = []
         behind = 0
         try:
             while isinstance(job := await call.read(), ActivatedJob):  # else it is grpc's mark for the end
@@ -103,7 +115,10 @@ class Pushes:
                     raise _SaturatedError
                 behind = behind + 1 if window.returning >= _BEHIND else 0
                 if behind >= _SUSTAINED:
-                    raise _BehindError
+                    # While the window was full, it has filled the buffers.
+                    rest: list[_Read] = []
+                    await self._read_rest(call, rest)
+                    raise _BehindError(rest)
         finally:
             call.cancel()
             self._ways.poll.set()
@@ -111,7 +126,16 @@ class Pushes:
             for job, read in unplaced:
                 reception.decline(job, read)
 
-    async def _read_rest(self, call: "Stream", rest: list[tuple[ActivatedJob, float]]) -> None:
+    async def _place(self, jobs: Sequence[_Read]) -> None:
+        left = deque(jobs)
+        try:
+            while left and await self._reception.place(*left[0]):
+                left.popleft()
+        finally:
+            for job, read in left:
+                self._reception.decline(job, read)
+
+    async def _read_rest(self, call: "Stream", rest: list[_Read]) -> None:
         """Read what the gateway has sent already; the broker does not bound that, and its leases run."""
         deadline = time.monotonic() + _LANDING
         with suppress(TimeoutError, grpc.aio.AioRpcError):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from random import Random
 
 import structlog
 
@@ -13,8 +14,10 @@ from workers.kit.outcomes import Answer, Fail, Unavailable
 from workers.kit.runner import Runner, about
 from workers.kit.threads import Threads
 
-_BEHIND_A_SUSPECT = 2.0
-"""Seconds after which a suspect asks again whether it is its turn; that costs it no try."""
+_PATIENCE = 5.0
+"""Seconds that a suspect waits for its turn before it steps aside, which costs it no try."""
+_ASIDE = (10.0, 20.0)
+"""Seconds for which it does, between these two."""
 
 _log = structlog.get_logger(__name__)
 
@@ -22,8 +25,9 @@ _log = structlog.get_logger(__name__)
 class Turns:
     """Runs jobs, each when its turn has come, and ends it when its time is over."""
 
-    def __init__(self, activations: Activations, threads: Threads, leases: Leases) -> None:
+    def __init__(self, activations: Activations, threads: Threads, leases: Leases, random: Random) -> None:
         """Count what is begun by `activations`, and take `threads` and `leases` for it."""
+        self._random = random
         self._activations = activations
         self._threads = threads
         self._leases = leases
@@ -32,10 +36,14 @@ class Turns:
         """Run the job to its answer; None where its lease was lost before it began."""
         if not self._activations.is_suspect(held.key):
             return await self._with_thread(held, runner)
-        if self._activations.one_suspect.locked():
-            # It waits outside the window: suspects must not keep anybody else from their turn.
-            return Fail(held.job.retries, _BEHIND_A_SUSPECT, "another job that ran when its worker died is tried first")
-        async with self._activations.one_suspect:
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await turn.enter_async_context(self._activations.one_suspect)
+            except TimeoutError:
+                # It goes on waiting outside the window: suspects must not keep everybody else from their turn.
+                wait = self._random.uniform(*_ASIDE)
+                return Fail(held.job.retries, wait, "another job that ran when its worker died takes long")
             return await self._with_thread(held, runner)
 
     async def _with_thread(self, held: InHand, runner: Runner) -> Answer | None:

@@ -92,7 +92,7 @@ class Worker:
         self._waiting = Waiting(self._leases, self._answers.deliver, self._tell)
         self._threads = Threads(settings.threads)
         self._activations = activations or Activations(settings.activations)
-        self._turns = Turns(self._activations, self._threads, self._leases)
+        self._turns = Turns(self._activations, self._threads, self._leases, random)
         self._ended = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
