@@ -36,6 +36,12 @@ class Life:
         return [sample for sample in self.samples if sample[0] >= begin]
 
     @property
+    def by_minute(self) -> list[float]:
+        """The median of each minute in MB: whether it rose in steps, and with what."""
+        minutes = itertools.groupby(self.samples, key=lambda sample: sample[0] // 60)
+        return [median(megabytes for _, megabytes in samples) for _, samples in minutes]
+
+    @property
     def slope(self) -> float:
         """MB per hour: half of all pairs of settled samples rise faster, half slower; single peaks do not count."""
         return slope(self.settled) * 3600

@@ -58,6 +58,7 @@ class Memory(_Part):
     first_mb: float
     last_mb: float
     slope_mb_per_hour: float
+    mb_by_minute: list[float]
 
     @classmethod
     def of(cls, life: Life) -> Self:
@@ -68,6 +69,7 @@ class Memory(_Part):
             first_mb=round(settled[0][1], 1),
             last_mb=round(settled[-1][1], 1),
             slope_mb_per_hour=round(life.slope, 2),
+            mb_by_minute=[round(each, 1) for each in life.by_minute],
         )
 
 

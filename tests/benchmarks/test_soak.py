@@ -62,3 +62,11 @@ def test_the_longest_life_is_the_one_that_counts_and_a_short_one_proves_nothing(
     assert lives.longest.process.pid == 1
     assert lives.longest.slope == pytest.approx(3600)
     assert soak_memory.violations(lives) == []
+
+
+def test_the_shape_of_the_growth_is_kept() -> None:
+    lives = Lives()
+    for second in range(30, 240, 10):
+        peak = 40.0 if second % 60 == 0 else 0.0
+        lives.note(ProcessId(pid=1, create_time=1.0), second, 100.0 + second // 60 + peak)
+    assert lives.longest.by_minute == [100.0, 101.0, 102.0, 103.0]
