@@ -179,29 +179,23 @@ async def test_suspects_that_wait_long_for_another_step_aside_and_take_no_slot(
         await until(lambda: bench.running == 2)
 
 
+@pytest.mark.parametrize(("patience", "aside"), [(0.1, 1), (60.0, 0)], ids=["stepped aside", "next"])
 async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
-    gateway: ScriptedGateway, bench: Bench, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway,
+    bench: Bench,
+    journal: Journal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float,
+    aside: int,
 ) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE", 0.1)
+    monkeypatch.setattr(turns, "_PATIENCE", patience)
     for key in (1, 2):
         journal.begin(key, 2)
         journal.begun[key] = 2
     gateway.push(*(gateway.job(key=key) for key in (1, 2)))
     async with working(gateway, bench.step, activations=Activations(3, journal)) as worker:
-        await until(lambda: bench.running == 1 and worker.waiting == {"work": 1})
-    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
-    assert left_behind(journal, tmp_path) == {2: 2}
-
-
-async def test_a_stop_does_not_forget_suspects_that_are_next(
-    gateway: ScriptedGateway, bench: Bench, journal: Journal, tmp_path: Path
-) -> None:
-    for key in (1, 2):
-        journal.begin(key, 2)
-        journal.begun[key] = 2
-    gateway.push(*(gateway.job(key=key) for key in (1, 2)))
-    async with working(gateway, bench.step, activations=Activations(3, journal)) as worker:
-        await until(lambda: bench.running == 1 and worker.in_hand == {"work": 2})
+        await until(lambda: (bench.running, worker.waiting.total(), worker.in_hand.total()) == (1, aside, 2 - aside))
     assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
     assert left_behind(journal, tmp_path) == {2: 2}
 

@@ -11,6 +11,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.kit.bench import Bench, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import free_port
+from workers.kit import pushes
 from workers.kit.backoff import Backoff
 from workers.kit.connection import open_channel
 from workers.kit.discovery import handlers
@@ -232,3 +233,20 @@ async def test_jobs_are_pushed_again_where_polls_fail(
     gateway.push(*(gateway.job() for _ in range(300)))
     async with working(gateway, bench.step, window=1_000, window_per_type=1_000):
         await until(lambda: gateway.streams_begun == 2 and gateway.streams == 1)
+
+
+async def test_what_a_stream_that_gives_way_had_brought_is_handed_back_where_the_worker_stops_just_then(
+    gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushes, "_QUIET", 60.0)
+    monkeypatch.setattr(pushes, "_LANDING", 60.0)
+    bench.go.set()
+    gateway.replies = asyncio.Event()
+    gateway.push(*(gateway.job() for _ in range(300)))
+    async with working(gateway, bench.step, window=1_000, window_per_type=1_000, drain=1.0):
+        # So many and no more have a slot: the stream is being read empty.
+        await until(lambda: gateway.all_pushed() and 256 < len(gateway.told) < 300)
+        answered = len(gateway.told)
+        asyncio.get_running_loop().call_later(0.2, gateway.replies.set)
+    assert {request.jobKey for request in gateway.told[answered:]} == set(range(answered + 1, 301))
+    assert all(isinstance(request, pb.FailJobRequest) for request in gateway.told[answered:])

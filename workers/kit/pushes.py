@@ -116,8 +116,8 @@ class Pushes:
                 behind = behind + 1 if window.returning >= _BEHIND else 0
                 if behind >= _SUSTAINED:
                     # While the window was full, it has filled the buffers.
-                    rest: list[_Read] = []
-                    await self._read_rest(call, rest)
+                    await self._read_rest(call, unplaced)
+                    rest, unplaced = unplaced, []  # They are placed, not handed back.
                     raise _BehindError(rest)
         finally:
             call.cancel()

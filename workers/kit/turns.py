@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 
 import structlog
@@ -22,6 +23,18 @@ _ASIDE = (10.0, 20.0)
 _log = structlog.get_logger(__name__)
 
 
+@asynccontextmanager
+async def _within(seconds: float, turn: AbstractAsyncContextManager[None]) -> AsyncIterator[bool]:
+    """Enter `turn`, and say whether that took no longer than `seconds`; else nothing came of it."""
+    async with AsyncExitStack() as stack:
+        entered = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stack.enter_async_context(turn)
+            entered = True
+        yield entered
+
+
 class Turns:
     """Runs jobs, each when its turn has come, and ends it when its time is over."""
 
@@ -36,11 +49,8 @@ class Turns:
         """Run the job to its answer; None where its lease was lost before it began."""
         if not self._activations.is_suspect(held.key):
             return await self._with_thread(held, runner)
-        async with AsyncExitStack() as turn:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await turn.enter_async_context(self._activations.one_suspect)
-            except TimeoutError:
+        async with _within(_PATIENCE, self._activations.one_suspect) as has_turn:
+            if not has_turn:
                 # It goes on waiting outside the window: suspects must not keep everybody else from their turn.
                 wait = self._random.uniform(*_ASIDE)
                 return Fail(held.job.retries, wait, "another job that ran when its worker died takes long")
@@ -50,11 +60,8 @@ class Turns:
         if not runner.needs_thread(held.job):
             return await self._run(held, runner)
         limit = held.handler.limit
-        async with AsyncExitStack() as place:
-            try:
-                async with asyncio.timeout(limit):
-                    await place.enter_async_context(self._threads.place(held.key))
-            except TimeoutError:
+        async with _within(limit, self._threads.place(held.key)) as has_place:
+            if not has_place:
                 # Hung threads never end: its turn comes sooner with another worker, and costs it no try.
                 return Fail(held.job.retries, 0.0, f"no thread was free for {limit:.3g} seconds")
             return await self._run(held, runner)
