@@ -36,7 +36,8 @@ async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> None:
         nodes = await operate.flow_nodes(key)
         busy = [node for node in nodes if node.state == "ACTIVE" and node.key not in gone]
         # Operate shows that there is an incident a moment before it can be found.
-        incidents = await _incidents(operate, key) if any(node.incident_key for node in busy) else []
+        stops = {node.incident_key for node in busy if node.incident_key}
+        incidents = await _incidents(operate, key, stops) if stops else []
         if incidents or time.monotonic() > end:
             raise Failure(_busy(key, busy, incidents))
         await asyncio.sleep(_PAUSE)
@@ -51,9 +52,9 @@ async def _check_path(operate: Operate, instance: ProcessInstance) -> None:
         raise Failure(message)
 
 
-async def _incidents(operate: Operate, key: int) -> list[str]:
+async def _incidents(operate: Operate, key: int, stops: set[int]) -> list[str]:
     found = await operate.find("incidents", processInstanceKey=key, state="ACTIVE")
-    return [without_values(each["type"], each["message"]) for each in found]
+    return [without_values(each["type"], each["message"]) for each in found if each["key"] in stops]
 
 
 def _busy(key: int, nodes: Sequence[FlowNode], incidents: Sequence[str]) -> str:
