@@ -101,16 +101,19 @@ async def test_a_hung_thread_s_lease_is_not_extended_once_its_job_was_answered(g
         steady.go.set()
 
 
-async def test_a_blocking_step_that_raises_stop_iteration_is_answered_and_frees_its_thread(
-    gateway: ScriptedGateway,
+@pytest.mark.parametrize("error", [StopIteration, GeneratorExit, KeyboardInterrupt])
+async def test_a_blocking_step_that_raises_what_is_the_loop_s_own_is_answered_and_frees_its_thread(
+    gateway: ScriptedGateway, error: type[BaseException]
 ) -> None:
     step = Step("work", undo=None)
 
     @step.do
     def work(task: Task) -> Done:
-        return Done(name=next(iter([] if task.name == "empty" else [task.name])))
+        if task.name == "faulty":
+            raise error
+        return Done(name=task.name)
 
-    gateway.push(gateway.job(key=1, name="empty"), gateway.job(key=2))
+    gateway.push(gateway.job(key=1, name="faulty"), gateway.job(key=2))
     async with working(gateway, step, threads=1):
         await until(lambda: len(gateway.told) == 2)
     failed, completed = sorted(gateway.told, key=lambda request: int(request.jobKey))

@@ -99,7 +99,7 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_delays_next_to_not
     A job that the gateway has put on the wire when its stream is cancelled is given out again when its lease ends, and
     not before. That is one of hundreds; here one for each stop is let pass.
     """
-    lease, stops = 15.0, 6
+    lease, stops = 15.0, 12
     task_types = [f"{name}-first", f"{name}-second"]
     await broker.deploy(name, task_types)
     took: list[float] = []

@@ -9,6 +9,8 @@ from threading import Thread
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+_THE_LOOP_S_OWN = (StopIteration, GeneratorExit, KeyboardInterrupt)
+"""What no asyncio future takes, or what ends whoever waits for it: a signal never reaches a thread of ours."""
 
 
 class Threads:
@@ -63,10 +65,9 @@ class Threads:
 def _settle(outcome: "Future[_T]", context: Context, function: Callable[[], _T]) -> None:
     try:
         outcome.set_result(context.run(function))
-    except StopIteration as error:
-        # No asyncio future takes it; a coroutine makes the same of it (PEP 479).
-        message = "the function raised StopIteration"
-        bug = RuntimeError(message)
+    except _THE_LOOP_S_OWN as error:
+        # A coroutine makes the same of the first of them (PEP 479).
+        bug = RuntimeError(f"the function raised {type(error).__name__}")
         bug.__cause__ = error
         outcome.set_exception(bug)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the waiting job has to hear of it
