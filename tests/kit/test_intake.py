@@ -18,6 +18,8 @@ from workers.kit.discovery import handlers
 from workers.kit.settings import EngineSettings, WorkerSettings
 from workers.kit.worker import Worker
 
+_ANSWERS = pb.CompleteJobRequest, pb.FailJobRequest
+
 
 async def test_a_polls_backpressure_costs_milliseconds(gateway: ScriptedGateway, bench: Bench) -> None:
     bench.go.set()
@@ -168,6 +170,38 @@ async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
     assert handed_back
     assert all((request.retries, request.retryBackOff) == (3, 0) for request in handed_back)
     assert {request.jobKey for request in gateway.told} == set(range(1, 21))
+
+
+async def test_a_stream_gives_way_where_jobs_lie_in_its_buffers_though_each_soon_finds_a_slot(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    bench.go.set()
+    # The last one's lease is over: the broker has given it to somebody else.
+    old = [gateway.job(key=key, waited=10.0) for key in (2, 3, 4)] + [gateway.job(key=5, waited=31.0)]
+    gateway.push(gateway.job(key=1), *old)
+    async with working(gateway, bench.step):
+        await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
+        await until(lambda: len(gateway.told) == 4)
+        gateway.leave(gateway.job(key=6))
+        await until(lambda: len(gateway.told) == 5)
+    done, back = ([each.jobKey for each in gateway.told if isinstance(each, kind)] for kind in _ANSWERS)
+    assert (sorted(done), sorted(back)) == ([1, 2, 6], [3, 4])
+
+
+async def test_a_broker_whose_clock_is_set_back_is_served_by_the_stream_again(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    bench.go.set()
+    gateway.push(gateway.job(lease=2.0), gateway.job(lease=2.0, waited=3600.0))
+    async with working(gateway, bench.step, lease=2.0):
+        await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
+        gateway.leave(gateway.job(lease=2.0, waited=3600.0))
+        await until(lambda: gateway.streams_begun == 2)
+        extensions = len(gateway.extensions)
+        gateway.push(*(gateway.job(lease=2.0, waited=3600.0) for _ in range(20)))
+        await until(lambda: len(gateway.told) == 23)
+        assert gateway.streams_begun == 2
+    assert len(gateway.extensions) == extensions
 
 
 async def test_a_poll_that_hangs_keeps_no_pushed_job_from_its_turn(gateway: ScriptedGateway, bench: Bench) -> None:

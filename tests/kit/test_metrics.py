@@ -77,3 +77,24 @@ async def test_a_probe_is_told_which_task_types_are_out_of_reach(
     assert (await http.get("/live")).status_code == 200
     assert (await http.get("/metrics")).text == "a 1\n"
     assert (await http.get("/other")).status_code == 404
+
+
+async def test_who_never_sends_the_rest_of_a_request_keeps_no_process_from_its_end(tmp_path: Path) -> None:
+    async def health() -> Health:
+        return Health(ready=True, unreachable=[])
+
+    async def metrics() -> bytes:
+        return b""
+
+    path = str(tmp_path / "w.sock")
+    server = HealthServer(f"unix:{path}", 0, health, metrics)
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(b"GET /ready HTTP/1.1\r\nHost: worker\r\nContent-Length: 5\r\n\r\n")
+    await writer.drain()
+    await until(lambda: bool(server.server_state.tasks))
+    server.should_exit = True
+    async with asyncio.timeout(5.0):
+        await serving
+    writer.close()

@@ -86,3 +86,19 @@ async def test_a_stream_that_gave_way_wakes_the_poll_of_a_resting_type_when_it_i
         await until(lambda: gateway.streams == 1)
         # Two when the stream ended, the second in vain, and two for what came before it was open again.
         await until(lambda: gateway.polls == polls + 4)
+
+
+async def test_a_full_window_wakes_the_poll_of_a_resting_type_though_its_stream_stays_open(
+    gateway: ScriptedGateway,
+) -> None:
+    """What the gateway cannot send while nobody reads goes back to the broker, which does not push it again."""
+    received: list[pb.ActivatedJob] = []
+    window = Window(1)
+    async with resting(gateway, window, received):
+        assert window.take_free(1)
+        gateway.push(gateway.job())
+        await until(gateway.all_pushed)
+        gateway.leave(gateway.job())
+        window.give_back()
+        await until(lambda: len(received) == 2)
+        assert gateway.streams_begun == 1

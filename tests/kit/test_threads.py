@@ -70,21 +70,25 @@ async def test_no_more_threads_run_than_the_pool_has(gateway: ScriptedGateway, b
     assert blocking.most_running == 3
 
 
+@pytest.mark.parametrize("retries", [2, 9])
 async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_returns(
-    gateway: ScriptedGateway,
+    gateway: ScriptedGateway, retries: int
 ) -> None:
+    """It is retried then: by the broker, or by a person who has given it other tries."""
     blocking = BlockingBench(limit=0.3)
     gateway.push(gateway.job(key=7, retries=3))
     async with working(gateway, blocking.step) as worker:
         await until(lambda: len(gateway.told) == 1)
         assert isinstance(gateway.told[0], pb.FailJobRequest)
         assert gateway.told[0].retries == 2
-        gateway.push(gateway.job(key=7, retries=2))
+        gateway.push(gateway.job(key=7, retries=retries))
         await until(gateway.all_pushed)
         assert worker.in_hand["work"] == 1
         assert blocking.runs == 1, "the same job does not run beside itself"
         blocking.go.set()
         await until(lambda: worker.in_hand["work"] == 0)
+    assert blocking.runs == 2
+    assert isinstance(gateway.told[1], pb.CompleteJobRequest)
 
 
 async def test_a_hung_thread_s_lease_is_not_extended_once_its_job_was_answered(gateway: ScriptedGateway) -> None:

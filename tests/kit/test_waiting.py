@@ -194,6 +194,21 @@ async def test_a_job_that_is_given_out_again_meanwhile_waits_no_more(gateway: Sc
     assert isinstance(told, pb.CompleteJobRequest), "nobody takes a retry from the second run"
 
 
+async def test_a_copy_that_lay_in_a_buffer_until_its_lease_was_over_ends_no_wait(gateway: ScriptedGateway) -> None:
+    failing = Failing(60.0, times=1)
+    gateway.push(gateway.job(key=7, retries=9))
+    async with working(gateway, failing.step, window=1) as worker:
+        await until(lambda: bool(worker.waiting))
+        extensions = len(gateway.extensions)
+        gateway.push(gateway.job(key=7, retries=9, waited=31.0))
+        await until(lambda: gateway.all_pushed() and gateway.streams == 0)
+        assert worker.waiting == {"work": 1}
+        assert len(gateway.extensions) == extensions
+        gateway.leave(gateway.job(key=8))
+        await until(lambda: len(gateway.told) == 1)  # for which it gave its slot back
+    assert len(failing.runs) == 2
+
+
 async def test_an_instance_that_is_gone_when_the_wait_is_over_is_told_as_doubt(gateway: ScriptedGateway) -> None:
     seen = Seen()
     gateway.verdict = lambda _request: grpc.StatusCode.NOT_FOUND

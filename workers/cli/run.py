@@ -15,13 +15,13 @@ from typing import Annotated
 import httpx
 import structlog
 import typer
-import uvicorn
 
 import services
 import workers.steps
 from services.kit.logs import configure_logging
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
+from workers.cli import foreground
 from workers.cli.options import PortOffset
 from workers.cli.processes import run_processes
 from workers.cluster.ports import Ports
@@ -59,8 +59,7 @@ def workers_command(
     find_tokens(port_offset)
     if processes > 1:
         sys.exit(run_processes(processes, port_offset, settings))
-    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
-        runner.run(_work(Addresses.of(port_offset), settings))
+    foreground.run(_work(Addresses.of(port_offset), settings))
 
 
 async def _work(addresses: Addresses, settings: WorkerSettings) -> None:

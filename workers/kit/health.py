@@ -20,6 +20,8 @@ class Health:
     """What does not answer: of a worker, the task types that the broker gives no jobs of."""
 
 
+_LAST_REPLIES = 1
+"""Seconds that a request has to its end once the process stops: who never sends the rest of one must not keep it."""
 _MOST = 4096
 """Bytes of a message that are read."""
 
@@ -71,9 +73,17 @@ class HealthServer(uvicorn.Server):
             await send({"type": "http.response.body", "body": body})
 
         socket = host.removeprefix("unix:") if host.startswith("unix:") else None
-        super().__init__(
-            uvicorn.Config(answer, host, port, uds=socket, lifespan="off", log_config=None, access_log=False)
+        config = uvicorn.Config(
+            answer,
+            host,
+            port,
+            uds=socket,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_LAST_REPLIES,
         )
+        super().__init__(config)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,14 +1,18 @@
 """A job in hand: it holds a slot of its type's window until it is answered."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
+import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
 from workers.kit.handler import Handler
-from workers.kit.job import Job
+from workers.kit.job import Job, about
 from workers.kit.lease import Lease
 from workers.kit.outcomes import Answer, Fail
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -23,8 +27,8 @@ class InHand:
     """Whether its turn has come; a job that ends before that is as suspect as it came."""
     runs: bool = False
     """Whether the step runs right now."""
-    expired: bool = False
-    """Whether the step was ended because its time was over."""
+    ended: int = 0
+    """How often the step was told to end because its time was over."""
     answer: Answer | None = None
     """What the broker is being told, or has been."""
     waits: bool = False
@@ -35,6 +39,8 @@ class InHand:
     """Whether it is on its way back to the broker, whatever its step still says."""
     again: tuple[ActivatedJob, float] | None = None
     """The job's next activation and the end of its lease; it holds a slot of its own."""
+    _end_again: float = 0.0
+    """When the step, should it still run, is told again to end."""
 
     @property
     def key(self) -> int:
@@ -47,10 +53,20 @@ class InHand:
         return not self.answered and (self.handler.extends_lease or self.waits)
 
     def expire(self) -> None:
-        """End the step, where it runs: its time is over."""
-        if self.runs and not self.expired and self.task is not None:
-            self.expired = True
-            self.task.cancel()
+        """End the step, where it runs: its time is over. One that does not heed it is told again, once a lease."""
+        now = time.monotonic()
+        if not self.runs or self.task is None or now < self._end_again:
+            return
+        if self.ended:
+            _log.warning("step does not end though its time is over", **about(self.job))
+        self.ended += 1
+        self._end_again = now + self.lease.seconds
+        self.task.cancel()
+
+    def is_told_to_end(self) -> bool:
+        """Tell whether the cancellation that the step ended with was ours alone, and take it back."""
+        left = [self.task.uncancel() for _ in range(self.ended)] if self.task is not None else []
+        return bool(left) and not left[-1]
 
     def cancel(self) -> None:
         """End its task: the worker stops."""
@@ -66,4 +82,5 @@ class InHand:
 
         It can be quicker with that than with its reply.
         """
-        return isinstance(self.answer, Fail) and self.answer.retries == job.retries and self.again is None
+        failed = isinstance(self.answer, Fail) and self.answer.retries == job.retries
+        return self.again is None and (self.answered or failed)

@@ -45,3 +45,13 @@ class Job:
             job.customHeaders,
             job.variables,
         )
+
+
+def about(job: Job) -> dict[str, object]:
+    """Name a job in a log line."""
+    return {
+        "task_type": job.task_type,
+        "job": job.key,
+        "instance": job.process_instance_key,
+        "element": job.element_id,
+    }

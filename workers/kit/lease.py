@@ -57,30 +57,6 @@ class Lease:
         return self.ends - now < self.seconds * _SHORT
 
 
-class Arrival:
-    """When a job's lease began, for jobs that may have waited in gRPC's buffers before they were read.
-
-    The broker says by its own clock when a lease ends. How far that clock is from ours is learnt from the jobs that
-    came fastest: over the last one or two minutes, so that a clock that is set is followed soon.
-    """
-
-    _PERIOD = 60.0
-
-    def __init__(self) -> None:
-        """Know nothing yet: the first job counts as just arrived."""
-        self._offset = self._previous = float("inf")
-        self._turns = 0.0
-
-    def lease_ends(self, deadline: float, seconds: float, now: float) -> float:
-        """Return when a lease of `seconds` ends that the broker says ends at `deadline`, by its own clock."""
-        begun = deadline - seconds
-        if now >= self._turns:
-            self._previous, self._offset = self._offset, float("inf")
-            self._turns = now + self._PERIOD
-        self._offset = min(self._offset, now - begun)
-        return begun + min(self._offset, self._previous) + seconds
-
-
 class Held(Protocol):
     """A job in hand, as far as its lease goes."""
 

@@ -2,9 +2,9 @@
 
 import structlog
 
+from workers.kit.job import about
 from workers.kit.middleware import Ended, Middleware
 from workers.kit.outcomes import Answer, Complete, Fail, Throw
-from workers.kit.runner import about
 
 _log = structlog.get_logger(__name__)
 

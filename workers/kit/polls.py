@@ -8,11 +8,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import grpc
-from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
 from workers.kit.backoff import Backoff
 from workers.kit.pace import Pace
-from workers.kit.reception import Reception
+from workers.kit.reception import Arrived, Reception
 from workers.kit.subscription import Subscription
 from workers.kit.ways import NoPartitionError, Ways
 
@@ -112,9 +111,9 @@ class Polls:
         asked = 1 + window.take_free(_BATCH - 1)
         taken = 0
         try:
-            async for job in self._poll(asked, wait=0.0):
+            async for arrived in self._poll(asked, wait=0.0):
                 taken += 1
-                self._reception.take(job, time.monotonic())
+                self._reception.take(arrived)
         finally:
             window.give_back(asked - taken)
         is_lone = taken < min(asked, _BUNCH) and not self._ways.push.is_set()
@@ -127,11 +126,10 @@ class Polls:
         """Wait at the broker for a job, without a slot: most task types are idle most of the time."""
         came = False
         begun = time.monotonic()
-        async for job in self._poll(1, wait=wait):
+        async for arrived in self._poll(1, wait=wait):
             came = True
-            read = time.monotonic()
-            if not await self._reception.place(job, read):
-                self._reception.decline(job, read)
+            if not await self._reception.place(arrived):
+                self._reception.decline(arrived)
         if came:
             return True
         if time.monotonic() - begun < wait / 2:
@@ -139,7 +137,8 @@ class Polls:
         self._ways.push.set()
         return False
 
-    async def _poll(self, most: int, *, wait: float) -> AsyncIterator[ActivatedJob]:
+    async def _poll(self, most: int, *, wait: float) -> AsyncIterator[Arrived]:
+        asked = time.monotonic()
         async for response in self._stub.ActivateJobs(self._subscription.poll(most, wait), timeout=wait + _GRACE):
             for job in response.jobs:
-                yield job
+                yield self._reception.read(job, asked)

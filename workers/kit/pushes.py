@@ -17,7 +17,7 @@ import grpc
 from pyzeebe.proto.gateway_pb2 import ActivatedJob, StreamActivatedJobsRequest
 
 from workers.kit.backoff import Backoff
-from workers.kit.reception import Reception
+from workers.kit.reception import Arrived, Reception
 from workers.kit.subscription import Subscription
 from workers.kit.ways import Ways
 
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
 
     Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
 
-_Read = tuple[ActivatedJob, float]
-"""A job, and when it was read."""
 _LANDING = 0.5
 """Seconds in which a stream that gives way is read empty."""
 _QUIET = 0.05
 """Seconds without a job after which a stream counts as read empty."""
 _SATURATED = 0.25
-"""The share of its lease that a pushed job may wait for a slot before pushing is given up for a while."""
+"""The share of its lease that a pushed job may wait, in buffers or for a slot; then pushing is given up for a while."""
 _BEHIND = 16
 """Answers of one type on their way at once with which the broker counts as behind."""
 _SUSTAINED = 256
@@ -41,13 +39,13 @@ _SUSTAINED = 256
 
 
 class _SaturatedError(Exception):
-    """A pushed job waited long for a slot: this worker is pushed more than it can do."""
+    """A pushed job waited long: this worker is pushed more than it can do."""
 
 
 class _BehindError(Exception):
     """The broker has been behind with our answers for long."""
 
-    def __init__(self, rest: Sequence[_Read]) -> None:
+    def __init__(self, rest: Sequence[Arrived]) -> None:
         """`rest` is what was pushed until the stream ended, and has no slot yet."""
         super().__init__()
         self.rest = rest
@@ -98,19 +96,22 @@ class Pushes:
         call: Stream = self._stub.StreamActivatedJobs(self._subscription.stream())
         reception, window = self._reception, self._reception.window
         patience = self._subscription.lease * _SATURATED
-        unplaced: list[_Read] = []
+        unplaced: list[Arrived] = []
         behind = 0
         try:
             while isinstance(job := await call.read(), ActivatedJob):  # else it is grpc's mark for the end
-                self._last_read = now = time.monotonic()
+                arrived = reception.read(job)
+                self._last_read = arrived.read
                 self._backoff.reset()
                 self._ways.reach.answered("stream")
-                # While the window is full, the stream is not read.
                 if window.take_free(1):
-                    reception.take(job, now)
-                elif not await reception.place(job, now):
-                    unplaced.append((job, now))
-                if time.monotonic() - now > patience:
+                    reception.take(arrived)
+                else:
+                    # While the window is full, the stream is not read, and what it cannot bring only a poll finds.
+                    self._ways.poll.set()
+                    if not await reception.place(arrived):
+                        unplaced.append(arrived)
+                if reception.waited(arrived) > patience:
                     await self._read_rest(call, unplaced)
                     raise _SaturatedError
                 behind = behind + 1 if window.returning >= _BEHIND else 0
@@ -123,19 +124,19 @@ class Pushes:
             call.cancel()
             self._ways.poll.set()
             # Not before: a job that is handed back is pushed again at once, here too while the stream is open.
-            for job, read in unplaced:
-                reception.decline(job, read)
+            for arrived in unplaced:
+                reception.decline(arrived)
 
-    async def _place(self, jobs: Sequence[_Read]) -> None:
+    async def _place(self, jobs: Sequence[Arrived]) -> None:
         left = deque(jobs)
         try:
-            while left and await self._reception.place(*left[0]):
+            while left and await self._reception.place(left[0]):
                 left.popleft()
         finally:
-            for job, read in left:
-                self._reception.decline(job, read)
+            for arrived in left:
+                self._reception.decline(arrived)
 
-    async def _read_rest(self, call: "Stream", rest: list[_Read]) -> None:
+    async def _read_rest(self, call: "Stream", rest: list[Arrived]) -> None:
         """Read what the gateway has sent already; the broker does not bound that, and its leases run."""
         deadline = time.monotonic() + _LANDING
         with suppress(TimeoutError, grpc.aio.AioRpcError):
@@ -145,4 +146,4 @@ class Pushes:
                     job = await call.read()
                 if not isinstance(job, ActivatedJob):
                     return
-                rest.append((job, time.monotonic()))
+                rest.append(self._reception.read(job))

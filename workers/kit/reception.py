@@ -2,15 +2,27 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
-from workers.kit.lease import Arrival
+from workers.kit.clocks import Clocks
 from workers.kit.window import Window
 
 
+@dataclass(slots=True)
+class Arrived:
+    """A job that was read; times are on `time.monotonic`'s clock."""
+
+    job: ActivatedJob
+    read: float
+    lease_ends: float
+    """At the latest, as far as can be told."""
+
+
 class Reception:
-    """Where the stream and the poll of one task type bring their jobs; times are on `time.monotonic`'s clock."""
+    """Where the stream and the poll of one task type bring their jobs."""
 
     def __init__(
         self,
@@ -24,31 +36,33 @@ class Reception:
         self._lease = lease
         self._receive = receive
         self._hand_back = hand_back
-        self._arrival = Arrival()
+        self._clocks = Clocks()
 
-    def take(self, job: ActivatedJob, read: float) -> None:
-        """Receive a job that was just read, and for which a slot was taken."""
-        self._receive(job, self._lease_ends(job, read))
+    def read(self, job: ActivatedJob, asked: float = -inf) -> Arrived:
+        """Note a job that was read just now, and `asked` for then, if it was."""
+        now = time.monotonic()
+        return Arrived(job, now, self._clocks.lease_ends(job, self._lease, now, asked))
 
-    async def place(self, job: ActivatedJob, read: float) -> bool:
+    def waited(self, arrived: Arrived) -> float:
+        """Return for how many seconds, at least, the job has waited in buffers or for a slot since it was given out."""
+        return time.monotonic() - arrived.lease_ends + self._lease
+
+    def take(self, arrived: Arrived) -> None:
+        """Receive a job for which a slot was taken."""
+        self._receive(arrived.job, arrived.lease_ends)
+
+    async def place(self, arrived: Arrived) -> bool:
         """Receive a job when there is a slot for it; return whether there was one before the worker stopped."""
-        ends = self._lease_ends(job, read)
         if not await self.window.take():
             return False
-        if self._is_ours(read):
-            self._receive(job, ends)
-        else:
+        # By now it has been given out again for certain, whatever the broker's clock.
+        if time.monotonic() - arrived.read >= self._lease:
             self.window.give_back()
+        else:
+            self.take(arrived)
         return True
 
-    def decline(self, job: ActivatedJob, read: float) -> None:
-        """Hand back a job for which there was no slot."""
-        if self._is_ours(read):
-            self._hand_back(job)
-
-    def _is_ours(self, read: float) -> bool:
-        """Tell whether a job that was read then cannot have been given out again since, whatever the broker's clock."""
-        return time.monotonic() - read < self._lease
-
-    def _lease_ends(self, job: ActivatedJob, read: float) -> float:
-        return self._arrival.lease_ends(job.deadline / 1000, self._lease, read)
+    def decline(self, arrived: Arrived) -> None:
+        """Hand back a job for which there was no slot, unless it may be somebody else's by now."""
+        if time.monotonic() < arrived.lease_ends:
+            self._hand_back(arrived.job)

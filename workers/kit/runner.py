@@ -13,7 +13,7 @@ import structlog
 from workers.kit.compensate import Compensate
 from workers.kit.handler import Handler
 from workers.kit.headers import HeaderError, retry_of
-from workers.kit.job import Job
+from workers.kit.job import Job, about
 from workers.kit.middleware import Middleware, Proceed, chained
 from workers.kit.outcomes import Answer, Attempt, Broken, Complete, Declined, StepError, answer_to, throw
 from workers.kit.service import BlockingService, Participants
@@ -121,13 +121,3 @@ class Runner:
         if handler.job_parameter is not None:
             arguments[handler.job_parameter] = job
         return arguments
-
-
-def about(job: Job) -> dict[str, object]:
-    """Name a job in a log line."""
-    return {
-        "task_type": job.task_type,
-        "job": job.key,
-        "instance": job.process_instance_key,
-        "element": job.element_id,
-    }

@@ -10,9 +10,10 @@ import structlog
 
 from workers.kit.activations import Activations
 from workers.kit.in_hand import InHand
+from workers.kit.job import about
 from workers.kit.lease import Leases
 from workers.kit.outcomes import Answer, Fail, Unavailable
-from workers.kit.runner import Runner, about
+from workers.kit.runner import Runner
 from workers.kit.threads import Threads
 
 _PATIENCE = 5.0
@@ -82,7 +83,7 @@ class Turns:
         try:
             return await runner.answer(job)
         except asyncio.CancelledError:
-            if not held.expired or held.task is None or held.task.uncancel():
+            if not held.is_told_to_end():
                 raise  # The worker stops.
             took = time.monotonic() - now
             message = f"{job.task_type} did not end within {took:.3g} seconds; whether it took effect is unknown."

@@ -67,6 +67,10 @@ class Waiting:
             if not is_kept:
                 room.release()
 
+    def __contains__(self, key: int) -> bool:
+        """Tell whether a job waits."""
+        return key in self._jobs
+
     def drop(self, key: int) -> None:
         """Wait no more for a job that the broker has given out again."""
         if key in self._jobs:

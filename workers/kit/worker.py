@@ -23,13 +23,13 @@ from workers.kit.handing_back import HandingBack
 from workers.kit.handler import Handler
 from workers.kit.in_hand import InHand
 from workers.kit.intake import Intake
-from workers.kit.job import Job
+from workers.kit.job import Job, about
 from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
 from workers.kit.middleware import Ended, Middleware
 from workers.kit.outcomes import Answer, Fail
 from workers.kit.pace import Pace
-from workers.kit.runner import Runner, about
+from workers.kit.runner import Runner
 from workers.kit.service import Participants, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.subscription import Subscription
@@ -224,6 +224,10 @@ class Worker:
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
             # what it came with is a new lease for the first.
             held.lease.ends = max(held.lease.ends, lease_ends)  # It may have waited, and be the older of the two.
+            self._served[job.task_type].window.give_back()
+            return
+        if job.key in self._waiting and time.monotonic() >= lease_ends:
+            # A copy that lay in a buffer: the job is ours by a later lease, which covers its wait.
             self._served[job.task_type].window.give_back()
             return
         self._waiting.drop(job.key)
