@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from tests.kit.bench import until
+from tests.world import eventually
+from workers.kit import pools
 from workers.kit.pools import Pools
 
 
@@ -16,6 +18,7 @@ class Participant:
 
     def __init__(self) -> None:
         self.connections = 0
+        self.open = 0
         self.waiting = 0
         self.go = asyncio.Event()
 
@@ -30,6 +33,7 @@ class Participant:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.open += 1
         try:
             while await reader.readuntil(b"\r\n\r\n"):
                 self.waiting += 1
@@ -38,6 +42,7 @@ class Participant:
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         except asyncio.IncompleteReadError:
             writer.close()
+            self.open -= 1
 
 
 async def test_as_many_requests_are_on_their_way_at_once_as_there_are_connections() -> None:
@@ -59,7 +64,26 @@ async def test_connections_are_used_again() -> None:
     async with participant.serving() as url, httpx.AsyncClient(base_url=url, transport=Pools(64)) as http:
         for _ in range(20):
             await http.get("/")
-    assert participant.connections == 1
+    assert participant.connections == 4, "one of each pool"
+
+
+async def test_the_connections_of_a_burst_are_closed_when_they_were_idle_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "_IDLE", 0.5)
+    participant = Participant()
+    async with participant.serving() as url, httpx.AsyncClient(base_url=url, transport=Pools(64)) as http:
+        burst = [asyncio.create_task(http.get("/")) for _ in range(40)]
+        await until(lambda: participant.waiting == 40)
+        assert participant.open == 40
+        participant.go.set()
+        await asyncio.gather(*burst)
+
+        async def now_and_then() -> int:
+            await http.get("/")
+            return participant.open
+
+        await eventually(now_and_then, lambda count: count <= 4, seconds=10)
 
 
 async def test_a_participant_that_is_away_is_told_as_that() -> None:
