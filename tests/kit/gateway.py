@@ -96,6 +96,11 @@ class ScriptedGateway(GatewayServicer):
         """Tell whether the stream has taken everything that was pushed."""
         return all(queue.empty() for queue in self._streamed.values())
 
+    @property
+    def left(self) -> bool:
+        """Whether there are jobs that no poll has found."""
+        return any(self._waiting.values())
+
     def forget_pushed(self) -> None:
         """Take back what no stream has taken."""
         self._streamed.clear()

@@ -35,7 +35,7 @@ async def test_a_step_that_raises_a_cancellation_of_its_own_has_a_bug(gateway: S
     assert "CancelledError" in told.errorMessage
 
 
-@pytest.mark.parametrize("error", [SystemExit(1), PanicError("4242424242424242")])
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), PanicError("4242424242424242")])
 @pytest.mark.parametrize("blocks", [False, True], ids=["awaited", "on a thread"])
 async def test_a_step_that_means_to_end_the_process_ends_its_job_alone(
     gateway: ScriptedGateway, bench: Bench, error: BaseException, *, blocks: bool

@@ -30,12 +30,12 @@ def test_a_queue_that_stands_for_an_hour_is_not_taken_for_jobs_that_came_at_once
         assert ends == pytest.approx(10_000.0 + second + LEASE)
 
 
-def test_a_clock_that_is_set_back_is_followed_with_the_first_job_that_was_asked_for() -> None:
+def test_a_clock_that_is_set_back_is_followed_with_the_first_job_that_cannot_have_waited() -> None:
     clocks = Clocks()
     clocks.lease_ends(given_out(5_000.0), LEASE, 10_000.0)
     set_back = given_out(5_001.0 - 3_600.0)
     assert clocks.lease_ends(set_back, LEASE, 10_001.0) < 10_001.0, "as if it had waited for an hour"
-    assert clocks.lease_ends(set_back, LEASE, 10_001.0, asked=10_000.9) == pytest.approx(10_001.0 + LEASE)
+    assert clocks.lease_ends(set_back, LEASE, 10_001.0, earliest=10_000.9) == pytest.approx(10_001.0 + LEASE)
     assert clocks.lease_ends(set_back, LEASE, 10_020.0) == pytest.approx(10_001.0 + LEASE)
 
 

@@ -204,6 +204,23 @@ async def test_a_broker_whose_clock_is_set_back_is_served_by_the_stream_again(
     assert len(gateway.extensions) == extensions
 
 
+async def test_a_broker_whose_clock_is_set_back_and_that_rarely_has_a_job_is_served_by_the_stream_again(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    """No poll ever brings such a job; but it came down a stream that had brought nothing for long."""
+    bench.go.set()
+    gateway.push(gateway.job())
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 1)
+        begun = time.monotonic()
+        await until(lambda: time.monotonic() - begun > 1.5)
+        for told in (2, 3):
+            gateway.push(gateway.job(waited=3600.0))
+            await until(lambda wanted=told: len(gateway.told) == wanted)  # type: ignore[misc]
+        assert (gateway.streams_begun, gateway.streams) == (1, 1)
+    assert gateway.extensions == []
+
+
 async def test_a_poll_that_hangs_keeps_no_pushed_job_from_its_turn(gateway: ScriptedGateway, bench: Bench) -> None:
     """As while one partition replays its log: for it a poll waits, and another one pushes."""
     bench.go.set()

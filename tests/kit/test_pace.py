@@ -88,17 +88,17 @@ async def test_a_stream_that_gave_way_wakes_the_poll_of_a_resting_type_when_it_i
         await until(lambda: gateway.polls == polls + 4)
 
 
-async def test_a_full_window_wakes_the_poll_of_a_resting_type_though_its_stream_stays_open(
+async def test_full_buffers_wake_the_poll_of_a_resting_type_though_its_stream_stays_open(
     gateway: ScriptedGateway,
 ) -> None:
     """What the gateway cannot send while nobody reads goes back to the broker, which does not push it again."""
     received: list[pb.ActivatedJob] = []
-    window = Window(1)
-    async with resting(gateway, window, received):
-        assert window.take_free(1)
-        gateway.push(gateway.job())
-        await until(gateway.all_pushed)
-        gateway.leave(gateway.job())
-        window.give_back()
+    async with resting(gateway, Window(8), received):
+        polls = gateway.polls
+        gateway.push(gateway.job(), gateway.job(waited=2.0))
         await until(lambda: len(received) == 2)
+        gateway.leave(gateway.job())
+        assert gateway.polls == polls, "the type rests"
+        gateway.push(gateway.job(waited=4.0))
+        await until(lambda: len(received) == 4)
         assert gateway.streams_begun == 1

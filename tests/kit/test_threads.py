@@ -41,6 +41,12 @@ class BlockingBench:
             return Done(name=task.name)
 
 
+async def over(seconds: float) -> None:
+    """Return when the time of a lease is over, on whose end the broker alone acts."""
+    begun = time.monotonic()
+    await until(lambda: time.monotonic() - begun > seconds)
+
+
 @pytest.fixture
 def blocking() -> Iterator[BlockingBench]:
     bench = BlockingBench()
@@ -91,6 +97,39 @@ async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_re
     assert isinstance(gateway.told[1], pb.CompleteJobRequest)
 
 
+async def test_of_what_comes_while_a_thread_hangs_the_latest_is_tried(gateway: ScriptedGateway) -> None:
+    """The lease of the one before is over."""
+    blocking = BlockingBench(limit=0.3)
+    gateway.push(gateway.job(key=7, retries=1, lease=1.0))
+    async with working(gateway, blocking.step, lease=1.0, window=3):
+        await until(lambda: len(gateway.told) == 1)
+        gateway.leave(gateway.job(key=7, retries=5, lease=1.0))
+        await until(lambda: not gateway.left)
+        await over(1.2)
+        gateway.leave(gateway.job(key=7, retries=5, lease=1.0))
+        await until(lambda: not gateway.left)
+        blocking.go.set()
+        await until(lambda: len(gateway.told) == 2)
+        blocking.go.clear()
+        gateway.leave(*(gateway.job() for _ in range(3)))
+        await until(lambda: blocking.running == 3)  # All slots have been given back.
+        blocking.go.set()
+
+
+async def test_what_came_while_a_thread_hung_is_left_to_others_once_its_lease_is_over(gateway: ScriptedGateway) -> None:
+    blocking = BlockingBench(limit=0.3)
+    gateway.push(gateway.job(key=7, retries=1, lease=1.0))
+    async with working(gateway, blocking.step, lease=1.0) as worker:
+        await until(lambda: len(gateway.told) == 1)
+        gateway.leave(gateway.job(key=7, retries=5, lease=1.0))
+        await until(lambda: not gateway.left)
+        await over(1.2)
+        blocking.go.set()
+        await until(lambda: not worker.in_hand)
+    assert blocking.runs == 1
+    assert gateway.extensions == [], "nobody else's lease is extended"
+
+
 async def test_a_hung_thread_s_lease_is_not_extended_once_its_job_was_answered(gateway: ScriptedGateway) -> None:
     blocking, steady = BlockingBench(limit=0.3), Bench("steady")
     hung, running = gateway.job(key=7, retries=10, lease=1.0), gateway.job(key=8, task_type="steady", lease=1.0)
@@ -122,7 +161,7 @@ async def test_a_blocking_step_that_raises_what_is_the_loop_s_own_is_answered_an
         await until(lambda: len(gateway.told) == 2)
     failed, completed = sorted(gateway.told, key=lambda request: int(request.jobKey))
     assert failed.retries == 0
-    assert "RuntimeError" in failed.errorMessage
+    assert "a bug of its own" in failed.errorMessage
     assert isinstance(completed, pb.CompleteJobRequest)
 
 

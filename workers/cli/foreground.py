@@ -23,15 +23,15 @@ def run(work: Coroutine[object, object, None]) -> NoReturn:
         Failure: The work cannot begin.
     """
     status = 0
-    runner = asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory())
-    try:
-        runner.run(work)
-    except Failure:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it is, a process that does not work any more must not stay
-        traceback.print_exc()
-        status = 1
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
+        try:
+            runner.run(work)
+        except Failure:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, a process that does not work any more must not stay
+            traceback.print_exc()
+            status = 1
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from services.kit.logs import configure_logging
 from workers.addresses import Addresses
+from workers.cli import foreground
 from workers.cli.options import PortOffset
 from workers.cluster.ports import Ports
 from workers.environment import read
@@ -66,8 +67,7 @@ def reconcile_command(  # noqa: PLR0913 - an option each
         settings = read(ReconcilerSettings)
         if "port" not in settings.model_fields_set:
             settings = settings.model_copy(update={"port": Ports.of(port_offset).reconciler})
-        asyncio.run(_watch(addresses, settings))
-        return
+        foreground.run(_watch(addresses, settings))
     lost_at = engine_lost_at and (engine_lost_at if engine_lost_at.tzinfo else engine_lost_at.replace(tzinfo=UTC))
     report = asyncio.run(_once(addresses, order, older_than, lost_at, settle=yes))
     console = Console(highlight=False, markup=False)

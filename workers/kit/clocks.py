@@ -15,21 +15,30 @@ class Clocks:
     """Tells when the lease of a job ends, which may have waited in buffers; in seconds on `time.monotonic`'s clock.
 
     A job that was read has been given out before: the one that came fastest tells how far ahead our clock is at most.
-    One that was asked for has been given out after that, which tells how far it is at least. Where that is more, the
-    broker's clock was set back, and what was learnt before is void. No time makes it so: where a queue stands in the
-    buffers, none of its jobs comes fast any more. Each partition may have a broker, and a clock, of its own.
+    Of one that was polled, or came down an idle stream, is known since when it can have been given out, which tells how
+    far ahead our clock is at least. Where that is more, the broker's clock was set back, and what was learnt before is
+    void. Time alone does not make it so: where a queue stands in the buffers, no job comes fast any more.
+
+    Each partition may have a broker, and a clock, of its own.
     """
 
     def __init__(self) -> None:
         """Know nothing yet: the first job counts as just given out."""
         self._ahead: defaultdict[int, float] = defaultdict(lambda: inf)
 
-    def lease_ends(self, job: ActivatedJob, lease: float, read: float, asked: float = -inf) -> float:
-        """Return when the lease of `lease` seconds of a job ends that was read, and maybe asked for, then."""
+    def lease_ends(self, job: ActivatedJob, lease: float, read: float, earliest: float = -inf) -> float:
+        """Return when the lease of a job ends.
+
+        Args:
+            job: Says when, by its broker's clock.
+            lease: The seconds that it was given out for.
+            read: When it was read.
+            earliest: It was not given out before that.
+        """
         begun = job.deadline / 1000 - lease
         partition = job.key >> _KEY_BITS
         most = read - begun
         known = self._ahead[partition]
-        is_void = known < asked - begun - _ROUNDING
+        is_void = known < earliest - begun - _ROUNDING
         ahead = self._ahead[partition] = most if is_void else min(known, most)
         return begun + ahead + lease

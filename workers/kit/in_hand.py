@@ -38,7 +38,7 @@ class InHand:
     handed_back: bool = False
     """Whether it is on its way back to the broker, whatever its step still says."""
     again: tuple[ActivatedJob, float] | None = None
-    """The job's next activation and the end of its lease; it holds a slot of its own."""
+    """The job's latest activation and the end of its lease; it holds a slot of its own."""
     _end_again: float = 0.0
     """When the step, should it still run, is told again to end."""
 
@@ -63,9 +63,10 @@ class InHand:
         self._end_again = now + self.lease.seconds
         self.task.cancel()
 
-    def is_told_to_end(self) -> bool:
-        """Tell whether the cancellation that the step ended with was ours alone, and take it back."""
+    def take_back(self) -> bool:
+        """Take back that the step was to end; return whether it was, and nobody else wants its task to."""
         left = [self.task.uncancel() for _ in range(self.ended)] if self.task is not None else []
+        self.ended = 0
         return bool(left) and not left[-1]
 
     def cancel(self) -> None:
@@ -82,5 +83,4 @@ class InHand:
 
         It can be quicker with that than with its reply.
         """
-        failed = isinstance(self.answer, Fail) and self.answer.retries == job.retries
-        return self.again is None and (self.answered or failed)
+        return self.answered or (isinstance(self.answer, Fail) and self.answer.retries == job.retries)

@@ -11,7 +11,7 @@ import grpc
 
 from workers.kit.backoff import Backoff
 from workers.kit.pace import Pace
-from workers.kit.reception import Arrived, Reception
+from workers.kit.reception import TRANSIT, Arrived, Reception
 from workers.kit.subscription import Subscription
 from workers.kit.ways import NoPartitionError, Ways
 
@@ -95,7 +95,7 @@ class Polls:
                 await self._backoff.pause(code)
 
     async def _rest(self, seconds: float) -> bool:
-        """Leave an idle type to its stream; return whether that gave it up, so that there may be a backlog."""
+        """Leave an idle type to its stream; return whether there may be a backlog that it does not bring."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._ways.poll.wait()
@@ -141,4 +141,6 @@ class Polls:
         asked = time.monotonic()
         async for response in self._stub.ActivateJobs(self._subscription.poll(most, wait), timeout=wait + _GRACE):
             for job in response.jobs:
-                yield self._reception.read(job, asked)
+                # A poll that waits is answered as soon as there is a job.
+                earliest = max(asked, time.monotonic() - TRANSIT) if wait else asked
+                yield self._reception.read(job, earliest)

@@ -4,6 +4,7 @@ httpx looks through the whole pool of its connections and requests whenever one 
 on their way that is most of what a request costs; with a few in each pool it is not seen.
 """
 
+import time
 from dataclasses import dataclass
 
 import httpx
@@ -11,20 +12,23 @@ import httpx
 _SIZE = 16
 """Connections of one pool."""
 _IDLE = 20.0
-"""Seconds that a connection without a request is kept: the participants keep theirs for longer."""
+"""Seconds after which connections that nobody uses are closed; the participants keep theirs for longer."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Pool:
     transport: httpx.AsyncHTTPTransport
     busy: int = 0
     """Its requests on their way."""
+    used: float | None = None
+    """When its last request ended, on `time.monotonic`'s clock; None while it has no connections."""
 
 
 class Pools(httpx.AsyncBaseTransport):
-    """Sends each request by the pool that has the fewest on their way, and of those by the one that rested longest.
+    """Sends each request by the pool that has the fewest on their way, the first of them.
 
-    A pool closes its idle connections when it is used. One not used would keep those of the last burst for good.
+    So a few connections are used again and again, and the pools behind are for bursts. A pool closes what is idle when
+    it is used, so theirs would be kept for good: each request looks for such pools.
     """
 
     def __init__(self, connections: int) -> None:
@@ -37,15 +41,22 @@ class Pools(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
         pool = min(self._pools, key=lambda each: each.busy)
-        self._pools.remove(pool)
-        self._pools.append(pool)
         pool.busy += 1
         try:
+            await self._close_idle()
             return await pool.transport.handle_async_request(request)
         finally:
             pool.busy -= 1
+            pool.used = time.monotonic()
 
     async def aclose(self) -> None:
         """Close every connection."""
         for pool in self._pools:
             await pool.transport.aclose()
+
+    async def _close_idle(self) -> None:
+        long_ago = time.monotonic() - _IDLE
+        for pool in self._pools:
+            if pool.used is not None and pool.used < long_ago and not pool.busy:
+                pool.used = None
+                await pool.transport.aclose()

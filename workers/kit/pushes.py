@@ -11,13 +11,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 import grpc
 from pyzeebe.proto.gateway_pb2 import ActivatedJob, StreamActivatedJobsRequest
 
 from workers.kit.backoff import Backoff
-from workers.kit.reception import Arrived, Reception
+from workers.kit.reception import TRANSIT, Arrived, Reception
 from workers.kit.subscription import Subscription
 from workers.kit.ways import Ways
 
@@ -30,6 +31,8 @@ _LANDING = 0.5
 """Seconds in which a stream that gives way is read empty."""
 _QUIET = 0.05
 """Seconds without a job after which a stream counts as read empty."""
+_QUEUED = 0.1
+"""The share of its lease that a pushed job waits in buffers that are full; what they do not take, only a poll finds."""
 _SATURATED = 0.25
 """The share of its lease that a pushed job may wait, in buffers or for a slot; then pushing is given up for a while."""
 _BEHIND = 16
@@ -95,23 +98,23 @@ class Pushes:
     async def _read(self) -> None:
         call: Stream = self._stub.StreamActivatedJobs(self._subscription.stream())
         reception, window = self._reception, self._reception.window
-        patience = self._subscription.lease * _SATURATED
+        lease = self._subscription.lease
         unplaced: list[Arrived] = []
         behind = 0
         try:
-            while isinstance(job := await call.read(), ActivatedJob):  # else it is grpc's mark for the end
-                arrived = reception.read(job)
+            while (arrived := await self._next(call)) is not None:
                 self._last_read = arrived.read
                 self._backoff.reset()
                 self._ways.reach.answered("stream")
                 if window.take_free(1):
                     reception.take(arrived)
-                else:
-                    # While the window is full, the stream is not read, and what it cannot bring only a poll finds.
+                # While the window is full, the stream is not read.
+                elif not await reception.place(arrived):
+                    unplaced.append(arrived)
+                waited = reception.waited(arrived)
+                if waited > lease * _QUEUED:
                     self._ways.poll.set()
-                    if not await reception.place(arrived):
-                        unplaced.append(arrived)
-                if reception.waited(arrived) > patience:
+                if waited > lease * _SATURATED:
                     await self._read_rest(call, unplaced)
                     raise _SaturatedError
                 behind = behind + 1 if window.returning >= _BEHIND else 0
@@ -126,6 +129,16 @@ class Pushes:
             # Not before: a job that is handed back is pushed again at once, here too while the stream is open.
             for arrived in unplaced:
                 reception.decline(arrived)
+
+    async def _next(self, call: "Stream") -> Arrived | None:
+        """Read the next job; None at the end of the stream."""
+        begun = time.monotonic()
+        job = await call.read()
+        if not isinstance(job, ActivatedJob):  # but grpc's mark for the end
+            return None
+        now = time.monotonic()
+        # A stream that has brought nothing for so long has empty buffers.
+        return self._reception.read(job, now - TRANSIT if now - begun > TRANSIT else -inf)
 
     async def _place(self, jobs: Sequence[Arrived]) -> None:
         left = deque(jobs)
@@ -143,7 +156,7 @@ class Pushes:
             while time.monotonic() < deadline:
                 # A read that is given up ends the stream (grpc.aio): nothing can come after it.
                 async with asyncio.timeout(_QUIET):
-                    job = await call.read()
-                if not isinstance(job, ActivatedJob):
+                    arrived = await self._next(call)
+                if arrived is None:
                     return
-                rest.append(self._reception.read(job))
+                rest.append(arrived)

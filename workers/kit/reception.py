@@ -10,6 +10,9 @@ from pyzeebe.proto.gateway_pb2 import ActivatedJob
 from workers.kit.clocks import Clocks
 from workers.kit.window import Window
 
+TRANSIT = 1.0
+"""Seconds from a job's being given out to its being read, at most, where nothing lies before it in the buffers."""
+
 
 @dataclass(slots=True)
 class Arrived:
@@ -38,10 +41,10 @@ class Reception:
         self._hand_back = hand_back
         self._clocks = Clocks()
 
-    def read(self, job: ActivatedJob, asked: float = -inf) -> Arrived:
-        """Note a job that was read just now, and `asked` for then, if it was."""
+    def read(self, job: ActivatedJob, earliest: float = -inf) -> Arrived:
+        """Note a job that was read just now, and given out no earlier than at `earliest`."""
         now = time.monotonic()
-        return Arrived(job, now, self._clocks.lease_ends(job, self._lease, now, asked))
+        return Arrived(job, now, self._clocks.lease_ends(job, self._lease, now, earliest))
 
     def waited(self, arrived: Arrived) -> float:
         """Return for how many seconds, at least, the job has waited in buffers or for a slot since it was given out."""
@@ -55,7 +58,7 @@ class Reception:
         """Receive a job when there is a slot for it; return whether there was one before the worker stopped."""
         if not await self.window.take():
             return False
-        # By now it has been given out again for certain, whatever the broker's clock.
+        # Its lease is over for certain, whatever the broker's clock.
         if time.monotonic() - arrived.read >= self._lease:
             self.window.give_back()
         else:

@@ -90,7 +90,7 @@ class Runner:
                 if task is None or task.cancelling():
                     raise
                 return self.failed(job, error)  # A bug: it has waited for what somebody cancelled.
-            except (GeneratorExit, KeyboardInterrupt):
+            except GeneratorExit:
                 raise
             except BaseException as error:  # noqa: BLE001 - the table has a line for each; none may end the worker
                 return self.failed(job, error)

@@ -9,8 +9,8 @@ from threading import Thread
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
-_THE_LOOP_S_OWN = (StopIteration, GeneratorExit, KeyboardInterrupt)
-"""What no asyncio future takes, or what ends whoever waits for it: a signal never reaches a thread of ours."""
+_THE_LOOP_S_OWN = (StopIteration, GeneratorExit)
+"""What no asyncio future takes, or what means to a coroutine that it is closed."""
 
 
 class Threads:

@@ -83,10 +83,11 @@ class Turns:
         try:
             return await runner.answer(job)
         except asyncio.CancelledError:
-            if not held.is_told_to_end():
+            if not held.take_back():
                 raise  # The worker stops.
             took = time.monotonic() - now
             message = f"{job.task_type} did not end within {took:.3g} seconds; whether it took effect is unknown."
             return runner.failed(job, Unavailable(message))
         finally:
+            held.take_back()  # It may have swallowed it.
             held.runs = False

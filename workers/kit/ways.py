@@ -27,7 +27,7 @@ class Ways:
         """Set while jobs are to be pushed."""
         self.push.set()
         self.poll = asyncio.Event()
-        """Set when a stream has ended, so that there may be jobs that only a poll finds."""
+        """Set when there may be jobs that only a poll finds: a stream has ended, or its buffers are full."""
 
     def close(self) -> None:
         """Ask for nothing more."""

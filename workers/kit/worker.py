@@ -217,18 +217,21 @@ class Worker:
     def _receive(self, activated: ActivatedJob, lease_ends: float) -> None:
         job = Job.of(activated)
         held = self._in_hand.get(job.key)
+        window = self._served[job.task_type].window
+        if (held is not None or job.key in self._waiting) and time.monotonic() >= lease_ends:
+            # A copy that lay in a buffer until its lease was over: what we have of the job is younger.
+            window.give_back()
+            return
         if held is not None:
             if held.is_followed_by(job):
+                if held.again is not None:
+                    window.give_back()
                 held.again = activated, lease_ends
                 return
             # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
             # what it came with is a new lease for the first.
             held.lease.ends = max(held.lease.ends, lease_ends)  # It may have waited, and be the older of the two.
-            self._served[job.task_type].window.give_back()
-            return
-        if job.key in self._waiting and time.monotonic() >= lease_ends:
-            # A copy that lay in a buffer: the job is ours by a later lease, which covers its wait.
-            self._served[job.task_type].window.give_back()
+            window.give_back()
             return
         self._waiting.drop(job.key)
         handler = self._served[job.task_type].handler
@@ -290,7 +293,9 @@ class Worker:
             held.lease.limit = limit
 
     def _take_again(self, activated: ActivatedJob, lease_ends: float) -> None:
-        if self._stopping.is_set():
+        if time.monotonic() >= lease_ends:  # Somebody else's by now.
+            self._served[activated.type].window.give_back()
+        elif self._stopping.is_set():
             self._served[activated.type].window.give_back()
             self._hand_back(activated)
         else:
