@@ -78,6 +78,17 @@ class InHand:
         """Tell whether `job`, one more activation of the same job, is answered by what becomes of this one."""
         return not self.answered and not self.is_followed_by(job)
 
+    def comes_again(self, job: Job, activated: ActivatedJob, lease_ends: float) -> bool:
+        """Note one more activation of the same job; return whether it keeps the slot that it came with."""
+        if self.is_followed_by(job):
+            is_first = self.again is None
+            self.again = activated, lease_ends
+            return is_first
+        # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and what
+        # it came with is a new lease for the first. It may have waited, and be the older of the two.
+        self.lease.ends = max(self.lease.ends, lease_ends)
+        return False
+
     def is_followed_by(self, job: Job) -> bool:
         """Tell whether `job` is the activation that the broker made of our own answer.
 

@@ -217,27 +217,18 @@ class Worker:
     def _receive(self, activated: ActivatedJob, lease_ends: float) -> None:
         job = Job.of(activated)
         held = self._in_hand.get(job.key)
-        window = self._served[job.task_type].window
+        served = self._served[job.task_type]
         if (held is not None or job.key in self._waiting) and time.monotonic() >= lease_ends:
             # A copy that lay in a buffer until its lease was over: what we have of the job is younger.
-            window.give_back()
-            return
-        if held is not None:
-            if held.is_followed_by(job):
-                if held.again is not None:
-                    window.give_back()
-                held.again = activated, lease_ends
-                return
-            # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and
-            # what it came with is a new lease for the first.
-            held.lease.ends = max(held.lease.ends, lease_ends)  # It may have waited, and be the older of the two.
-            window.give_back()
-            return
-        self._waiting.drop(job.key)
-        handler = self._served[job.task_type].handler
-        held = InHand(job, handler, Lease(self._settings.lease, lease_ends))
-        self._in_hand[job.key] = held
-        held.task = asyncio.create_task(self._work(held))
+            served.window.give_back()
+        elif held is not None:
+            if not held.comes_again(job, activated, lease_ends):
+                served.window.give_back()
+        else:
+            self._waiting.drop(job.key)
+            held = InHand(job, served.handler, Lease(self._settings.lease, lease_ends))
+            self._in_hand[job.key] = held
+            held.task = asyncio.create_task(self._work(held))
 
     async def _work(self, held: InHand) -> None:
         job, lease = held.job, held.lease
@@ -293,13 +284,13 @@ class Worker:
             held.lease.limit = limit
 
     def _take_again(self, activated: ActivatedJob, lease_ends: float) -> None:
-        if time.monotonic() >= lease_ends:  # Somebody else's by now.
-            self._served[activated.type].window.give_back()
-        elif self._stopping.is_set():
-            self._served[activated.type].window.give_back()
-            self._hand_back(activated)
-        else:
+        is_over = time.monotonic() >= lease_ends  # It is somebody else's by now.
+        if not is_over and not self._stopping.is_set():
             self._receive(activated, lease_ends)
+            return
+        self._served[activated.type].window.give_back()
+        if not is_over:
+            self._hand_back(activated)
 
     def _tell(self, ended: Ended) -> None:
         for tell in self._ended:
