@@ -1,6 +1,8 @@
 """Receipts: written strictly, or an incident that says what is wrong."""
 
 import json
+import sys
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,7 @@ from pydantic import BaseModel
 from tests.kit.bench import Task
 from workers.kit import Broken, Receipt, Step
 from workers.kit.handler import Handler
+from workers.kit.service import Problem
 
 
 class Bill(Receipt):
@@ -31,6 +34,22 @@ def handler() -> Handler:
         return Bill()
 
     return step.handlers()[0]
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (handler().parse, '{{"name": "Ada Lovelace {}"}}'),
+        (Bill.model_validate_json, '{{"note": "Ada Byron {}"}}'),
+        (Problem.model_validate_json, '{{"code": "NO", "detail": "Ada King {}"}}'),
+    ],
+)
+def test_no_text_of_a_customer_is_kept(read: Callable[[str], object], text: str) -> None:
+    read(text.format(0))
+    before = sys.getallocatedblocks()
+    for number in range(1_000):
+        read(text.format(number))
+    assert sys.getallocatedblocks() - before < 100
 
 
 def test_a_receipt_is_one_variable_named_after_its_class() -> None:

@@ -8,6 +8,7 @@ in the new element's own scope.
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workers.kit.job import Job
+from workers.kit.variables import KEEPS
 
 VARIABLE = "compensate"
 """The variable that tells a step."""
@@ -42,4 +43,6 @@ class Compensate(BaseModel):
 
 
 class _Variables(BaseModel):
+    model_config = ConfigDict(cache_strings=KEEPS)
+
     compensate: Compensate

@@ -11,10 +11,11 @@ from http import HTTPStatus
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from workers.kit.job import Job
 from workers.kit.outcomes import Broken, Declined, FieldError, Unavailable
+from workers.kit.variables import KEEPS
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
@@ -56,6 +57,8 @@ def no_token(task_type: str) -> str:
 
 class Problem(BaseModel):
     """What we read of an RFC 9457 problem document; everything else in it is the participant's own."""
+
+    model_config = ConfigDict(cache_strings=KEEPS)
 
     code: str
     detail: str = ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -13,12 +14,19 @@ _DOCUMENT = "(the document)"
 _ERRORS = 20
 """Fields that a refusal names at most: it has to fit into the broker's record, whatever was sent."""
 _TOO_DEEP = re.compile(r"recursion limit exceeded at line 1 column (\d+)$")
+KEEPS: Literal["keys"] = "keys"
+"""Of the JSON that it reads, pydantic keeps names of fields only: by default it holds on to 16,384 short texts as well.
+
+They are the customers', and a worker's memory would grow for hours until there are so many.
+"""
 
 
 class Variables(BaseModel):
     """What a step reads of its process instance; only these variables are fetched from the broker."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, cache_strings=KEEPS
+    )
 
     @property
     def saga_id(self) -> str:
@@ -34,7 +42,9 @@ class Receipt(BaseModel):
     the receipt is written. A Decimal is written as text with all its digits.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False, cache_strings=KEEPS
+    )
 
 
 def field_errors(error: ValidationError, document: str = "") -> tuple[FieldError, ...]:
@@ -60,7 +70,7 @@ def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> Fi
 
 def _last_field(beginning: bytes) -> str:
     """Return the field of an object in which the beginning of its JSON ends."""
-    fields = from_json(beginning, allow_partial=True)
+    fields = from_json(beginning, allow_partial=True, cache_strings=KEEPS)
     return next(reversed(fields), _DOCUMENT) if isinstance(fields, dict) else _DOCUMENT
 
 
