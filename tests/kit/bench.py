@@ -1,6 +1,7 @@
 """A step of which a test says when each run of it ends, and a worker that runs it against the scripted gateway."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
@@ -100,3 +101,9 @@ async def until(condition: Callable[[], bool]) -> None:
         return condition()
 
     await eventually(look, bool, seconds=20)
+
+
+async def over(seconds: float) -> None:
+    """Return when so much of a lease is gone: nothing else tells that."""
+    begun = time.monotonic()
+    await until(lambda: time.monotonic() - begun > seconds)

@@ -12,7 +12,7 @@ import pytest
 import respx
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Bench, Done, Task, until, working
+from tests.kit.bench import Bench, Done, Task, over, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import ROOT
 from workers.kit import BlockingService, Service, Step
@@ -39,12 +39,6 @@ class BlockingBench:
             with self._lock:
                 self.running -= 1
             return Done(name=task.name)
-
-
-async def over(seconds: float) -> None:
-    """Return when the time of a lease is over, on whose end the broker alone acts."""
-    begun = time.monotonic()
-    await until(lambda: time.monotonic() - begun > seconds)
 
 
 @pytest.fixture
