@@ -16,7 +16,7 @@ from tests.proxy import HoldingProxy
 from tests.runtime.faulty import FaultyGateway
 from tests.stack import Stack, free_port
 from tests.world import World, eventually
-from workers import engine
+from workers import client
 from workers.addresses import Addresses
 from workers.failure import Failure
 from workers.kit.connection import open_channel
@@ -190,9 +190,9 @@ async def test_an_order_waits_for_its_process_to_be_deployed(
 async def test_no_message_is_published_by_hand_for_a_process_that_is_not_deployed(
     addresses: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "PROCESS", "not-there")
+    monkeypatch.setattr(client, "PROCESS", "not-there")
     with pytest.raises(Failure, match=r"is not deployed\. Run `saga deploy` first; nothing was started"):
-        await engine.place(addresses, "4711", {"orderId": "4711"})
+        await client.place(addresses, "4711", {"orderId": "4711"})
 
 
 async def test_several_publishers_at_once_start_each_order_once(shop: Shop, channel: grpc.aio.Channel) -> None:

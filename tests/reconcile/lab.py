@@ -19,7 +19,7 @@ from tests.proxy import HeldReply, HoldingProxy
 from tests.runtime.faulty import FaultyGateway
 from tests.stack import SAGA, Stack, free_port
 from tests.world import Effects, World, answers, eventually
-from workers.engine import PROCESS
+from workers.client import PROCESS
 from workers.kit.connection import stub
 from workers.operate import Operate
 

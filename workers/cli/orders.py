@@ -13,7 +13,7 @@ from rich.console import Console
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
-from workers.engine import create, deploy, engine, place, resources
+from workers.client import create, deploy, engine, place, resources
 from workers.failure import Failure, bad_input
 from workers.kit.variables import field_errors
 from workers.order import Order

@@ -24,8 +24,8 @@ from workers.addresses import Addresses
 from workers.cli import foreground
 from workers.cli.options import PortOffset
 from workers.cli.processes import run_processes
+from workers.client import channel as channel_to
 from workers.cluster.ports import Ports
-from workers.engine import channel as channel_to
 from workers.environment import read
 from workers.failure import bad_input
 from workers.kit.activations import Activations, Journal

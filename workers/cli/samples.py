@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from workers.engine import BPMN
+from workers.client import BPMN
 
 EXAMPLES = BPMN / "examples"
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
+from workers.client import deploy, resources
 from workers.cluster import display
 from workers.cluster.doctor import examine
 from workers.cluster.logs import follow as follow_lines
@@ -20,7 +21,6 @@ from workers.cluster.stack import PARTS, Stack
 from workers.cluster.state import State
 from workers.cluster.status import report
 from workers.cluster.stopping import stop_on_signals
-from workers.engine import deploy, resources
 from workers.failure import bad_input
 
 app = typer.Typer()

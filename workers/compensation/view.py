@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workers.client import Ended
 from workers.diagram import Diagram, Path
-from workers.engine import Ended
 from workers.failure import Failure, bad_input
 from workers.operate import FlowNode, Operate, ProcessInstance
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import grpc
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
-from workers.engine import is_deployed
+from workers.client import is_deployed
 from workers.failure import Failure
 from workers.kit import Receipt, Step
 from workers.kit.outcomes import Broken, Unavailable

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import stamina
 
 from workers.addresses import Addresses
+from workers.client import deploy, resources
 from workers.cluster.stack import Stack
-from workers.engine import deploy, resources
 from workers.failure import Failure
 
 _DEPLOY_SECONDS = 60.0
