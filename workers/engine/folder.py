@@ -26,11 +26,11 @@ class DataFolder:
         self.path = path
         self.log = path / "engine.sqlite"
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
             kind = file_system(path)
             if kind.startswith(_NETWORK):
                 message = f"{path} is on a network file system ({kind}), which SQLite's locks cannot be trusted on."
                 raise FolderError(f"{message} Name a folder on a disk of this machine with --data.")
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
             self._lock = _lock(path)
         except OSError as error:
