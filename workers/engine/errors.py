@@ -1,4 +1,4 @@
-"""Why a request gets no answer from the core: too many wait, the engine stops, or the time is over."""
+"""Why a request gets no answer from the core, and why an engine does not start."""
 
 
 class Busy(Exception):
@@ -23,3 +23,17 @@ class Overdue(Exception):
     def __init__(self, milliseconds: int) -> None:
         """Name the timeout in milliseconds."""
         super().__init__(f"Time out between gateway and engine: no result within {milliseconds} ms")
+
+
+class CannotStart(Exception):
+    """The engine does not start; the message says what is wrong and what to do."""
+
+
+class PortTaken(CannotStart):
+    """A port cannot be listened on."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Name the port."""
+        super().__init__(
+            f"Port {port} of {host} cannot be listened on: it is taken, or not an address of this machine."
+        )

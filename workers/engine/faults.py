@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable
 
+from .errors import CannotStart
+
 NAMES = ("crash:after-commit,N",)
 
 
-class UnknownFault(ValueError):
+class UnknownFault(CannotStart):
     """There is no fault of this name; the message lists those that there are."""
 
     def __init__(self, name: str) -> None:

@@ -6,11 +6,13 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
+from .errors import CannotStart
+
 _NETWORK = ("nfs", "cifs", "smb", "afp", "afs", "ceph", "gluster", "lustre", "webdav", "9p", "fuse.sshfs")
 """How the names of network file systems begin: their locks and their fsync promise too little."""
 
 
-class FolderError(Exception):
+class FolderError(CannotStart):
     """The folder cannot be used; the message names it and says why."""
 
 

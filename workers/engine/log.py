@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from .core import Record
+from .errors import CannotStart
 
 FORMAT = 1
 """The format of the file that this release writes; it reads no other."""
@@ -38,7 +39,7 @@ _DECODE = msgspec.msgpack.Decoder(list[Record])
 _memory = itertools.count(1)
 
 
-class LogError(Exception):
+class LogError(CannotStart):
     """The log cannot be used; the message says which, why, and what to do."""
 
 

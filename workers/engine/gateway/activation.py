@@ -13,6 +13,7 @@ from .validation import check_jobs, check_max_jobs, check_tenants
 if TYPE_CHECKING:
     # Generic for type checkers only.
     Context = grpc.aio.ServicerContext[Any, Any]
+_FIELDS = tuple(field.name for field in pb.ActivatedJob.DESCRIPTOR.fields)
 
 
 async def activate(writer: Writer, request: pb.ActivateJobsRequest, context: "Context") -> None:
@@ -55,6 +56,3 @@ async def stream(writer: Writer, request: pb.StreamActivatedJobsRequest, context
 
 def _job(job: dict[str, Any]) -> pb.ActivatedJob:
     return pb.ActivatedJob(**{name: job[name] for name in _FIELDS})
-
-
-_FIELDS = tuple(field.name for field in pb.ActivatedJob.DESCRIPTOR.fields)

@@ -7,6 +7,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
 from ..access import Access
+from ..errors import PortTaken
 from ..writer import Writer
 from .authentication import TokenInterceptor
 from .proto import add_GatewayServicer_to_server
@@ -25,10 +26,6 @@ _OPTIONS = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-
-
-class PortTaken(Exception):
-    """The port cannot be listened on; the message names it."""
 
 
 class GatewayServer:
@@ -50,8 +47,7 @@ class GatewayServer:
         try:
             listening = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except RuntimeError:
-            message = f"Port {port} of {host} cannot be listened on: it is taken, or not this machine's."
-            raise PortTaken(message) from None
+            raise PortTaken(host, port) from None
         add_GatewayServicer_to_server(servicer(self._writer, listening), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers((_Unknown(),))
