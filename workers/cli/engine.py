@@ -11,7 +11,7 @@ app = typer.Typer()
 
 
 @app.command()
-def engine(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+def engine(  # noqa: PLR0913 - each is an option of the command line
     data: Annotated[Path | None, typer.Option(help="Folder of the log. Default: ./engine-data.")] = None,
     *,
     memory: Annotated[bool, typer.Option("--memory", help="Keep nothing: for tests.")] = False,

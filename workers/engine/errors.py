@@ -34,6 +34,4 @@ class PortTaken(CannotStart):
 
     def __init__(self, host: str, port: int) -> None:
         """Name the port."""
-        super().__init__(
-            f"Port {port} of {host} cannot be listened on: it is taken, or not an address of this machine."
-        )
+        super().__init__(f"Port {port} of {host} cannot be used: it is taken, or the address is not this machine's.")

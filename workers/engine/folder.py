@@ -30,8 +30,9 @@ class DataFolder:
         try:
             kind = file_system(path)
             if kind.startswith(_NETWORK):
-                message = f"{path} is on a network file system ({kind}), which SQLite's locks cannot be trusted on."
-                raise FolderError(f"{message} Name a folder on a disk of this machine with --data.")
+                message = f"{path} is on a network file system ({kind}), where SQLite's locks cannot be trusted. "
+                message += "Name a folder on a disk of this machine with --data."
+                raise FolderError(message)
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
             self._lock = _lock(path)
@@ -62,7 +63,7 @@ def _mounts() -> list[tuple[str, str]]:
         fields = [line.split() for line in table.read_text(encoding="utf-8", errors="replace").splitlines()]
         return [(each[1].encode().decode("unicode_escape"), each[2]) for each in fields]
     # macOS: `/dev/disk3s1 on /System/Volumes/Data (apfs, local, journaled)`.
-    listed = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - fixed
+    listed = subprocess.run(["/sbin/mount"], capture_output=True, text=True, check=False).stdout
     lines = (line.partition(" on ")[2].rpartition(" (") for line in listed.splitlines())
     return [(point, kind.partition(",")[0].rstrip(")")) for point, _, kind in lines]
 

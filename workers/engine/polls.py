@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ class WaitingPolls:
             del self._by_type[poll.request.type]
         return True
 
-    def to_try(self, fresh: Set[str], new_jobs: Mapping[str, int]) -> Iterator[Poll]:
+    def to_try(self, fresh: AbstractSet[str], new_jobs: Mapping[str, int]) -> Iterator[Poll]:
         """Yield the polls that may get a job now: the fresh ones, and the others while `new_jobs` has their type.
 
         `fresh` are the types that have fresh polls. `new_jobs` maps a type to how many jobs are there for polls; the

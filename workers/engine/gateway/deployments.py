@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ..core import Command, Rejection
+from ..core import Command
 from ..writer import Writer
 from .proto import pb
-from .validation import TENANT, check_tenants
+from .validation import TENANT, check_tenants, invalid
 
 
 async def deploy_resource(writer: Writer, request: pb.DeployResourceRequest) -> pb.DeployResourceResponse:
@@ -32,7 +32,7 @@ async def delete_resource(writer: Writer, request: pb.DeleteResourceRequest) -> 
 
 async def _deploy(writer: Writer, resources: list[tuple[str, bytes]]) -> dict[str, Any]:
     if not resources:
-        raise Rejection("INVALID_ARGUMENT", "Expected to deploy at least one resource, but none given", "CREATE")
+        raise invalid("CREATE", "Expected to deploy at least one resource, but none given")
     value = {"resources": [{"resourceName": name, "resource": content} for name, content in resources]}
     return await writer.send(Command("DEPLOYMENT", "CREATE", value=value))
 

@@ -8,6 +8,11 @@ TENANT = "<default>"
 """The one tenant there is; it is in every answer that has a place for one."""
 
 
+def invalid(intent: str, reason: str) -> Rejection:
+    """Return the refusal of a request that can never be right."""
+    return Rejection("INVALID_ARGUMENT", reason, intent)
+
+
 def check_tenants(rpc: str, intent: str, tenants: Iterable[str]) -> None:
     """Accept no tenant or the default one.
 
@@ -16,8 +21,8 @@ def check_tenants(rpc: str, intent: str, tenants: Iterable[str]) -> None:
     """
     for tenant in tenants:
         if tenant not in {"", TENANT}:
-            reason = f"Expected to handle gRPC request {rpc} with tenant identifier '{tenant}', but multi-tenancy is "
-            raise Rejection("INVALID_ARGUMENT", f"{reason}disabled", intent)
+            reason = f"Expected to handle gRPC request {rpc} with tenant identifier '{tenant}', but there is only"
+            raise invalid(intent, f"{reason} '{TENANT}': multi-tenancy is disabled")
 
 
 def check_jobs(what: str, job_type: str, timeout: int) -> None:
@@ -27,10 +32,10 @@ def check_jobs(what: str, job_type: str, timeout: int) -> None:
         Rejection: The type is blank, or the timeout is less than a millisecond.
     """
     if not job_type.strip():
-        raise Rejection("INVALID_ARGUMENT", f"Expected to {what} with type to be present, but it was blank", "ACTIVATE")
+        raise invalid("ACTIVATE", f"Expected to {what} with type to be present, but it was blank")
     if timeout < 1:
         reason = f"Expected to {what} with timeout to be greater than zero, but it was '{timeout}'"
-        raise Rejection("INVALID_ARGUMENT", reason, "ACTIVATE")
+        raise invalid("ACTIVATE", reason)
 
 
 def check_max_jobs(max_jobs: int) -> None:
@@ -41,4 +46,4 @@ def check_max_jobs(max_jobs: int) -> None:
     """
     if max_jobs < 1:
         reason = "Expected to activate job batch with max jobs to activate to be greater than zero, but it was "
-        raise Rejection("INVALID_ARGUMENT", f"{reason}'{max_jobs}'", "ACTIVATE")
+        raise invalid("ACTIVATE", f"{reason}'{max_jobs}'")
