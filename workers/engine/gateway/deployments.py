@@ -5,7 +5,7 @@ from typing import Any
 from ..core import Command
 from ..writer import Writer
 from .proto import pb
-from .validation import TENANT, check_tenants, invalid
+from .validation import TENANT, check_tenants, refuse
 
 
 async def deploy_resource(writer: Writer, request: pb.DeployResourceRequest) -> pb.DeployResourceResponse:
@@ -32,7 +32,7 @@ async def delete_resource(writer: Writer, request: pb.DeleteResourceRequest) -> 
 
 async def _deploy(writer: Writer, resources: list[tuple[str, bytes]]) -> dict[str, Any]:
     if not resources:
-        raise invalid("CREATE", "Expected to deploy at least one resource, but none given")
+        refuse("CREATE", "Expected to deploy at least one resource, but none given")
     value = {"resources": [{"resourceName": name, "resource": content} for name, content in resources]}
     return await writer.send(Command("DEPLOYMENT", "CREATE", value=value))
 

@@ -5,7 +5,7 @@ from typing import Any
 from ..core import Command
 from ..writer import Writer
 from .proto import pb
-from .validation import TENANT, check_tenants, invalid
+from .validation import TENANT, check_tenants, refuse
 
 
 async def create(writer: Writer, request: pb.CreateProcessInstanceRequest) -> pb.CreateProcessInstanceResponse:
@@ -57,7 +57,7 @@ def _creation(rpc: str, request: pb.CreateProcessInstanceRequest) -> dict[str, A
     check_tenants(rpc, "CREATE", [request.tenantId])
     if not request.bpmnProcessId and request.processDefinitionKey <= 0:
         reason = "Expected to create an instance by bpmnProcessId or by processDefinitionKey, but neither was given"
-        raise invalid("CREATE", reason)
+        refuse("CREATE", reason)
     return {
         "bpmnProcessId": request.bpmnProcessId,
         "version": request.version,

@@ -3,7 +3,7 @@
 from ..core import Command
 from ..writer import Writer
 from .proto import pb
-from .validation import TENANT, check_tenants, invalid
+from .validation import TENANT, check_tenants, refuse
 
 
 async def publish(writer: Writer, request: pb.PublishMessageRequest) -> pb.PublishMessageResponse:
@@ -11,7 +11,7 @@ async def publish(writer: Writer, request: pb.PublishMessageRequest) -> pb.Publi
     check_tenants("PublishMessage", "PUBLISH", [request.tenantId])
     if not request.name:
         reason = "Expected to publish a message with name to be present, but it was blank"
-        raise invalid("PUBLISH", reason)
+        refuse("PUBLISH", reason)
     value = {
         "name": request.name,
         "correlationKey": request.correlationKey,

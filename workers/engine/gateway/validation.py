@@ -1,6 +1,7 @@
 """Checks of a request's shape, which need no state; the core checks the rest."""
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 from ..core import Rejection
 
@@ -8,9 +9,14 @@ TENANT = "<default>"
 """The one tenant there is; it is in every answer that has a place for one."""
 
 
-def invalid(intent: str, reason: str) -> Rejection:
-    """Return the refusal of a request that can never be right."""
-    return Rejection("INVALID_ARGUMENT", reason, intent)
+def refuse(intent: str, reason: str) -> NoReturn:
+    """Refuse a request that can never be right, in the words of the core.
+
+    Raises:
+        Rejection: Always.
+    """
+    code = "INVALID_ARGUMENT"
+    raise Rejection(code, reason, intent)
 
 
 def check_tenants(rpc: str, intent: str, tenants: Iterable[str]) -> None:
@@ -22,7 +28,7 @@ def check_tenants(rpc: str, intent: str, tenants: Iterable[str]) -> None:
     for tenant in tenants:
         if tenant not in {"", TENANT}:
             reason = f"Expected to handle gRPC request {rpc} with tenant identifier '{tenant}', but there is only"
-            raise invalid(intent, f"{reason} '{TENANT}': multi-tenancy is disabled")
+            refuse(intent, f"{reason} '{TENANT}': multi-tenancy is disabled")
 
 
 def check_jobs(what: str, job_type: str, timeout: int) -> None:
@@ -32,10 +38,10 @@ def check_jobs(what: str, job_type: str, timeout: int) -> None:
         Rejection: The type is blank, or the timeout is less than a millisecond.
     """
     if not job_type.strip():
-        raise invalid("ACTIVATE", f"Expected to {what} with type to be present, but it was blank")
+        refuse("ACTIVATE", f"Expected to {what} with type to be present, but it was blank")
     if timeout < 1:
         reason = f"Expected to {what} with timeout to be greater than zero, but it was '{timeout}'"
-        raise invalid("ACTIVATE", reason)
+        refuse("ACTIVATE", reason)
 
 
 def check_max_jobs(max_jobs: int) -> None:
@@ -46,4 +52,4 @@ def check_max_jobs(max_jobs: int) -> None:
     """
     if max_jobs < 1:
         reason = "Expected to activate job batch with max jobs to activate to be greater than zero, but it was "
-        raise invalid("ACTIVATE", f"{reason}'{max_jobs}'")
+        refuse("ACTIVATE", f"{reason}'{max_jobs}'")
