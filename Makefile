@@ -30,7 +30,7 @@ docs: .venv/ready .venv/browser bpmn/node_modules/.installed ## Write anew what 
 
 lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
-		pyproject.toml -o requirements.lock
+		--extra engine pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
 		--all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
 

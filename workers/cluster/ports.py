@@ -20,11 +20,8 @@ class Ports:
     """One stack's ports: the numbers that the ecosystem expects, each plus the stack's offset."""
 
     zeebe: int = 26500
-    zeebe_command: int = 26501
-    zeebe_internal: int = 26502
-    web: int = 8080
+    rest: int = 8088
     management: int = 9600
-    opensearch: int = 19201
     postgres: int = 15432
     workers: int = 8100
     reconciler: int = 8110
@@ -39,8 +36,8 @@ class Ports:
 
     def of_part(self, name: str) -> tuple[int, ...]:
         """Return the ports that the part `name` listens on."""
-        if name == "camunda":
-            return self.zeebe, self.zeebe_command, self.zeebe_internal, self.web, self.management
+        if name == "engine":
+            return self.zeebe, self.rest, self.management
         return (self.services.get(name) or getattr(self, name),)
 
     def all(self) -> list[int]:
