@@ -2,11 +2,22 @@
 
 import pytest
 
-from workers.incidents.kinds import without_values
+from workers.incidents.kinds import NEXT, without_values
 
 CARD = "4242424242424242"
 WARNINGS = " The evaluation reported the following warnings:"
 NIX = "[NO_VARIABLE_FOUND] No variable found with name 'nix'"
+
+
+KINDS = {
+    *("JOB_NO_RETRIES", "EXECUTION_LISTENER_NO_RETRIES", "UNHANDLED_ERROR_EVENT", "IO_MAPPING_ERROR"),
+    *("CONDITION_ERROR", "EXTRACT_VALUE_ERROR", "CALLED_ELEMENT_ERROR", "CALLED_DECISION_ERROR"),
+    *("DECISION_EVALUATION_ERROR", "FORM_NOT_FOUND", "MESSAGE_SIZE_EXCEEDED", "UNKNOWN", "UNSPECIFIED"),
+}
+
+
+def test_there_is_a_sentence_for_each_kind_of_incident() -> None:
+    assert set(NEXT) == KINDS
 
 
 @pytest.mark.parametrize(
