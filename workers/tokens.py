@@ -5,7 +5,6 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from services.kit.tokens import TokenMissingError, Tokens
-from workers.kit.outcomes import Broken
 
 
 def are_named() -> bool:
@@ -23,6 +22,7 @@ def find_tokens(port_offset: int) -> None:
 
 def for_step(tokens: Tokens) -> Callable[[str], str]:
     """Return how a step's token is looked up: by its task type, at each command."""
+    from workers.kit.outcomes import Broken  # noqa: PLC0415 - the kit brings gRPC, which a participant does not need
 
     def token(task_type: str) -> str:
         try:

@@ -1,6 +1,7 @@
 """The ports of a stack, and whose they are when they are taken."""
 
 import errno
+import os
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
@@ -43,6 +44,15 @@ class Ports:
     def all(self) -> list[int]:
         """Return every port of the stack."""
         return [*(getattr(self, name) for name in _fixed()), *self.services.values()]
+
+
+def service_urls(ports: Ports) -> dict[str, str]:
+    """Return each participant's base URL by the environment name of it; what the environment says wins."""
+    # A mesh, or another machine's service, may stand there.
+    return {
+        f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port}"
+        for name, port in ports.services.items()
+    }
 
 
 def _fixed() -> list[str]:

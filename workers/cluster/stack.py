@@ -17,7 +17,7 @@ from workers.cluster.errors import AlreadyRunningError, StackError
 from workers.cluster.layout import Layout
 from workers.cluster.logs import tail
 from workers.cluster.parts import Part
-from workers.cluster.ports import HOST, Ports, require_free
+from workers.cluster.ports import HOST, Ports, require_free, service_urls
 from workers.cluster.postgres import database_url, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
@@ -254,11 +254,7 @@ class Stack:
 
     def application_environment(self) -> dict[str, str]:
         """Return what the services and the workers find everything by."""
-        # An address that the user set wins: a mesh, or another machine's service, stands there.
-        participants = {
-            f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port}"
-            for name, port in self.ports.services.items()
-        }
+        participants = service_urls(self.ports)
         own_engine = {
             "ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}",
             "CAMUNDA_REST_ADDRESS": f"http://{HOST}:{self.ports.rest}",
