@@ -13,7 +13,7 @@ from workers.addresses import Addresses
 from workers.cluster import stack as embedded
 from workers.operate import Operate
 
-PARTS = ("camunda", *services.PORTS)
+PARTS = ("engine", *services.PORTS)
 """Of a laboratory's stack."""
 
 
