@@ -1,0 +1,1 @@
+"""The embedded engine: Zeebe-compatible, durable, one process; for development, tests and the demo."""
