@@ -37,8 +37,8 @@ CREATE TABLE IF NOT EXISTS process_instances (
     incidents INTEGER NOT NULL DEFAULT 0 -- open ones of its elements and of the instances that they called
 );
 CREATE INDEX IF NOT EXISTS process_instances_by_state ON process_instances (state);
-CREATE INDEX IF NOT EXISTS process_instances_by_root ON process_instances (root_process_instance_key)
-    WHERE root_process_instance_key <> process_instance_key;
+CREATE INDEX IF NOT EXISTS process_instances_by_parent ON process_instances (parent_process_instance_key)
+    WHERE parent_process_instance_key IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS element_instances (
     element_instance_key INTEGER PRIMARY KEY,
