@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from workers.cli import cancel, incidents, orders, purge, reconcile, run
+from workers.cli import cancel, engine, incidents, orders, purge, reconcile, run
 from workers.failure import Failure
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ if find_spec("jgo"):
     app.add_typer(demo.app)
 app.add_typer(orders.app)
 app.add_typer(run.app)
+app.add_typer(engine.app)
 app.add_typer(cancel.app)
 app.add_typer(purge.app)
 app.add_typer(reconcile.app)

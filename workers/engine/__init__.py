@@ -1,1 +1,1 @@
-"""The embedded engine: Zeebe-compatible, durable, one process; for development, tests and the demo."""
+"""The embedded engine: one process that serves Zeebe's gRPC and REST APIs, durable in one SQLite file."""
