@@ -12,7 +12,7 @@ from tests.compose.processes import Processes
 from workers.cluster.ports import HOST
 from workers.cluster.state import StackState
 from workers.cluster.supervisor import Supervisor
-from workers.operate import Operate
+from workers.instances import Instances
 
 _ORDER = "bpmn/examples/fulfilled.json"
 _READY_SECONDS = 300
@@ -56,8 +56,8 @@ async def test_an_order_is_fulfilled_and_operate_shows_it(processes: Processes, 
     done = await asyncio.to_thread(image.run, "start", order, "--wait", **environment)
     assert "fulfilled" in done.stdout, done.stderr
     instance = int(done.stdout.split("instance ")[1].split()[0])
-    async with Operate(f"http://{HOST}:{processes.port('operate', 8080)}/operate") as operate:
-        names = [node.name for node in await operate.path(instance)]
+    async with Instances(f"http://{HOST}:{processes.port('operate', 8080)}") as instances:
+        names = [node.name for node in await instances.path(instance)]
     assert "Order fulfilled" in names
 
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from workers.operate import Operate
 
 from workers.failure import Failure
-from workers.operate import Operate
 
 
 @pytest.fixture
