@@ -8,12 +8,12 @@ from ..errors import Busy
 from ..writer import JobRequest, Writer
 from .proto import pb
 from .status import shorten
-from .validation import check_jobs, check_max_jobs, check_tenants
+from .validation import TENANT, check_jobs, check_max_jobs, check_tenants
 
 if TYPE_CHECKING:
     # Generic for type checkers only.
     Context = grpc.aio.ServicerContext[Any, Any]
-_FIELDS = tuple(field.name for field in pb.ActivatedJob.DESCRIPTOR.fields)
+_FIELDS = tuple(field.name for field in pb.ActivatedJob.DESCRIPTOR.fields if field.name != "tenantId")
 
 
 async def activate(writer: Writer, request: pb.ActivateJobsRequest, context: "Context") -> None:
@@ -55,4 +55,4 @@ async def stream(writer: Writer, request: pb.StreamActivatedJobsRequest, context
 
 
 def _job(job: dict[str, Any]) -> pb.ActivatedJob:
-    return pb.ActivatedJob(**{name: job[name] for name in _FIELDS})
+    return pb.ActivatedJob(**{name: job[name] for name in _FIELDS}, tenantId=TENANT)
