@@ -11,7 +11,7 @@ def test_every_user_task_has_a_form_in_the_file_of_its_id(diagram: Diagram) -> N
         [linked] = task.iter(f"{ZEEBE}formDefinition")
         id_ = linked.attrib["formId"]
         form = json.loads((BPMN / f"{id_}.form").read_text(encoding="utf-8"))
-        assert (form["id"], form["executionPlatformVersion"]) == (id_, "8.6.0")
+        assert (form["id"], form["executionPlatformVersion"]) == (id_, "8.8.0")
 
 
 def test_no_form_is_there_that_no_diagram_links_to() -> None:

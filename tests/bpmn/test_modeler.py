@@ -33,11 +33,11 @@ async def opened(browser: Browser, modules: Path, xml: str) -> dict[str, object]
         return result
 
 
-def test_modeler_takes_it_for_an_executable_process_of_camunda_8_6(diagram: Diagram, file: Path) -> None:
+def test_modeler_takes_it_for_an_executable_process_of_camunda_8_8(diagram: Diagram, file: Path) -> None:
     modeler = "{http://camunda.org/schema/modeler/1.0}"
     definitions, process = diagram.root.attrib, diagram.process.attrib
     assert definitions[f"{modeler}executionPlatform"] == "Camunda Cloud"
-    assert definitions[f"{modeler}executionPlatformVersion"] == "8.6.0"
+    assert definitions[f"{modeler}executionPlatformVersion"] == "8.8.0"
     assert (process["id"], process["isExecutable"]) == (file.stem, "true")
 
 

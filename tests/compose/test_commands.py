@@ -19,8 +19,8 @@ from workers.addresses import Addresses
 from workers.cli import app
 from workers.cluster.tokens import callers
 from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.operate import OperateLogin
 from workers.reconcile.watch import ReconcilerSettings
+from workers.rest import BasicAuthSettings
 
 _PARTICIPANTS = sorted(set(services.PORTS) - {"card_processor"})
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
@@ -60,7 +60,7 @@ def test_a_service_s_container_names_only_what_its_settings_read(name: str, comp
 def test_a_container_of_jobs_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
     own = {
         "workers": {*_names(WorkerSettings), "RECONCILER_URL"},
-        "reconciler": {*_names(ReconcilerSettings), *_names(OperateLogin), "CAMUNDA_OPERATE_BASE_URL"},
+        "reconciler": {*_names(ReconcilerSettings), *_names(BasicAuthSettings), "CAMUNDA_REST_ADDRESS"},
     }
     participants = (f"{participant.upper()}_URL" for participant in _PARTICIPANTS)
     known = {*_TOKENS, *_names(EngineSettings), *participants, *own[name]}
@@ -128,7 +128,7 @@ def test_the_engine_is_looked_for_in_its_container_without_tls(
 ) -> None:
     _take(monkeypatch, compose.services[name].environment)
     engine = Addresses.of(0).engine
-    assert engine.address == "zeebe:26500"
+    assert engine.address == "engine:26500"
     assert engine.insecure is True
 
 

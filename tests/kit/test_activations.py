@@ -99,7 +99,7 @@ async def test_a_job_that_was_begun_too_often_is_an_incident_that_says_so(
     incident = next(request for request in gateway.told if request.jobKey == 7)
     assert isinstance(incident, pb.FailJobRequest)
     assert incident.retries == 0
-    assert "work was begun 3 times and never answered" in incident.errorMessage
+    assert "work was activated 3 times and never answered" in incident.errorMessage
     assert bench.runs == 1
 
 

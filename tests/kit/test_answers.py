@@ -18,7 +18,7 @@ from workers.kit.doubt import Doubt
 from workers.kit.job import Job
 from workers.kit.lease import Lease
 from workers.kit.link import Link
-from workers.kit.outcomes import Complete, Fail
+from workers.kit.outcomes import Answer, Complete, Fail, StepError
 
 GONE = grpc.StatusCode.NOT_FOUND
 
@@ -187,10 +187,13 @@ async def test_an_answer_that_was_not_sent_for_want_of_a_token_was_not_taken() -
             code, details = next(statuses)
             raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
 
+    def failed(_job: Job, error: StepError) -> Answer:
+        raise error
+
     async with grpc.aio.insecure_channel("127.0.0.1:9") as channel:
         link = Link(channel)
         link.up.set()
-        answers = Answers(NoTokenThenGone(), link, Random(1))  # type: ignore[arg-type]  # noqa: S311 - jitter
+        answers = Answers(NoTokenThenGone(), link, Random(1), failed)  # type: ignore[arg-type]  # noqa: S311 - jitter
         job = Job(7, "work", 1, 2, "process", "Task_Work", 3, 0.0)
         _, doubt = await answers.deliver(job, Complete("{}"), Lease(30.0, time.monotonic() + 30.0))
     assert doubt is Doubt.ELEMENT_GONE

@@ -119,14 +119,6 @@ class Activations:
         """Tell whether the job was begun so often that it must not be begun again."""
         return self._begun.get(key, 0) >= self.most
 
-    def used_up(self, task_type: str) -> str:
-        """Say to a person what a job of `task_type` that must not be begun again is about."""
-        return (
-            f"{task_type} was begun {self.most} times and never answered: most likely it kills its worker, unless the "
-            "broker was away each time. Look into the worker's log and its memory, mend the step or the variables, "
-            "then retry."
-        )
-
     def is_suspect(self, key: int) -> bool:
         """Tell whether the job ran when a worker of this machine died."""
         return key in self._suspects

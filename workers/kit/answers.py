@@ -5,6 +5,7 @@ a `Doubt`, an outcome of its own: the participant's effect stands, and somebody 
 of the element.
 """
 
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from workers.kit.doubt import Doubt
 from workers.kit.job import Job
 from workers.kit.lease import Lease
 from workers.kit.link import Link
-from workers.kit.outcomes import Answer, Complete, Fail, Throw
+from workers.kit.outcomes import Answer, Complete, Fail, ResultRefused, StepError, Throw
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -40,11 +41,14 @@ _NOT_CARRIED_OUT = frozenset(
 class Answers:
     """Deliver answers over one stub; safe to use for many jobs at once."""
 
-    def __init__(self, stub: "GatewayAsyncStub", link: Link, random: Random) -> None:
-        """Send over `stub`."""
+    def __init__(
+        self, stub: "GatewayAsyncStub", link: Link, random: Random, failed: Callable[[Job, StepError], Answer]
+    ) -> None:
+        """Send over `stub`; `failed` says what to send in place of a result that the broker refuses for good."""
         self._stub = stub
         self._link = link
         self._random = random
+        self._failed = failed
 
     async def deliver(self, job: Job, answer: Answer, lease: Lease) -> tuple[Answer, Doubt | None]:
         """Send the answer until the broker replies or the job's lease ends; at least once in any case.
@@ -67,9 +71,7 @@ class Answers:
             unanswered = unanswered or code not in _NOT_CARRIED_OUT
             if code == grpc.StatusCode.INVALID_ARGUMENT and not isinstance(answer, Fail):
                 # The broker will never take it; a job without an answer would be run again for ever.
-                answer = Fail(
-                    0, 0.0, f"The broker refuses what {job.task_type} left behind. Mend the step, then retry."
-                )
+                answer = self._failed(job, ResultRefused())
             else:
                 doubt = doubt_of(code, answer, unanswered=unanswered, is_over=lease.is_over)
                 if doubt is not None:

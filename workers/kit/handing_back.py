@@ -9,7 +9,7 @@ from workers.kit.doubt import Doubt
 from workers.kit.job import Job
 from workers.kit.lease import Lease
 from workers.kit.middleware import Ended
-from workers.kit.outcomes import Fail
+from workers.kit.outcomes import not_run
 
 SECONDS = 2.0
 """In which a job is given back; its lease sees to the rest."""
@@ -34,8 +34,7 @@ class HandingBack:
         begun = time.monotonic()
         until = begun + SECONDS
         ends = until if lease is None else min(until, lease.ends)
-        # Its retries are unchanged, and there is no backoff.
-        answer = Fail(job.retries, 0.0, "handed back by a worker that stops, or was pushed more than it can do")
+        answer = not_run(job.retries, "handed back by a worker that stops, or was pushed more than it can do")
         doubt: Doubt | None
         try:
             _, doubt = await self._answers.deliver(job, answer, Lease(SECONDS, ends))

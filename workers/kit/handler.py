@@ -87,7 +87,9 @@ class Handler:
         """
         if not isinstance(receipt, self.receipt):
             returned, declared = type(receipt).__name__, self.receipt.__name__
-            message = f"{self.task_type} returned a {returned}, not the {declared} it declares."
+            message = (
+                f"{self.task_type} returned a {returned}, not the {declared} it declares. Mend the step, then retry."
+            )
             raise Broken(message)
         try:
             document = receipt.model_dump_json(by_alias=True)

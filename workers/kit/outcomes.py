@@ -4,9 +4,13 @@
     ├── Declined      a participant refused for a business reason  →  BPMN error with that code
     ├── Unavailable   try again later; the effect may be unknown   →  fail, retries - 1, backoff
     └── Broken        a person must look                           →  fail, retries 0: an incident
+        ├── PoisonJob     it was activated too often without an answer
+        └── ResultRefused the engine refuses what the step left
 
 Python's own `TimeoutError` and `ConnectionError` count as `Unavailable`. Any other exception counts as `Broken`: it is
 a bug, and its text may hold a customer's data, so the engine (and Operate's page) only learns the exception's type.
+
+A job that was not run keeps its retries: `not_run`. Nobody else builds a `Throw` or a `Fail`.
 """
 
 import json
@@ -64,6 +68,19 @@ class Broken(StepError):
     """Trying again cannot help; the message says what to do, and never repeats a variable's value."""
 
 
+class PoisonJob(Broken):
+    """The job was activated again and again and never answered: most likely it kills its worker."""
+
+    def __init__(self, activations: int) -> None:
+        """It was activated `activations` times."""
+        super().__init__(f"activated {activations} times and never answered")
+        self.activations = activations
+
+
+class ResultRefused(Broken):
+    """The engine will never take what the step left behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
     """The job is done; `variables` is a JSON object with the step's receipt."""
@@ -87,6 +104,10 @@ class Fail:
     retries: int
     backoff: float
     message: str
+
+    def after_backoff(self, retries: int) -> "Fail":
+        """Return the same failure for a job whose backoff is over, or cut short, with so many `retries`."""
+        return Fail(retries, 0.0, self.message)
 
 
 Answer = Complete | Throw | Fail
@@ -128,6 +149,19 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
             return _again(attempt, random, str(error), error.retry_after)
         case TimeoutError() | ConnectionError():
             return _again(attempt, random, f"{attempt.task_type} got no answer ({type(error).__name__}).")
+        case PoisonJob(activations=activations):
+            return _incident(
+                attempt,
+                f"{attempt.task_type} was activated {activations} times and never answered: most likely it kills its "
+                "worker, unless the broker was unavailable each time. Look at the worker's log and its memory, fix "
+                "the step or the variables, then retry.",
+            )
+        case ResultRefused():
+            return _incident(
+                attempt,
+                f"{attempt.task_type} ended, but the engine refuses its result. Fix what the step returns, then "
+                "retry: the same command has one effect.",
+            )
         case Broken():
             return _incident(attempt, str(error))
         case _:
@@ -136,6 +170,11 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
                 f"{attempt.task_type} failed with a bug of its own: {type(error).__name__}. "
                 "The worker's log has the traceback under this job's key; deploy a mended worker, then retry.",
             )
+
+
+def not_run(retries: int, why: str, backoff: float = 0.0) -> Fail:
+    """Give a job back that was not run: it keeps its `retries`, and is tried again after `backoff` seconds."""
+    return Fail(retries, backoff, why)
 
 
 def throw(error: Declined, task_type: str) -> Throw:

@@ -15,7 +15,18 @@ from workers.kit.handler import Handler
 from workers.kit.headers import HeaderError, retry_of
 from workers.kit.job import Job, about
 from workers.kit.middleware import Middleware, Proceed, chained
-from workers.kit.outcomes import Answer, Attempt, Broken, Complete, Declined, StepError, answer_to, throw
+from workers.kit.outcomes import (
+    Answer,
+    Attempt,
+    Broken,
+    Complete,
+    Declined,
+    PoisonJob,
+    ResultRefused,
+    StepError,
+    answer_to,
+    throw,
+)
 from workers.kit.service import BlockingService, Participants
 from workers.kit.threads import Threads
 from workers.kit.variables import Variables
@@ -58,6 +69,8 @@ class Runner:
 
     def failed(self, job: Job, error: BaseException) -> Answer:
         """Say what the engine is told when the job ended in `error`."""
+        if self._undo is not None and Compensate.of(job) is not None:
+            return self._undo.failed(replace(job, task_type=self._undo.task_type), error)
         if not isinstance(error, (StepError, TimeoutError, ConnectionError)):
             # The frames show where; the text stays out, for it may hold a customer's data.
             frames = traceback.format_tb(error.__traceback__)
@@ -65,7 +78,9 @@ class Runner:
         handler = self._handler
         retry = handler.retry
         is_refusal = isinstance(error, Declined) and error.code in handler.refusals
-        if "retry" in job.headers and not is_refusal:
+        # Those two are not the step's own, and their headers were not what went wrong.
+        is_about_job = isinstance(error, PoisonJob | ResultRefused)
+        if "retry" in job.headers and not (is_refusal or is_about_job):
             try:
                 retry = retry_of(handler.retry, job.headers)
             except HeaderError as wrong:

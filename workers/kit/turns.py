@@ -12,7 +12,7 @@ from workers.kit.activations import Activations
 from workers.kit.in_hand import InHand
 from workers.kit.job import about
 from workers.kit.lease import Leases
-from workers.kit.outcomes import Answer, Fail, Unavailable
+from workers.kit.outcomes import Answer, PoisonJob, Unavailable, not_run
 from workers.kit.runner import Runner
 from workers.kit.threads import Threads
 
@@ -54,7 +54,7 @@ class Turns:
             if not has_turn:
                 # It goes on waiting outside the window: suspects must not keep everybody else from their turn.
                 wait = self._random.uniform(*_ASIDE)
-                return Fail(held.job.retries, wait, "another job that ran when its worker died takes long")
+                return not_run(held.job.retries, "another job that ran when its worker died takes long", wait)
             return await self._with_thread(held, runner)
 
     async def _with_thread(self, held: InHand, runner: Runner) -> Answer | None:
@@ -64,7 +64,7 @@ class Turns:
         async with _within(limit, self._threads.place(held.key)) as has_place:
             if not has_place:
                 # Hung threads never end: its turn comes sooner with another worker, and costs it no try.
-                return Fail(held.job.retries, 0.0, f"no thread was free for {limit:.3g} seconds")
+                return not_run(held.job.retries, f"no thread was free for {limit:.3g} seconds")
             return await self._run(held, runner)
 
     async def _run(self, held: InHand, runner: Runner) -> Answer | None:
@@ -75,7 +75,7 @@ class Turns:
             return None
         held.had_turn = True
         if self._activations.are_used_up(job.key):
-            return Fail(0, 0.0, self._activations.used_up(job.task_type))
+            return runner.failed(job, PoisonJob(self._activations.most))
         self._activations.begin(job.key)
         now = time.monotonic()
         lease.limit = now + held.handler.limit

@@ -11,7 +11,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from workers.kit.doubt import Doubt
 from workers.kit.job import Job
@@ -55,7 +54,7 @@ class Waiting:
         try:
             is_ours = not self._ending.is_set() and await self._leases.cover(job.key, lease, answer.backoff)
             if self._ending.is_set():
-                return replace(answer, backoff=0.0)
+                return answer.after_backoff(answer.retries)
             if not is_ours:
                 return answer
             task = asyncio.create_task(self._answer_later(job, answer, lease))
@@ -99,7 +98,7 @@ class Waiting:
         over = time.monotonic()
         doubt: Doubt | None
         try:
-            _, doubt = await self._deliver(job, Fail(retries, 0.0, answer.message), lease)
+            _, doubt = await self._deliver(job, answer.after_backoff(retries), lease)
         except asyncio.CancelledError:
             if not self._ending.is_set():
                 raise  # The broker has given it out again, so it has heard.

@@ -79,13 +79,14 @@ class Worker:
             random: The source of all jitter.
             middleware: What every job passes, the outermost first.
             activations: Counts what is begun and never answered; in memory only where none is given.
-            token: Returns what proves to a participant which task type asks, at each command; raises Broken where there
-                is nothing.
+            token: Returns the proof for a participant of which task type asks; raises Broken where there is none.
         """
         gateway = stub(channel)
         self._settings = settings
         self._link = Link(channel)
-        self._answers = Answers(gateway, self._link, random)
+        self._answers = Answers(
+            gateway, self._link, random, lambda job, error: self._served[job.task_type].runner.failed(job, error)
+        )
         self._in_hand: dict[int, InHand] = {}
         self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
         self._handing_back = HandingBack(self._answers, self._tell)
@@ -226,8 +227,7 @@ class Worker:
                 served.window.give_back()
         else:
             self._waiting.drop(job.key)
-            held = InHand(job, served.handler, Lease(self._settings.lease, lease_ends))
-            self._in_hand[job.key] = held
+            self._in_hand[job.key] = held = InHand(job, served.handler, Lease(self._settings.lease, lease_ends))
             held.task = asyncio.create_task(self._work(held))
 
     async def _work(self, held: InHand) -> None:

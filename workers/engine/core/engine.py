@@ -125,8 +125,8 @@ class Engine:
                 message = f"The engine does not know the command {command.value_type} {command.intent}"
                 raise invalid(message)  # noqa: TRY301 - one way for every rejection
             return handler(work, command)
-        except Rejection as error:
-            rejection = error
+        except Rejection as refused:
+            rejection = refused
         except Exception as error:  # noqa: BLE001 - a bug of ours must not leave half a command behind
             rejection = _bug(error)
         rejection.intent = command.intent
@@ -153,16 +153,18 @@ def _follow_up(work: Work, position: int) -> None:
     mark = work.mark()
     try:
         lifecycle.carry_out(work, command)
-    except Rejection as rejection:
+    except Rejection as refused:
         work.rollback(mark)
-        work.reject("PROCESS_INSTANCE", pending.intent, pending.key, rejection)
+        work.reject("PROCESS_INSTANCE", pending.intent, pending.key, refused)
     except Exception as error:  # noqa: BLE001 - a bug of ours must not leave half a step behind
         work.rollback(mark)
-        rejection = _bug(error)
-        work.reject("PROCESS_INSTANCE", pending.intent, pending.key, rejection)
-        instance = work.state.tables.elements.get(pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"])
+        bug = _bug(error)
+        work.reject("PROCESS_INSTANCE", pending.intent, pending.key, bug)
+        instance = work.state.tables.elements.get(
+            pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"]
+        )
         if instance is not None and instance.key not in work.state.incident_of:
-            work.incident(instance, Fault("UNKNOWN", rejection.reason))
+            work.incident(instance, Fault("UNKNOWN", bug.reason))
 
 
 def _bug(error: Exception) -> Rejection:
@@ -171,4 +173,6 @@ def _bug(error: Exception) -> Rejection:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
-    return Rejection("PROCESSING_ERROR", f"The engine failed: {type(error).__name__}{where}. This is a bug of the engine")
+    return Rejection(
+        "PROCESSING_ERROR", f"The engine failed: {type(error).__name__}{where}. This is a bug of the engine"
+    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...feel import Expression as Feel
 from ...feel import Now, parse, to_json, type_name
-from .records import Fault
+from .records import Fault, not_extracted
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,9 +38,7 @@ class Expression:
         """
         return self.outcome(variables, now, fault)[0]
 
-    def outcome(
-        self, variables: Mapping[str, Any], now: Now, fault: str = "EXTRACT_VALUE_ERROR"
-    ) -> tuple[Any, str]:
+    def outcome(self, variables: Mapping[str, Any], now: Now, fault: str = "EXTRACT_VALUE_ERROR") -> tuple[Any, str]:
         """Return the value, and the warnings as they stand at the end of an incident's message.
 
         Raises:
@@ -66,7 +64,7 @@ class Expression:
         if found not in types:
             wanted = f"'{types[0]}'" if len(types) == 1 else f"one of '[{', '.join(types)}]'"
             message = f"Expected result of the expression '{self.text}' to be {wanted}, but was '{found}'.{warnings}"
-            raise Fault("EXTRACT_VALUE_ERROR", message)
+            raise not_extracted(message)
         return value
 
     def string(self, variables: Mapping[str, Any], now: Now) -> str:

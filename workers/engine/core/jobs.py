@@ -4,7 +4,7 @@ import msgspec
 
 from .entities import ElementInstance, Job
 from .model import Element
-from .records import NONE_KEY, Fault
+from .records import NONE_KEY, not_extracted
 from .work import Work
 
 MAX_RETRIES = 2**31 - 1
@@ -32,8 +32,10 @@ def _retries(work: Work, instance: ElementInstance, element: Element) -> int:
     value = expression.typed(work.variables(instance.key), work.clock(), "NUMBER")
     number = int(expression.to_json(value))
     if abs(number) > MAX_RETRIES:
-        message = f"Expected result of the expression '{expression.text}' to be a number of retries, but it is too large"
-        raise Fault("EXTRACT_VALUE_ERROR", message)
+        message = (
+            f"Expected result of the expression '{expression.text}' to be a number of retries, but it is too large"
+        )
+        raise not_extracted(message)
     return number
 
 

@@ -49,8 +49,8 @@ def _inside(work: Work, scope: ElementInstance, element: Element, ancestor: int)
     named = [child for child in active if child.key == ancestor]
     if len(named or active) > 1:
         message = (
-            f"Expected to activate an element inside of '{element.id}', but it has several active instances. Say in which "
-            "by its ancestor element instance key"
+            f"Expected to activate an element inside of '{element.id}', but it has several active instances. Say in "
+            "which by its ancestor element instance key"
         )
         raise invalid(message)
     if named or active:

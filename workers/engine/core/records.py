@@ -40,7 +40,7 @@ class Record(msgspec.Struct, array_like=True):
     rejection_reason: str = ""
 
 
-class Rejection(Exception):  # noqa: N818 - Zeebe's name for it
+class Rejection(Exception):
     """A command that cannot be carried out; nothing of it took effect."""
 
     def __init__(self, code: str, reason: str, intent: str = "") -> None:
@@ -55,7 +55,7 @@ class Rejection(Exception):  # noqa: N818 - Zeebe's name for it
         return f"Command '{self.intent}' rejected with code '{self.code}': {self.reason}"
 
 
-class Fault(Exception):  # noqa: N818 - an incident is not an error of ours
+class Fault(Exception):
     """A step of an element that cannot be carried out until a person has put something right: an incident."""
 
     def __init__(self, error_type: str, message: str, *, scope: int = NONE_KEY, job: int = NONE_KEY) -> None:
@@ -65,6 +65,11 @@ class Fault(Exception):  # noqa: N818 - an incident is not an error of ours
         self.message = message
         self.scope = scope
         self.job = job
+
+
+def not_extracted(message: str) -> Fault:
+    """Return the incident of a value that cannot be had, or is of the wrong type."""
+    return Fault("EXTRACT_VALUE_ERROR", message)
 
 
 def not_found(reason: str) -> Rejection:

@@ -43,11 +43,9 @@ class Scope(Mapping[str, Any]):
 
     def document(self, names: list[str]) -> str:
         """Return the visible variables of these names as a JSON object; all of them where no name is given."""
-        if names:
-            pairs = {name: found[1].value for name in names if (found := self.find(name))}
-        else:
-            pairs = self.texts()
-        return to_document(pairs)
+        if not names:
+            return to_document(self.texts())
+        return to_document({name: found[1].value for name in names if (found := self.find(name))})
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Return a variable's value."""

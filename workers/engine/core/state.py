@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import msgspec
@@ -130,7 +130,7 @@ class State:
         """Make a job no longer activatable."""
         self.unindex(self.activatable, job.type, job.key)
 
-    def oldest(self, job_type: str) -> Iterator[Job]:
+    def oldest(self, job_type: str) -> Generator[Job]:
         """Yield the activatable jobs of a type by key; none of them is taken by that."""
         waiting = self.activatable.get(job_type)
         queue = self._queues.get(job_type)
@@ -225,7 +225,7 @@ class State:
 
     def digest(self) -> str:
         """Return the SHA-256 of the state; equal states have equal ones, however they came about."""
-        return hashlib.sha256(msgspec.msgpack.encode(self.tables, order="deterministic")).hexdigest()
+        return hashlib.sha256(msgspec.msgpack.encode(_in_order(msgspec.to_builtins(self.tables)))).hexdigest()
 
     def enter(self, entity: msgspec.Struct) -> None:  # noqa: C901, PLR0912 - one line each kind of entity
         """Add an entity to the indexes."""
@@ -292,3 +292,11 @@ class State:
                 rest = [key for key in self.form_versions[entity.form_id] if key != entity.key]
                 self.put(self.form_versions, entity.form_id, rest)
 
+
+def _in_order(value: object) -> object:
+    """Return a value in which no order of insertion is left."""
+    if isinstance(value, dict):
+        return [[key, _in_order(value[key])] for key in sorted(value)]
+    if isinstance(value, list):
+        return [_in_order(item) for item in value]
+    return value

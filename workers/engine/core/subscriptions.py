@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from .entities import ElementInstance, Subscription
 from .model import Element
-from .records import Fault
+from .records import not_extracted
 from .work import Work
 
 
@@ -51,10 +51,10 @@ def _correlation_key(work: Work, instance: ElementInstance, event: Element) -> s
     if kind == "NUMBER" and isinstance(number, int):
         return str(number)
     message = (
-        f"Failed to extract the correlation key for '{expression.text}': The value must be either a string or a number, "
-        f"but was '{kind}'.{warnings}"
+        f"Failed to extract the correlation key for '{expression.text}': The value must be either a string or a "
+        f"number, but was '{kind}'.{warnings}"
     )
-    raise Fault("EXTRACT_VALUE_ERROR", message)
+    raise not_extracted(message)
 
 
 def close(work: Work, instance: ElementInstance, *, but: int = -1) -> None:

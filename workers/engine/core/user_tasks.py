@@ -5,7 +5,7 @@ from typing import Any
 from .entities import ElementInstance, UserTask
 from .expression import Expression
 from .model import Element
-from .records import NONE_KEY, Fault
+from .records import NONE_KEY, Fault, not_extracted
 from .work import Work
 
 DEFAULT_PRIORITY = 50
@@ -54,7 +54,7 @@ def _names(work: Work, instance: ElementInstance, expression: Expression | None)
     names = expression.to_json(value) or []
     if not all(isinstance(name, str) for name in names):
         message = f"Expected result of the expression '{expression.text}' to be an 'ARRAY' of texts"
-        raise Fault("EXTRACT_VALUE_ERROR", message)
+        raise not_extracted(message)
     return list(names)
 
 
@@ -70,7 +70,7 @@ def _priority(work: Work, instance: ElementInstance, expression: Expression | No
         priority = -1
     if not 0 <= priority <= MAX_PRIORITY:
         message = f"Expected priority to be an integer from 0 to {MAX_PRIORITY}, but '{expression.text}' is not"
-        raise Fault("EXTRACT_VALUE_ERROR", message)
+        raise not_extracted(message)
     return priority
 
 
@@ -81,10 +81,11 @@ def _form(work: Work, instance: ElementInstance, expression: Expression | None) 
     versions = work.state.form_versions.get(form_id)
     if not versions:
         message = (
-            f"Expected to find a form with id '{form_id}', but no form with this id is found, at least a form with this "
-            "id should be available. To resolve the Incident please deploy a form with the same id"
+            f"Expected to find a form with id '{form_id}', but no form with this id is found, at least a form with "
+            "this id should be available. To resolve the Incident please deploy a form with the same id"
         )
-        raise Fault("FORM_NOT_FOUND", message)
+        error_type = "FORM_NOT_FOUND"
+        raise Fault(error_type, message)
     return versions[-1]
 
 

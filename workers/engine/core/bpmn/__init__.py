@@ -2,10 +2,10 @@
 
 from functools import lru_cache
 
+from ..model import Process
 from .findings import Findings, InvalidModelError
 from .reader import ProcessReader
 from .xml import BPMN, parse_xml
-from ..model import Process
 
 __all__ = ["InvalidModelError", "read_processes"]
 

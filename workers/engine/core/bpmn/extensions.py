@@ -12,9 +12,9 @@ from .findings import HINT, Findings
 from .xml import BPMN, ZEEBE, children, extension, local_name
 
 _TARGET = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
-_RESERVED = frozenset("null true false function if then else for between instance of".split())  # noqa: SIM905 - a list of words
+_RESERVED = frozenset({"null", "true", "false", "function", "if", "then", "else", "for", "between", "instance", "of"})
 _HARMLESS = frozenset({"properties", "userTaskForm", "modelerTemplateIcon"})
-"""Extensions that change nothing about the execution: notes for people and tools, and forms that an element may name."""
+"""Extensions that change nothing about the execution: notes for people and tools, and forms."""
 _RESERVED_HEADERS = "io.camunda.zeebe:"
 _UNSUPPORTED_BINDINGS = frozenset({"deployment", "versionTag"})
 
@@ -29,7 +29,7 @@ class Extensions:
         self._findings = findings
 
     def check_known(self, *understood: str) -> None:
-        """Note each of Zeebe's extensions that the engine does not understand here: ignoring it would change a run."""
+        """Note Zeebe's extensions that the engine does not understand here: ignoring one might change a run."""
         for found in self._element.iterfind(f"{BPMN}extensionElements/*"):
             if isinstance(found.tag, str) and found.tag.startswith(ZEEBE):
                 name = local_name(found)
@@ -39,7 +39,7 @@ class Extensions:
                     )
 
     def expression(self, text: str, what: str, *, static: bool = True) -> Expression | None:
-        """Compile a value; with `static` unset it has to be an expression. Notes what is wrong and returns None then."""
+        """Compile a value; with `static` unset it has to be an expression. Return None where it is wrong."""
         where = f"{self._id} > {what}"
         if not static and not text.strip():
             self._findings.add(where, "Expected expression but not found.")

@@ -12,9 +12,26 @@ from .findings import Findings
 from .xml import BPMN, children, local_name
 
 _IGNORED = frozenset(
-    "documentation extensionElements incoming outgoing association textAnnotation group laneSet dataObject "
-    "dataObjectReference dataStoreReference property ioSpecification dataInputAssociation dataOutputAssociation "
-    "auditing monitoring category".split()  # noqa: SIM905 - a list of words
+    {
+        "documentation",
+        "extensionElements",
+        "incoming",
+        "outgoing",
+        "association",
+        "textAnnotation",
+        "group",
+        "laneSet",
+        "dataObject",
+        "dataObjectReference",
+        "dataStoreReference",
+        "property",
+        "ioSpecification",
+        "dataInputAssociation",
+        "dataOutputAssociation",
+        "auditing",
+        "monitoring",
+        "category",
+    }
 )
 """What changes nothing about the execution."""
 _TYPES = {

@@ -36,8 +36,9 @@ def deploy(work: Work, command: Command) -> dict[str, Any]:
     processes: list[dict[str, Any]] = []
     forms: list[dict[str, Any]] = []
     for resource in resources:
-        for process in resource.processes:
-            processes.append(_deploy_process(work, resource, process, deployment, again=again))
+        processes += [
+            _deploy_process(work, resource, process, deployment, again=again) for process in resource.processes
+        ]
         if resource.form_id:
             forms.append(_deploy_form(work, resource, deployment, again=again))
     work.event("DEPLOYMENT", "CREATED", deployment, {"processesMetadata": processes, "formMetadata": forms})
@@ -205,9 +206,7 @@ def delete(work: Work, command: Command) -> dict[str, Any]:
         message = f"Expected to delete resource but no resource found with key `{key}`"
         raise not_found(message)
     if any(found.definition == key for found in work.state.tables.elements.values()):
-        message = (
-            f"Expected to delete process definition with key '{key}', but it still has running instances"
-        )
+        message = f"Expected to delete process definition with key '{key}', but it still has running instances"
         raise wrong_state(message)
     latest = _latest(work, definition.process_id)
     is_latest = latest is not None and latest.key == key

@@ -27,7 +27,7 @@ def create(work: Work, command: Command) -> dict[str, Any]:
             )
             raise invalid(message)
     if not starts and process.root.none_start is None:
-        message = f"Expected to create instance of process with none start event, but there is no such event in '{process.id}'"
+        message = f"Expected to create instance of process with none start event, but '{process.id}' has none"
         raise wrong_state(message)
     read_document(value["variables"])
     instance = create_instance(work, definition.key, value["variables"])

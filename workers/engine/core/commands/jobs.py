@@ -1,6 +1,6 @@
 """What workers do with jobs, and what time does."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
@@ -52,7 +52,7 @@ def activate(work: Work, command: Command) -> dict[str, Any]:
     return {"jobs": jobs, "truncated": truncated}
 
 
-def _candidates(work: Work, value: dict[str, Any]) -> Iterator[Job]:
+def _candidates(work: Work, value: dict[str, Any]) -> Generator[Job]:
     if not value.get("jobKeys"):
         yield from work.state.oldest(value["type"])
         return
@@ -85,9 +85,9 @@ def _activated(work: Work, job: Job, worker: str, deadline: int, variables: str)
 
 def _too_large(work: Work, job: Job, size: int) -> None:
     message = (
-        f"The job with key '{job.key}' can not be activated, because with {size} bytes of variables it is larger than the "
-        f"configured message size (per default is 4 MB). Try to reduce the size by reducing the number of fetched variables "
-        "or modifying the variable values."
+        f"The job with key '{job.key}' can not be activated, because with {size} bytes of variables it is larger than "
+        "the configured message size (4 MB). Try to reduce the size by reducing the number of fetched variables or "
+        "modifying the variable values."
     )
     work.state.take(job)
     fault = Fault("MESSAGE_SIZE_EXCEEDED", message, job=job.key)
@@ -208,8 +208,8 @@ def recur(work: Work, command: Command) -> dict[str, Any]:
 def _set_retries(work: Work, job: Job, retries: int) -> None:
     if retries <= 0:
         message = (
-            f"Expected to update retries for job with key '{job.key}' with a positive amount of retries, but the amount "
-            f"given was '{retries}'"
+            f"Expected to update retries for job with key '{job.key}' with a positive amount of retries, but the "
+            f"amount given was '{retries}'"
         )
         raise invalid(message)
     work.event("JOB", "RETRIES_UPDATED", job.key, job_value(work, job, retries=retries))

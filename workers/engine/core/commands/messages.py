@@ -18,9 +18,11 @@ def publish(work: Work, command: Command) -> dict[str, Any]:
     name, correlation_key, message_id = value["name"], value["correlationKey"], value["messageId"]
     if message_id and message_identity(name, correlation_key, message_id) in work.state.tables.message_ids:
         message = (
-            f"Expected to publish a new message with id '{message_id}', but a message with that id was already published"
+            f"Expected to publish a new message with id '{message_id}', but a message with that id was already "
+            "published"
         )
-        raise Rejection("ALREADY_EXISTS", message)
+        code = "ALREADY_EXISTS"
+        raise Rejection(code, message)
     key = work.key()
     lives = max(0, value["timeToLive"])
     published = {**value, "variables": value["variables"] or "{}", "deadline": work.now + lives}

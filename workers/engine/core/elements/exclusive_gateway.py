@@ -7,6 +7,8 @@ from ..records import Fault
 from ..work import Work
 from .behavior import Behavior
 
+_NO_FLOW = ("CONDITION_ERROR", "Expected at least one condition to evaluate to true, or to have a default flow")
+
 
 class ExclusiveGateway(Behavior):
     """Takes the first flow whose condition is true, in the order of the diagram, or else the default flow."""
@@ -24,11 +26,8 @@ class ExclusiveGateway(Behavior):
         for flow in element.outgoing:
             if flow.id == element.default_flow:
                 default = flow
-            elif flow.condition is None or flow.condition.typed(
-                work.variables(instance.key), work.clock(), "BOOLEAN"
-            ):
+            elif flow.condition is None or flow.condition.typed(work.variables(instance.key), work.clock(), "BOOLEAN"):
                 return [flow]
         if default is None and element.outgoing:
-            message = "Expected at least one condition to evaluate to true, or to have a default flow"
-            raise Fault("CONDITION_ERROR", message)
+            raise Fault(*_NO_FLOW)
         return [default] if default is not None else []
