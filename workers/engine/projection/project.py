@@ -99,7 +99,7 @@ _JOB_UNSHOWN = {"RECURRED_AFTER_BACKOFF", "YIELDED"}
 _TASK_STATES = {"COMPLETED", "CANCELED"}
 
 
-class Projection:
+class _Projection:
     """Collects what records do to the search tables and writes it."""
 
     def __init__(self) -> None:
@@ -297,7 +297,7 @@ class Projection:
 
 def write(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
     """Bring the search tables up to these records, within the caller's transaction."""
-    projection = Projection()
+    projection = _Projection()
     for record in records:
         projection.project(record)
     projection.write(connection)

@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..core import Command
-from ..polls import Activated, JobRequest
 from ..projection import Reader
+from ..writer import Writer
 from . import fields
 from .encoding import decode, encode
 from .kinds import key_in_path
@@ -24,42 +24,16 @@ LARGEST_BODY = (4 << 20) + (256 << 10)
 JSON = "application/json"
 
 
-class Commands(Protocol):
-    """What REST needs of the engine's writer."""
-
-    async def send(self, command: Command) -> dict[str, Any]:
-        """Carry out a command."""
-
-    async def activate(self, request: JobRequest, max_jobs: int, request_timeout: int) -> Activated:
-        """Activate jobs, waiting for them."""
-
-    def give_back(self, jobs: list[dict[str, Any]]) -> None:
-        """Make jobs activatable again that did not reach their client."""
-
-    async def create_with_result(self, value: dict[str, Any], request_timeout: int) -> dict[str, Any]:
-        """Create an instance and wait for its end."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the engine says about itself."""
-
-    version: str
-    """Of this engine; clients are given the level of the protocol instead."""
-    host: str = "127.0.0.1"
-    port: int = 26500
-    """Where gRPC is served."""
-    controlled_clock: bool = False
-    """Whether the clock's routes work (`--clock controlled`)."""
-
-
 @dataclass(frozen=True)
 class Engine:
     """The engine behind REST."""
 
-    writer: Commands
+    writer: Writer
     reader: Reader
-    settings: Settings
+    port: int
+    """Of gRPC."""
+    controlled_clock: bool
+    """Whether the clock's routes work (`--clock controlled`)."""
 
 
 @dataclass(frozen=True)
