@@ -23,8 +23,8 @@ from tests.world import World
 from workers.addresses import Addresses
 from workers.cli.samples import EXAMPLES
 from workers.cluster import stack as embedded
+from workers.instances import Instances
 from workers.kit.connection import open_channel, stub
-from workers.operate import Operate
 
 LEASE = 6.0
 """Seconds of a job's lease in the suite: a killed worker's job comes back after it."""
@@ -87,11 +87,10 @@ async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
 
 
 @pytest.fixture(scope="session")
-async def operate(addresses: Addresses) -> AsyncIterator[Operate]:
-    """A session with Operate."""
-    assert addresses.operate
-    async with Operate(addresses.operate) as session:
-        yield session
+async def instances(addresses: Addresses) -> AsyncIterator[Instances]:
+    """What the engine's REST API shows of process instances."""
+    async with Instances.at(addresses) as instances:
+        yield instances
 
 
 @pytest.fixture(scope="session")
@@ -103,10 +102,10 @@ async def world(stack: Stack, monkeypatch_session: pytest.MonkeyPatch) -> AsyncI
 
 
 @pytest.fixture(scope="session")
-async def standing(addresses: Addresses, operate: Operate, world: World, stack: Stack) -> AsyncIterator[Standing]:
+async def standing(addresses: Addresses, instances: Instances, world: World, stack: Stack) -> AsyncIterator[Standing]:
     """What stands still at an incident."""
     async with open_channel(addresses.engine) as channel:
-        yield Standing(stub(channel), operate, world, stack)
+        yield Standing(stub(channel), instances, world, stack)
 
 
 @pytest.fixture(scope="session")

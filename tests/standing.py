@@ -10,7 +10,7 @@ from tests.runtime.broker import taken
 from tests.stack import Stack
 from tests.world import World, eventually
 from workers.client import PROCESS
-from workers.operate import FlowNode, Operate
+from workers.instances import ElementInstance, Instances
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -22,9 +22,9 @@ Order = dict[str, Any]
 class Standing:
     """What stands still in the suite's engine."""
 
-    def __init__(self, gateway: "GatewayAsyncStub", operate: Operate, world: World, stack: Stack) -> None:
+    def __init__(self, gateway: "GatewayAsyncStub", instances: Instances, world: World, stack: Stack) -> None:
         self.gateway = gateway
-        self._operate = operate
+        self._instances = instances
         self._world = world
         self._stack = stack
 
@@ -76,18 +76,24 @@ class Standing:
         return found[0]
 
     async def incidents(self, instance: int) -> list[Incident]:
-        """Return the open incidents of an instance, as Operate shows them by now."""
-        return await self._operate.find("incidents", processInstanceKey=instance, state="ACTIVE")
+        """Return the open incidents of an instance, as the cluster shows them by now."""
+        return await self._incidents(instance, "ACTIVE")
 
     async def healed(self, instance: int) -> None:
-        """Wait until Operate shows no open incident of an instance any more."""
+        """Wait until the cluster shows no open incident of an instance any more."""
         await eventually(lambda: self.incidents(instance), lambda open_: not open_)
 
     async def all_incidents(self, instance: int) -> list[Incident]:
         """Return every incident that an instance ever had."""
-        return await self._operate.find("incidents", processInstanceKey=instance)
+        return await self._incidents(instance, None)
 
-    async def element(self, incident: Incident) -> FlowNode:
+    async def element(self, incident: Incident) -> ElementInstance:
         """Return the element at which an incident is."""
-        [element] = await self._operate.flow_nodes(incident["processInstanceKey"], incidentKey=incident["key"])
+        element = await self._instances.element(incident["elementInstanceKey"])
+        assert element is not None
+        assert element.incident_key == incident["key"]
         return element
+
+    async def _incidents(self, instance: int, state: str | None) -> list[Incident]:
+        pages = self._instances.incidents(state=state, instance=instance)
+        return [each.model_dump(by_alias=True) async for page in pages for each in page]

@@ -12,15 +12,17 @@ from workers.kit.settings import EngineSettings
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The engine, the participants and, where it is known, Operate."""
+    """The engine, its REST API, the participants and, where they are known, Camunda's web applications."""
 
     engine: EngineSettings
     services: dict[str, str]
     """Base URLs of the participants by name."""
+    rest: str | None
+    """Base URL of the engine's REST API, before `/v2`; None where the environment names a cluster and not this."""
     operate: str | None
-    """Base URL of Operate, or None where the environment names a cluster but not its Operate."""
+    """Base URL of Operate, for links only; None where the environment names none."""
     tasklist: str | None
-    """Base URL of Tasklist, or None as for Operate."""
+    """Base URL of Tasklist, for links only; None where the environment names none."""
     reconciler: str
     """Base URL of the reconciler, which need not be there."""
 
@@ -32,7 +34,7 @@ class Addresses:
         external = engine.names_a_cluster
         if not external:
             engine = engine.model_copy(update={"address": f"{HOST}:{ports.zeebe}"})
-        web = None if external else f"http://{HOST}:{ports.rest}"
+        own = None if external else f"http://{HOST}:{ports.rest}"
         return cls(
             engine=engine,
             services={
@@ -40,8 +42,9 @@ class Addresses:
                 for name, port in services.PORTS.items()
             },
             reconciler=os.environ.get("RECONCILER_URL") or f"http://{HOST}:{ports.reconciler}",
-            operate=os.environ.get("CAMUNDA_OPERATE_BASE_URL") or (web and f"{web}/operate"),
-            tasklist=os.environ.get("CAMUNDA_TASKLIST_BASE_URL") or (web and f"{web}/tasklist"),
+            rest=os.environ.get("CAMUNDA_REST_ADDRESS") or own,
+            operate=os.environ.get("CAMUNDA_OPERATE_BASE_URL") or None,
+            tasklist=os.environ.get("CAMUNDA_TASKLIST_BASE_URL") or None,
         )
 
     def service(self, name: str) -> str:
@@ -56,6 +59,6 @@ class Addresses:
             raise bad_input(message)
         return url
 
-    def instance_page(self, key: int) -> str:
-        """Return the address of an instance's page in Operate."""
-        return f"{self.operate}/processes/{key}"
+    def instance_page(self, key: int) -> str | None:
+        """Return the address of an instance's page in Operate; None where no Operate is known."""
+        return f"{self.operate}/processes/{key}" if self.operate else None

@@ -153,7 +153,8 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
         raise Failure(_NOT_DEPLOYED) from error
     except ProcessTimeoutError as error:
         message = (
-            f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; Operate shows where it is."
+            f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; `saga incidents` says whether "
+            "it stands still."
         )
         raise Failure(message) from error
     except ZeebeBackPressureError as error:

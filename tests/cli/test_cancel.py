@@ -13,7 +13,7 @@ from pyzeebe import ZeebeClient
 from tests.proxy import HoldingProxy
 from tests.stack import ROOT, SAGA, Stack
 from tests.world import World, eventually
-from workers.operate import Operate
+from workers.instances import Instances
 
 NewOrder = Callable[..., dict[str, Any]]
 
@@ -47,7 +47,7 @@ def test_without_a_terminal_it_has_to_be_said_in_the_command(stack: Stack, comma
 async def test_at_a_terminal_it_is_asked_for_and_no_is_no(
     stack: Stack,
     engine: ZeebeClient,
-    operate: Operate,
+    instances: Instances,
     world: World,
     payment_proxy: HoldingProxy,
     new_order: NewOrder,
@@ -58,7 +58,7 @@ async def test_at_a_terminal_it_is_asked_for_and_no_is_no(
     with payment_proxy.hold_replies("PUT", f"/payments/{order_id}") as held:
         await engine.run_process("order-fulfillment", order)
         await asyncio.to_thread(held.wait_until_applied)
-        await eventually(lambda: operate.has_active("orderId", order_id), bool)
+        await eventually(lambda: instances.has_active("orderId", order_id), bool)
         before = await world.events(order_id)
         status, shown = await asyncio.to_thread(at_a_terminal, stack, "n\n", *cancel)
         assert f"Undo all that was done for order {order_id}, and end it? [y/N]" in shown
@@ -72,12 +72,12 @@ async def test_at_a_terminal_it_is_asked_for_and_no_is_no(
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("cancel", "no-such-order", "--reason", "x"), "Operate knows no order no-such-order"),
+        (("cancel", "no-such-order", "--reason", "x"), "The cluster knows no order no-such-order"),
         (("cancel", "../4711", "--reason", "x"), "No order can be called so"),
         (("cancel", "4711", "--reason", " "), "--reason is one line of 1 to 500 characters"),
         (("cancel", "4711", "--reason", "a\nb"), "--reason is one line of 1 to 500 characters"),
         (("cancel", "4711", "--reason", "x" * 501), "--reason is one line of 1 to 500 characters"),
-        (("compensate", "12"), "Operate knows no instance 12"),
+        (("compensate", "12"), "The cluster knows no instance 12"),
         (("compensate", "12", "--reason", ""), "--reason is one line of 1 to 500 characters"),
     ],
 )
@@ -88,8 +88,8 @@ def test_what_cannot_be_meant_is_said_and_exits_with_2(stack: Stack, command: tu
     assert "Traceback" not in done.errors
 
 
-def test_without_operate_nothing_is_done_and_that_is_said(stack: Stack) -> None:
+def test_without_a_rest_api_nothing_is_done_and_that_is_said(stack: Stack) -> None:
     nobody = "http://127.0.0.1:9"
-    done = stack.saga("compensate", "12", "--yes", environment={"CAMUNDA_OPERATE_BASE_URL": nobody})
+    done = stack.saga("compensate", "12", "--yes", environment={"CAMUNDA_REST_ADDRESS": nobody})
     assert done.status == 1
-    assert f"Operate at {nobody} cannot be logged in to" in done.errors
+    assert f"The cluster's REST API at {nobody} does not answer (ConnectError)." in done.errors

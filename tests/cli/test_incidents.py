@@ -20,13 +20,13 @@ from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SH
 from tests.stack import ROOT, SAGA, Result, Stack
 from tests.standing import Standing
 from tests.world import World, eventually
-from workers import operate as operate_module
+from workers import rest
 from workers.addresses import Addresses
 from workers.cluster import stack as embedded
 from workers.incidents import retrying
 from workers.incidents.finding import Incidents, Wanted
 from workers.incidents.retrying import Retrying, Verdict
-from workers.operate import Operate
+from workers.instances import Instances
 
 Order = dict[str, Any]
 NewOrder = Callable[..., Order]
@@ -102,9 +102,9 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_a_filter_lets_through_what_it_names(operate: Operate, order: Order, name: str) -> None:
+async def test_a_filter_lets_through_what_it_names(instances: Instances, order: Order, name: str) -> None:
     right, wrong = FILTERS[name]
-    incidents = Incidents(operate)
+    incidents = Incidents(instances)
     of_order = Wanted(order=order["orderId"])
     assert [each.order async for each in incidents.open(replace(of_order, **{name: right}))] == [order["orderId"]]
     assert [each async for each in incidents.open(replace(of_order, **{name: wrong}))] == []
@@ -139,20 +139,25 @@ async def test_what_cannot_be_meant_is_refused(stack: Stack, arguments: tuple[st
     assert "Traceback" not in done.errors
 
 
-async def test_without_operate_that_is_said(stack: Stack) -> None:
-    away = await saga(stack, CAMUNDA_OPERATE_BASE_URL=NOBODY)
+async def test_without_a_rest_api_that_is_said(stack: Stack) -> None:
+    away = await saga(stack, CAMUNDA_REST_ADDRESS=NOBODY)
     assert (away.status, away.output) == (1, "")
-    assert f"Operate at {NOBODY} cannot be logged in to" in away.errors
+    assert f"The cluster's REST API at {NOBODY} does not answer (ConnectError)." in away.errors
     unknown = await saga(stack, ZEEBE_ADDRESS="127.0.0.1:9")
     assert unknown.status == 2
-    assert "CAMUNDA_OPERATE_BASE_URL is not set" in unknown.errors
-    refused = await saga(stack, CAMUNDA_OPERATE_PASSWORD="hunter2")  # noqa: S106 - none
-    assert refused.status == 1
-    assert "refuses the login (401): CAMUNDA_OPERATE_USERNAME and CAMUNDA_OPERATE_PASSWORD say" in refused.errors
-    assert "hunter2" not in refused.errors + refused.output
+    assert "CAMUNDA_REST_ADDRESS is not set" in unknown.errors
+    half = await saga(stack, CAMUNDA_BASIC_AUTH_PASSWORD="hunter2")  # noqa: S106 - none
+    assert half.status == 2
+    assert "CAMUNDA_BASIC_AUTH_USERNAME is not set." in half.errors
+    assert "hunter2" not in half.errors + half.output
 
 
-async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, addresses: Addresses, order: Order) -> None:
+async def test_a_page_of_an_instance_is_named_where_operate_is_known(stack: Stack, order: Order) -> None:
+    done = await saga(stack, "explain", order["orderId"], CAMUNDA_OPERATE_BASE_URL="https://operate.example")
+    assert f"{order['instance']}, https://operate.example/processes/{order['instance']}" in done.output
+
+
+async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, order: Order) -> None:
     [incident] = await listed(stack, "--order", order["orderId"])
     by_order = await saga(stack, "explain", order["orderId"])
     assert by_order.status == 0, by_order.errors
@@ -160,7 +165,7 @@ async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, address
     assert by_key == by_order
     facts = {line[:12].strip(): line[12:].strip() for line in by_order.output.splitlines() if line[:12].strip()}
     assert facts["order"] == order["orderId"]
-    assert facts["instance"] == f"{order['instance']}, {addresses.instance_page(order['instance'])}"
+    assert facts["instance"] == str(order["instance"])
     assert facts["element"] == "Ship order (Task_ShipOrder)"
     assert facts["task type"] == "ship-order, 10 tries; 0 are left"
     assert facts["message"] == incident["message"]
@@ -287,30 +292,30 @@ async def test_a_storm_is_readable_and_retried_at_once(
 
 
 async def test_two_retries_of_the_same_incidents_at_once_do_no_harm(
-    standing: Standing, operate: Operate, world: World, ended: Order
+    standing: Standing, instances: Instances, world: World, ended: Order
 ) -> None:
-    instances = await again_at_shipping(standing, ended, 10)
+    keys = await again_at_shipping(standing, ended, 10)
     effects = await world.effects(ended["orderId"])
-    for instance in instances[:8]:
+    for instance in keys[:8]:
         await standing.set(instance, shipTo=ended["shipTo"])
-    found = [incident async for incident in Incidents(operate).open(Wanted(order=ended["orderId"]))]
+    found = [incident async for incident in Incidents(instances).open(Wanted(order=ended["orderId"]))]
 
     async def verdicts() -> dict[int, Verdict]:
-        outcomes = Retrying(standing.gateway, operate, 1).all(found)
+        outcomes = Retrying(standing.gateway, instances, 1).all(found)
         return {outcome.incident.process_instance_key: outcome.verdict async for outcome in outcomes}
 
     one, other = await asyncio.gather(verdicts(), verdicts())
-    assert one == dict.fromkeys(instances[:8], Verdict.RESOLVED) | dict.fromkeys(instances[8:], Verdict.CAME_BACK)
+    assert one == dict.fromkeys(keys[:8], Verdict.RESOLVED) | dict.fromkeys(keys[8:], Verdict.CAME_BACK)
     assert other == one
     assert await world.effects(ended["orderId"]) == effects
-    await cancelled(standing, *instances[8:])
+    await cancelled(standing, *keys[8:])
 
 
 async def test_an_engine_that_is_away_is_told_and_nothing_is_gone(
     stack: Stack, addresses: Addresses, standing: Standing, order: Order
 ) -> None:
-    only_operate = {"ZEEBE_ADDRESS": "127.0.0.1:9", "CAMUNDA_OPERATE_BASE_URL": f"{addresses.operate}"}
-    done = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "1", **only_operate)
+    only_rest = {"ZEEBE_ADDRESS": "127.0.0.1:9", "CAMUNDA_REST_ADDRESS": f"{addresses.rest}"}
+    done = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "1", **only_rest)
     assert done.status == 1
     assert f"Ship order of order {order['orderId']} could not: The engine answers UNAVAILABLE." in done.output
     assert await standing.incident(order["instance"])
@@ -333,14 +338,14 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
     assert CARD in incident["message"], "the engine quotes it"
     [told] = await listed(stack, "--process", sums)
     assert told["element"] == "Add it up"
-    assert told["message"].endswith("Warnings, whose texts are in Operate: INVALID_TYPE, ASSERT_FAILURE.")
+    assert told["message"].endswith("Warnings, whose texts are in the cluster: INVALID_TYPE, ASSERT_FAILURE.")
     retry = ("retry", "--process", sums, "--element", "Add it up", "--yes", "--count", "1")
     shown = [await saga(stack), await saga(stack, "explain", str(incident["key"])), await saga(stack, *retry)]
     assert [done.status for done in shown] == [0, 0, 1]
     assert re.search(r"^Add it up +0 +1 +0$", shown[-1].output, re.MULTILINE), shown[-1].output
     assert CARD not in f"{told}{shown}"
     await standing.set(instance, card=41)
-    await eventually(lambda: listed(stack, "--process", sums), bool)  # Operate takes the new one in a while later.
+    await eventually(lambda: listed(stack, "--process", sums), bool)  # A cluster shows the new one a while later.
     done = await saga(stack, *retry)
     assert done.status == 0, done.output + done.errors
     await standing.healed(instance)
@@ -348,15 +353,15 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
 
 
 async def test_a_job_that_nobody_does_is_not_called_gone(
-    standing: Standing, operate: Operate, sums: str, monkeypatch: pytest.MonkeyPatch
+    standing: Standing, instances: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retrying, "_PATIENCE", 15.0)
     instance = await standing.start({"card": 41}, process=sums)
     job = await standing.job(sums)
     await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
     await standing.incident(instance)
-    found = [incident async for incident in Incidents(operate).open(Wanted(process=sums))]
-    [outcome] = [outcome async for outcome in Retrying(standing.gateway, operate, None).all(found)]
+    found = [incident async for incident in Incidents(instances).open(Wanted(process=sums))]
+    [outcome] = [outcome async for outcome in Retrying(standing.gateway, instances, None).all(found)]
     assert outcome.verdict is Verdict.COULD_NOT
     assert outcome.why == "It was retried, and its job has not ended after 15 seconds; look again later."
     assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"
@@ -364,15 +369,15 @@ async def test_a_job_that_nobody_does_is_not_called_gone(
 
 
 async def test_more_incidents_than_a_page_come_in_the_order_of_time(
-    standing: Standing, operate: Operate, sums: str, monkeypatch: pytest.MonkeyPatch
+    standing: Standing, instances: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instances = [await standing.start({"card": CARD}, process=sums) for _ in range(5)]
-    for instance in instances:
+    keys = [await standing.start({"card": CARD}, process=sums) for _ in range(5)]
+    for instance in keys:
         await standing.incident(instance)
-    monkeypatch.setattr(operate_module, "_PAGE", 2)
+    monkeypatch.setattr(rest, "_PAGE", 2)
     wanted = Wanted(process=sums, type="IO_MAPPING_ERROR")
-    assert [each.process_instance_key async for each in Incidents(operate).open(wanted)] == instances
-    await cancelled(standing, *instances)
+    assert [each.process_instance_key async for each in Incidents(instances).open(wanted)] == keys
+    await cancelled(standing, *keys)
 
 
 async def test_an_undo_that_cannot_says_what_counts_as_standing_and_a_retry_makes_it_good(

@@ -11,7 +11,7 @@ from pyzeebe import ZeebeClient
 from tests.proxy import HoldingProxy
 from tests.stack import Result, Stack
 from tests.world import World, eventually
-from workers.operate import Operate
+from workers.instances import Instances
 
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"
@@ -47,11 +47,11 @@ def told(done: Result, order_id: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def ended(engine: ZeebeClient, operate: Operate, world: World, new_order: NewOrder) -> AsyncIterator[str]:
-    """An order that ended long ago, as Operate knows."""
+async def ended(engine: ZeebeClient, instances: Instances, world: World, new_order: NewOrder) -> AsyncIterator[str]:
+    """An order that ended long ago, as the cluster shows."""
     order = new_order()
     instance = await engine.run_process_with_result("order-fulfillment", order)
-    await operate.path(instance.process_instance_key)
+    await instances.path(instance.process_instance_key)
     await age(world, order["orderId"])
     yield order["orderId"]
     await age(world, order["orderId"], -401)
@@ -74,14 +74,19 @@ async def test_an_order_that_ended_long_ago_is_forgotten_and_only_if_that_is_sai
 
 
 async def test_an_order_that_is_alive_is_never_forgotten_however_old_it_is(
-    stack: Stack, world: World, engine: ZeebeClient, operate: Operate, payment_proxy: HoldingProxy, new_order: NewOrder
+    stack: Stack,
+    world: World,
+    engine: ZeebeClient,
+    instances: Instances,
+    payment_proxy: HoldingProxy,
+    new_order: NewOrder,
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
     with payment_proxy.hold_reply("PUT", f"/payments/{order_id}") as held:
         await engine.run_process("order-fulfillment", order)
         await asyncio.to_thread(held.wait_until_applied)
-        await eventually(lambda: operate.has_active("orderId", order_id), bool)
+        await eventually(lambda: instances.has_active("orderId", order_id), bool)
         await age(world, order_id)
         before = await rows(world, order_id)
         done = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json")
@@ -98,12 +103,12 @@ async def test_an_order_with_a_young_row_is_not_asked_for(stack: Stack, world: W
     assert await rows(world, ended) == {**NONE, "payment": 1}
 
 
-async def test_without_operate_everything_is_kept_and_that_is_said(stack: Stack, world: World, ended: str) -> None:
+async def test_without_a_rest_api_everything_is_kept_and_that_is_said(stack: Stack, world: World, ended: str) -> None:
     before = await rows(world, ended)
-    elsewhere = {"CAMUNDA_OPERATE_BASE_URL": NOBODY}
+    elsewhere = {"CAMUNDA_REST_ADDRESS": NOBODY}
     done = await asyncio.to_thread(stack.saga, "purge", "--yes", environment=elsewhere)
     assert done.status == 1
-    assert f"payment {ended}: Operate at {NOBODY} cannot be logged in to" in done.output
+    assert f"payment {ended}: The cluster's REST API at {NOBODY} does not answer (ConnectError)." in done.output
     assert await rows(world, ended) == before
 
 

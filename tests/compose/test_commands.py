@@ -20,6 +20,7 @@ from workers.cli import app
 from workers.cluster.tokens import callers
 from workers.kit.settings import EngineSettings, WorkerSettings
 from workers.reconcile.watch import ReconcilerSettings
+from workers.rest import BasicAuthSettings
 
 _PARTICIPANTS = sorted(set(services.PORTS) - {"card_processor"})
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}
@@ -59,7 +60,7 @@ def test_a_service_s_container_names_only_what_its_settings_read(name: str, comp
 def test_a_container_of_jobs_names_only_what_its_settings_read(name: str, compose: ComposeFile) -> None:
     own = {
         "workers": {*_names(WorkerSettings), "RECONCILER_URL"},
-        "reconciler": {*_names(ReconcilerSettings), "CAMUNDA_REST_ADDRESS"},
+        "reconciler": {*_names(ReconcilerSettings), *_names(BasicAuthSettings), "CAMUNDA_REST_ADDRESS"},
     }
     participants = (f"{participant.upper()}_URL" for participant in _PARTICIPANTS)
     known = {*_TOKENS, *_names(EngineSettings), *participants, *own[name]}

@@ -16,7 +16,7 @@ from tests.proxy import HeldReply, HoldingProxy
 from tests.stack import ROOT, SAGA, Result, Stack
 from tests.world import World, eventually
 from workers.compensation.compensator import CODE
-from workers.operate import FlowNode, Operate
+from workers.instances import ElementInstance, Instances
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -59,7 +59,7 @@ class Desk:
     stack: Stack
     engine: ZeebeClient
     broker: "GatewayAsyncStub"
-    operate: Operate
+    instances: Instances
     world: World
     ways: Ways
 
@@ -70,20 +70,20 @@ class Desk:
         return self.ways[step.participant].hold_replies("PUT", step.path.format(order_id))
 
     async def change(self, instance: int, **variables: object) -> None:
-        """Change an instance's variables, as a person does in Operate."""
+        """Change an instance's variables, as a person does."""
         request = SetVariablesRequest(elementInstanceKey=instance, variables=json.dumps(variables), local=True)
         await self.broker.SetVariables(request, timeout=20)
 
-    async def shows(self, instance: int, element: str, *, incident: bool = False) -> FlowNode:
-        """Wait until Operate shows an element as active, as it must before anybody can act on it.
+    async def shows(self, instance: int, element: str, *, incident: bool = False) -> ElementInstance:
+        """Wait until the cluster shows an element as active, as it must before anybody can act on it.
 
-        It learns of elements and of instances in its own time each.
+        It shows elements and instances in its own time each.
         """
 
-        async def seen() -> FlowNode | None:
-            if await self.operate.instance(instance) is None:
+        async def seen() -> ElementInstance | None:
+            if await self.instances.get(instance) is None:
                 return None
-            nodes = [node for node in await self.operate.flow_nodes(instance) if node.flow_node_id == element]
+            nodes = [node for node in await self.instances.elements(instance) if node.element_id == element]
             stands = [node for node in nodes if (node.incident_key is not None) is incident]
             return next((node for node in stands if node.state == "ACTIVE"), None)
 
@@ -124,10 +124,10 @@ class Desk:
 
     async def is_cancelled(self, order_id: str, instance: int, step: Step) -> None:
         """Check an order that was cancelled at a step: its tables, the order of its undos, its end and the reason."""
-        ends = [node.name for node in await self.operate.path(instance) if node.type == "END_EVENT"]
+        ends = [node.name for node in await self.instances.path(instance) if node.type == "END_EVENT"]
         assert ends == ["Order cancelled"]
         refusal = {"code": CODE, "message": REASON, "taskType": step.task_type}
-        await eventually(lambda: self.operate.variable(instance, "refusal"), lambda seen: seen == refusal, 10)
+        await eventually(lambda: self.instances.variable(instance, "refusal"), lambda seen: seen == refusal, 10)
         events = await self.world.events(order_id)
         assert [event for event in events if event.endswith(".undone")] == step.undone
         effects = await self.world.effects(order_id)

@@ -18,9 +18,9 @@ from workers.addresses import Addresses
 from workers.cluster import stack as embedded
 from workers.compensation.compensator import CODE, Compensator
 from workers.compensation.view import NothingToUndo
+from workers.instances import Instances
 from workers.kit.connection import open_channel, stub
 from workers.kit.discovery import discover, handlers
-from workers.operate import Operate
 from workers.reconcile.parts import parts
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ NOBODY = "http://127.0.0.1:9"
 
 @pytest.fixture(scope="module")
 async def desk(
-    stack: Stack, addresses: Addresses, engine: ZeebeClient, operate: Operate, world: World, ways: Ways
+    stack: Stack, addresses: Addresses, engine: ZeebeClient, instances: Instances, world: World, ways: Ways
 ) -> AsyncIterator[Desk]:
     async with open_channel(addresses.engine) as channel:
-        yield Desk(stack, engine, stub(channel), operate, world, ways)
+        yield Desk(stack, engine, stub(channel), instances, world, ways)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def compensator(desk: Desk, addresses: Addresses, monkeypatch: pytest.Monk
     """What the commands are made of, without the second that a process takes to start."""
     monkeypatch.setenv("TOKENS", str(embedded.Stack(desk.stack.offset).tokens))
     async with parts(addresses) as own:
-        yield Compensator(own.operate, desk.broker, handlers(discover(workers.steps)), own.ledgers)
+        yield Compensator(own.instances, desk.broker, handlers(discover(workers.steps)), own.ledgers)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -111,8 +111,8 @@ async def test_an_order_that_has_moved_on_unseen_is_left_alone(
         await asyncio.to_thread(held.wait_until_applied)
         await desk.shows(instance, PAYMENT.element)
     await eventually(lambda: desk.world.effects(order_id), lambda effects: effects.shipped == 3)
-    behind = [node.flow_node_id for node in await desk.operate.flow_nodes(instance) if node.state == "ACTIVE"]
-    assert behind == [PAYMENT.element], "Operate has yet to hear of it"
+    behind = [node.element_id for node in await desk.instances.elements(instance) if node.state == "ACTIVE"]
+    assert behind == [PAYMENT.element], "the cluster has yet to show it"
     with pytest.raises(NothingToUndo, match=f"Instance {instance} has ended: "):
         await compensator.compensate(instance, REASON)
     assert await desk.world.events(order_id) == [ACCEPTED, RESERVED, CHARGED, DISPATCHED, SHIPPED]
@@ -148,7 +148,7 @@ async def test_an_operator_and_the_customer_cancel_at_once(desk: Desk, new_order
         done = await desk.cancel(order_id)
         assert done.status == 0, done.output + done.errors
     await desk.is_cancelled(order_id, instance, PAYMENT)
-    (record,) = [each for each in await desk.operate.path(instance) if each.flow_node_id == "Task_RecordCancellation"]
+    (record,) = [each for each in await desk.instances.path(instance) if each.element_id == "Task_RecordCancellation"]
     assert record.state == "TERMINATED", "it was not waited for"
 
 
@@ -237,7 +237,7 @@ async def test_an_instance_that_lost_the_claim_is_named_and_takes_nothing_with_i
         assert done.status == 0, done.output + done.errors
         assert f"{said} {holder}." in done.output
     await desk.is_cancelled(order_id, holder, PAYMENT)
-    ends = [node.name for node in await desk.operate.path(loser) if node.type == "END_EVENT"]
+    ends = [node.name for node in await desk.instances.path(loser) if node.type == "END_EVENT"]
     assert ends == ["Duplicate order ignored"]
 
 
@@ -249,7 +249,7 @@ async def test_an_order_that_was_fulfilled_is_not_cancelled_by_a_second_instance
     order_id = order["orderId"]
     fulfilled = await desk.engine.run_process_with_result("order-fulfillment", order)
     before = await desk.world.effects(order_id)
-    await desk.operate.path(fulfilled.process_instance_key)
+    await desk.instances.path(fulfilled.process_instance_key)
     with desk.ways["orders"].hold_request("PUT", f"/orders/{order_id}") as late:
         second = await desk.start(order)
         await asyncio.to_thread(late.wait_until_it_came)
@@ -296,7 +296,7 @@ async def test_an_order_that_is_being_undone_is_left_to_it_and_followed(desk: De
             assert said == f"Instance {instance}: it is being undone already.\n"
             undo.release()
             assert await asyncio.to_thread(command.wait, 60) == 0
-    refusal = await desk.operate.variable(instance, "refusal")
+    refusal = await desk.instances.variable(instance, "refusal")
     assert refusal["code"] == "ADDRESS_UNSERVICEABLE"
     assert (await desk.world.events(order_id))[-3:] == [REFUNDED, RELEASED, CANCELLED]
 
@@ -304,7 +304,7 @@ async def test_an_order_that_is_being_undone_is_left_to_it_and_followed(desk: De
 async def test_an_order_that_has_ended_is_told_with_how(desk: Desk, new_order: NewOrder) -> None:
     order = new_order("payment-declined")
     ended = await desk.engine.run_process_with_result("order-fulfillment", order)
-    await desk.operate.path(ended.process_instance_key)
+    await desk.instances.path(ended.process_instance_key)
     before = await desk.world.events(order["orderId"])
     done = await desk.cancel(order["orderId"])
     assert done.status == 1
@@ -341,9 +341,11 @@ async def test_a_step_that_nobody_works_on_is_passed_over(desk: Desk, new_order:
     await desk.shows(instance, PAYMENT.element)
     done = await desk.saga("compensate", str(instance), "--reason", REASON, "--yes")
     assert done.status == 0, done.output + done.errors
-    assert [node.name for node in await desk.operate.path(instance) if node.type == "END_EVENT"] == ["Order cancelled"]
+    assert [node.name for node in await desk.instances.path(instance) if node.type == "END_EVENT"] == [
+        "Order cancelled"
+    ]
     refusal = {"code": CODE, "message": REASON}
-    await eventually(lambda: desk.operate.variable(instance, "refusal"), lambda seen: seen == refusal, 10)
+    await eventually(lambda: desk.instances.variable(instance, "refusal"), lambda seen: seen == refusal, 10)
     assert await desk.world.events(order["orderId"]) == [ACCEPTED, RESERVED, RELEASED, CANCELLED]
 
 

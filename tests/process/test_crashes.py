@@ -16,8 +16,8 @@ from tests.proxy import HoldingProxy
 from tests.stack import Stack
 from tests.world import Effects, World, eventually
 from workers.addresses import Addresses
+from workers.instances import Instances
 from workers.kit.connection import open_channel
-from workers.operate import Operate
 
 NewOrder = Callable[..., dict[str, Any]]
 
@@ -39,7 +39,7 @@ async def back_again(stack: Stack, part: str, dead: int) -> None:
 async def test_a_worker_killed_between_the_charge_and_its_completion_charges_once(
     engine: ZeebeClient,
     world: World,
-    operate: Operate,
+    instances: Instances,
     stack: Stack,
     payment_proxy: HoldingProxy,
     new_order: NewOrder,
@@ -54,7 +54,7 @@ async def test_a_worker_killed_between_the_charge_and_its_completion_charges_onc
         os.kill(worker, signal.SIGKILL)
         await asyncio.to_thread(psutil.wait_procs, [psutil.Process(worker)] if psutil.pid_exists(worker) else [])
     await fulfilled_once(world, order_id)
-    charges = [node for node in await operate.path(instance) if node.flow_node_id == "Task_ProcessPayment"]
+    charges = [node for node in await instances.path(instance) if node.element_id == "Task_ProcessPayment"]
     assert [node.state for node in charges] == ["COMPLETED"]
     await back_again(stack, "workers", worker)
 

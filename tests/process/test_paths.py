@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pyzeebe.errors import MessageAlreadyExistsError
 
 from tests.stack import Stack
 from tests.world import NOTHING, Effects, World, eventually
-from workers.operate import Operate
+from workers.instances import Instances
 
 Order = dict[str, Any]
 NewOrder = Callable[..., Order]
@@ -65,7 +66,7 @@ async def test_a_declined_card_releases_the_stock(
 
 
 async def test_an_unserviceable_address_undoes_everything_in_reverse_one_after_the_other(
-    engine: ZeebeClient, world: World, operate: Operate, new_order: NewOrder
+    engine: ZeebeClient, world: World, instances: Instances, new_order: NewOrder
 ) -> None:
     order = new_order("address-unserviceable")
     response = await engine.run_process_with_result("order-fulfillment", order, timeout=120_000)
@@ -78,7 +79,7 @@ async def test_an_unserviceable_address_undoes_everything_in_reverse_one_after_t
         *(ACCEPTED, RESERVED, CHARGED, DISPATCHED, "shipping.shipment.refused"),
         *(REFUNDED, RELEASED, CANCELLED),
     ]
-    tasks = [node for node in await operate.path(response.process_instance_key) if node.type == "SERVICE_TASK"]
+    tasks = [node for node in await instances.path(response.process_instance_key) if node.type == "SERVICE_TASK"]
     undos = [(node.name, node.state) for node in tasks[4:]]
     assert undos == [(name, "COMPLETED") for name in ("Refund payment", "Release inventory", "Cancel order")]
 
@@ -161,17 +162,15 @@ async def test_a_flood_of_unknown_fields_ends_as_rejected_and_never_in_a_loop(
 
 
 async def test_a_bad_order_by_message_ends_as_rejected(
-    engine: ZeebeClient, operate: Operate, new_order: NewOrder
+    engine: ZeebeClient, instances: Instances, new_order: NewOrder
 ) -> None:
     order = new_order(card=None)
     message = await engine.publish_message("OrderPlaced", order["orderId"], {**order, "items": None})
     assert message.key
 
-    async def instances() -> list[int]:
-        return await operate.instances("orderId", order["orderId"])
-
-    (instance,) = await eventually(instances, lambda found: len(found) == 1)
-    assert [node.name for node in await operate.path(instance) if node.type == "END_EVENT"] == ["Order rejected"]
+    look = partial(instances.with_variable, "orderId", order["orderId"])
+    (instance,) = await eventually(look, lambda found: len(found) == 1)
+    assert [node.name for node in await instances.path(instance.key) if node.type == "END_EVENT"] == ["Order rejected"]
 
 
 async def test_a_rejected_order_can_be_mended_and_started_again(

@@ -19,8 +19,8 @@ from tests.world import World, eventually
 from workers import client
 from workers.addresses import Addresses
 from workers.failure import Failure
+from workers.instances import Instances
 from workers.kit.connection import open_channel
-from workers.operate import Operate
 from workers.participant import Participant
 from workers.placing import NotPublished, Placing
 
@@ -36,7 +36,7 @@ class Shop:
     http: httpx.AsyncClient
     tokens: Tokens
     world: World
-    operate: Operate
+    instances: Instances
     new_order: NewOrder
 
     @property
@@ -61,20 +61,20 @@ class Shop:
         """Wait for the order's end; check that it has one instance, and that its body is forgotten."""
         await eventually(lambda: self.world.effects(order_id), lambda effects: effects.shipped == 3)
         assert not await self.waits(order_id)
-        [instance] = await eventually(lambda: self.operate.instances("orderId", order_id), bool)
-        ends = [node.name for node in await self.operate.path(instance) if node.type == "END_EVENT"]
+        [instance] = await eventually(lambda: self.instances.with_variable("orderId", order_id), bool)
+        ends = [node.name for node in await self.instances.path(instance.key) if node.type == "END_EVENT"]
         assert ends == ["Order fulfilled"]
-        assert await self.operate.instances("orderId", order_id) == [instance]
+        assert [each.key for each in await self.instances.with_variable("orderId", order_id)] == [instance.key]
 
 
 @pytest.fixture
 async def shop(
-    addresses: Addresses, tokens: Tokens, world: World, operate: Operate, new_order: NewOrder
+    addresses: Addresses, tokens: Tokens, world: World, instances: Instances, new_order: NewOrder
 ) -> AsyncIterator[Shop]:
     async with httpx.AsyncClient(base_url=addresses.service("orders"), timeout=20) as http:
         # What other tests have placed, and nobody has published.
         await world.fetch("UPDATE orders.placements SET published_at = now(), body = NULL WHERE published_at IS NULL")
-        yield Shop(http, tokens, world, operate, new_order)
+        yield Shop(http, tokens, world, instances, new_order)
 
 
 @pytest.fixture(autouse=True)

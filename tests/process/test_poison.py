@@ -14,9 +14,9 @@ from tests.stack import Stack
 from tests.standing import Standing
 from tests.world import World, eventually
 from workers.docs import DIAGRAM
+from workers.instances import Instances
 from workers.kit import compensate
 from workers.kit.discovery import discover, handlers
-from workers.operate import Operate
 
 Order = dict[str, Any]
 Case = tuple[str, str, str]
@@ -87,7 +87,7 @@ async def test_poison_is_one_incident_that_names_the_field_and_not_its_value(
 ) -> None:
     task_type, field, _ = case
     incident = await standing.incident(poisoned[case])
-    assert (await standing.element(incident)).flow_node_id == ELEMENTS[task_type]
+    assert (await standing.element(incident)).element_id == ELEMENTS[task_type]
     errors, mend, stands = incident["message"].partition(". Mend them in Operate, then retry.")
     assert errors.startswith(f"{task_type} cannot read its variables. ")
     named = errors.removeprefix(f"{task_type} cannot read its variables. ").split("; ")
@@ -115,7 +115,7 @@ async def test_mended_variables_and_a_retry_heal_every_one(
     poisoned: dict[Case, int],
     orders: dict[bool, Order],
     standing: Standing,
-    operate: Operate,
+    instances: Instances,
     world: World,
     stack: Stack,
 ) -> None:
@@ -125,14 +125,14 @@ async def test_mended_variables_and_a_retry_heal_every_one(
         await standing.set(instance, **{case[1]: orders[is_undo(case)][case[1]]})
     for undo, order in orders.items():
         count = [is_undo(case) for case in poisoned].count(undo)
-        look = partial(operate.instances, "orderId", order["orderId"])
+        look = partial(instances.with_variable, "orderId", order["orderId"])
         assert len(await eventually(look, lambda seen: len(seen) > count)) == count + 1  # noqa: B023 - called at once
         retry = ("incidents", "retry", "--order", order["orderId"], "--yes", "--count", str(count))
         done = await asyncio.to_thread(stack.saga, *retry)
         assert done.status == 0, done.output + done.errors
     for instance in poisoned.values():
         shown = await eventually(
-            partial(operate.instance, instance), lambda shown: shown is not None and shown.state != "ACTIVE"
+            partial(instances.get, instance), lambda shown: shown is not None and shown.state != "ACTIVE"
         )
         assert shown is not None
         assert shown.state == "COMPLETED"

@@ -17,7 +17,7 @@ from tests.stack import ROOT, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses
 from workers.cluster.node import ensure_zbctl
-from workers.operate import Operate
+from workers.instances import Instances
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -76,7 +76,7 @@ async def test_the_order_that_the_readme_publishes_is_carried_out(
 async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
     stack: Stack,
     engine: ZeebeClient,
-    operate: Operate,
+    instances: Instances,
     world: World,
     payment_proxy: HoldingProxy,
     new_order: Callable[..., dict[str, Any]],
@@ -87,7 +87,7 @@ async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
     with payment_proxy.hold_replies("PUT", f"/payments/{order['orderId']}") as held:
         instance = (await engine.run_process("order-fulfillment", order)).process_instance_key
         await asyncio.to_thread(held.wait_until_applied)
-        await eventually(lambda: operate.has_active("orderId", order["orderId"]), bool)
+        await eventually(lambda: instances.has_active("orderId", order["orderId"]), bool)
         written = command.replace("2251799813685249", str(instance))
         done = await asyncio.to_thread(stack.run, "bash", "-euc", written)
     assert done.status == 0, done.output + done.errors
@@ -121,7 +121,7 @@ def test_make_demo_ends_by_itself_and_shows_each_path(stack: Stack) -> None:
         "PAYMENT_DECLINED",
         "Refund payment → Release inventory → Cancel order",
         "duplicate",
-        "/operate/processes/",
+        "instance 225",
     ):
         assert seen in done.output
 

@@ -11,7 +11,7 @@ from tests.reconcile.lab import Lab, laboratory
 from tests.stack import Stack
 from workers.addresses import Addresses
 from workers.cluster import stack as embedded
-from workers.operate import Operate
+from workers.instances import Instances
 
 PARTS = ("engine", *services.PORTS)
 """Of a laboratory's stack."""
@@ -37,10 +37,9 @@ async def opened(home: Path) -> AsyncIterator[Lab]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SAGA_HOME", str(home))
             url = embedded.Stack(stack.offset).database_url
-        assert addresses.operate
         async with (
-            Operate(addresses.operate) as operate,
-            laboratory(stack, url, operate, addresses.engine.address, home) as lab,
+            Instances.at(addresses) as instances,
+            laboratory(stack, url, instances, addresses, home) as lab,
         ):
             yield lab
     finally:

@@ -19,9 +19,10 @@ from tests.proxy import HeldReply, HoldingProxy
 from tests.runtime.faulty import FaultyGateway
 from tests.stack import SAGA, Stack, free_port
 from tests.world import Effects, World, answers, eventually
+from workers.addresses import Addresses
 from workers.client import PROCESS
+from workers.instances import Instances
 from workers.kit.connection import stub
-from workers.operate import Operate
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -55,7 +56,7 @@ class Lab:
 
     stack: Stack
     world: World
-    operate: Operate
+    instances: Instances
     gateway: Gateway
     broker: "GatewayAsyncStub"
     """The broker itself, without harm."""
@@ -107,7 +108,7 @@ class Lab:
         return int((await self.broker.CreateProcessInstance(request, timeout=20)).processInstanceKey)
 
     async def cancel(self, instance: int) -> None:
-        """Cancel an instance as an operator does in Operate."""
+        """Cancel an instance as an operator does."""
         request = pb.CancelProcessInstanceRequest(processInstanceKey=instance)
         await self.broker.CancelProcessInstance(request, timeout=20)
         self.cancelled.add(instance)
@@ -127,23 +128,23 @@ class Lab:
         return self.gateway.jobs.get((instance, element), 0)
 
     async def state(self, instance: int) -> str:
-        """Return an instance's state in Operate; CANCELED also where it ends for ever (engine: docs/reconciler.md)."""
-        shown = await self.operate.instance(instance)
+        """Return an instance's state; TERMINATED also where it ends for ever (engine: docs/reconciler.md)."""
+        shown = await self.instances.get(instance)
         if shown is None:
             return "unknown"
-        if shown.state != "ACTIVE" or any(n.state == "ACTIVE" for n in await self.operate.flow_nodes(instance)):
+        if shown.state != "ACTIVE" or any(n.state == "ACTIVE" for n in await self.instances.elements(instance)):
             return shown.state
         request = pb.SetVariablesRequest(elementInstanceKey=instance, variables="{}", local=True)
         try:
             await self.broker.SetVariables(request, timeout=20)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND and instance in self.cancelled:
-                return "CANCELED"
+                return "TERMINATED"
         return "ACTIVE"
 
     async def ended(self, instance: int) -> str:
         """Wait until an instance has ended; return how."""
-        return await eventually(lambda: self.state(instance), lambda state: state in {"COMPLETED", "CANCELED"}, 90)
+        return await eventually(lambda: self.state(instance), lambda state: state in {"COMPLETED", "TERMINATED"}, 90)
 
     def hold(self, participant: str, method: str, path: str) -> AbstractContextManager[HeldReply]:
         """Hold a participant's reply: what it says has taken effect, and nobody knows."""
@@ -180,11 +181,11 @@ def orphans(effects: Effects, *, fulfilled: bool) -> int:
 
 @asynccontextmanager
 async def laboratory(
-    stack: Stack, world_url: str, operate: Operate, broker_address: str, logs: Path
+    stack: Stack, world_url: str, instances: Instances, addresses: Addresses, logs: Path
 ) -> AsyncIterator[Lab]:
     """Open the ways to a stack that is up."""
-    async with Gateway(broker_address) as gateway, World(world_url) as world:
-        channel = grpc.aio.insecure_channel(broker_address)
+    async with Gateway(addresses.engine.address) as gateway, World(world_url) as world:
+        channel = grpc.aio.insecure_channel(addresses.engine.address)
         ways = {}
         for name, port in {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}.items():
             ways[name] = HoldingProxy(free_port())
@@ -192,12 +193,12 @@ async def laboratory(
         environment = {
             "ZEEBE_ADDRESS": gateway.address,
             "ZEEBE_INSECURE_CONNECTION": "true",
-            "CAMUNDA_OPERATE_BASE_URL": f"http://127.0.0.1:{8080 + stack.offset}/operate",
+            "CAMUNDA_REST_ADDRESS": f"{addresses.rest}",
             "RECONCILER_URL": f"http://127.0.0.1:{free_port()}",
             **{f"{name.upper()}_URL": way.url for name, way in ways.items()},
         }
         try:
-            yield Lab(stack, world, operate, gateway, stub(channel), ways, environment, logs)
+            yield Lab(stack, world, instances, gateway, stub(channel), ways, environment, logs)
         finally:
             await channel.close()
             for way in ways.values():

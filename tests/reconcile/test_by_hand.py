@@ -1,4 +1,4 @@
-"""Where the records do not tell, a person is asked once, in Tasklist, and what they decide is done.
+"""Where the records do not tell, a person is asked once, by a user task, and what they decide is done.
 
 One thing is faked: a broker that lost its data and began anew gives keys away once more. The effects' process instance
 is made another order's, and an hour younger than they are, so nobody knows what became of the one that had them done.
@@ -12,14 +12,13 @@ from xml.etree import ElementTree as ET
 
 import grpc
 import pytest
-from playwright.async_api import Browser, expect
 from pyzeebe.proto import gateway_pb2 as pb
 
 import services
 from tests.reconcile.lab import Lab
-from tests.reconcile.tasklist import answer, person
 from tests.reconcile.test_command import NOW, NewOrder, found, reconcile
 from tests.reconcile.test_faults import DOS, RECORD, Case, cases, operator_cancels
+from tests.reconcile.user_tasks import UserTasks
 from tests.runtime.broker import Broker
 from tests.stack import free_port
 from tests.world import eventually
@@ -48,18 +47,16 @@ async def case(lab: Lab, new_order: NewOrder) -> Case:
 
 
 async def _given_away(lab: Lab, instance: int, order_id: str) -> None:
-    """Give a process instance to another order, in Operate too."""
+    """Give a process instance to another order, as the cluster shows too."""
     others = json.dumps({"orderId": order_id})
     await lab.broker.SetVariables(pb.SetVariablesRequest(elementInstanceKey=instance, variables=others), timeout=20)
-    await eventually(lambda: lab.operate.variable(instance, "orderId"), lambda shown: shown == order_id)
+    await eventually(lambda: lab.instances.variable(instance, "orderId"), lambda shown: shown == order_id)
 
 
 @pytest.fixture
-def tasklist(lab: Lab) -> str:
-    """Tasklist's address."""
-    address = Addresses.of(lab.stack.offset).tasklist
-    assert address
-    return address
+def tasks(lab: Lab) -> UserTasks:
+    """What people are asked."""
+    return UserTasks(lab.environment["CAMUNDA_REST_ADDRESS"], lab.instances)
 
 
 @pytest.fixture
@@ -84,12 +81,10 @@ async def settled(lab: Lab, case: Case, **expected: str) -> None:
 
 async def entries(lab: Lab, case: Case) -> list[int]:
     """Return the process instances in which a person was asked about an order."""
-    return await lab.operate.instances("orderId", case.order_id)
+    return [each.key for each in await lab.instances.with_variable("orderId", case.order_id)]
 
 
-async def test_a_person_is_asked_once_in_tasklist_and_what_they_decide_is_done(
-    lab: Lab, case: Case, tasklist: str, browser: Browser
-) -> None:
+async def test_a_person_is_asked_once_and_what_they_decide_is_done(lab: Lab, case: Case, tasks: UserTasks) -> None:
     order = case.order_id
     # As an order's acceptance that came from a worker of before there was a ledger.
     await lab.world.fetch("UPDATE orders.barrier SET origin = NULL WHERE saga_id = $1", order)
@@ -104,42 +99,47 @@ async def test_a_person_is_asked_once_in_tasklist_and_what_they_decide_is_done(
             await running.enter_async_context(lab.reconciler())
             await running.enter_async_context(lab.reconciler(url=other))
             await eventually(lambda: _tried(lab), lambda times: times >= before + 6)
-        somebody = await running.enter_async_context(person(browser, tasklist))
         await settled(lab, case, order="asked", reservation="asked")
-        form = await somebody.open(f"{order} at inventory")
-        for text in ("inventory", "reservation", "reserve-inventory", str(case.instance)):
-            await expect(form.get_by_role("cell", name=text, exact=True)).to_be_visible()
-        await expect(form.get_by_text("Neither Operate nor the broker can say")).to_be_visible()
-        await somebody.keep_picture("settle-by-hand")
-        await somebody.decide(form, "Take it back", "The customer has heard nothing of it.")
+        asked = await _question(lab, tasks, order, "inventory")
+        facts = {"branch": "reservation", "taskType": "reserve-inventory", "processInstance": str(case.instance)}
+        assert asked.items() >= facts.items()
+        assert asked["why"].startswith("The cluster cannot say")
+        await tasks.answer(order, "inventory", "undo", "The customer has heard nothing of it.")
         await settled(lab, case, order="asked", reservation="undone")
-        form = await somebody.open(f"{order} at orders")
-        await expect(form.get_by_role("cell", name="not known", exact=True)).to_be_visible()
-        await expect(form.get_by_text("The participant was not told which process instance")).to_be_visible()
-        await somebody.decide(form, "The order was carried out; keep it", "")
+        asked = await _question(lab, tasks, order, "orders")
+        assert asked["processInstance"] == ""
+        assert asked["why"].startswith("The participant was not told which process instance")
+        await tasks.answer(order, "orders", "keep")
         await settled(lab, case, order="kept", reservation="undone")
-        await expect(somebody.task(order)).to_have_count(0)
+        assert [await tasks.open(order, participant) for participant in ("orders", "inventory")] == [[], []]
     effects = await lab.world.effects(order)
     assert effects.released == effects.reserved > 0
     assert effects.status == "accepted"
-    asked = await entries(lab, case)
-    assert len(asked) == 2, "one for each effect, however often it was asked for"
-    assert {await lab.ended(key) for key in asked} == {"COMPLETED"}
+    made = await entries(lab, case)
+    assert len(made) == 2, "one for each effect, however often it was asked for"
+    assert {await lab.ended(key) for key in made} == {"COMPLETED"}
 
 
 async def _tried(lab: Lab) -> int:
     return len(lab.ways["inventory"].keys(SETTLEMENTS))
 
 
-async def test_the_command_says_how_many_wait_for_a_person_and_where(lab: Lab, case: Case, tasklist: str) -> None:
+async def _question(lab: Lab, tasks: UserTasks, order_id: str, participant: str) -> dict[str, str]:
+    """Return what the one open task about a participant tells a person."""
+    [task] = await eventually(lambda: tasks.open(order_id, participant), bool)
+    names = ("branch", "taskType", "processInstance", "why")
+    return {name: await lab.instances.variable(int(task["processInstanceKey"]), name) for name in names}
+
+
+async def test_the_command_says_how_many_wait_for_a_person_and_where(lab: Lab, case: Case) -> None:
     only = ("--order", case.order_id, *NOW)
     shown = reconcile(lab, *only, "--json")
     assert found(shown) == {"order": "ask", "reservation": "ask"}
-    assert json.loads(shown.output)["waiting"] == {"effects": 0, "tasklist": tasklist}
+    assert json.loads(shown.output)["waiting"] == {"effects": 0, "tasklist": None}
     done = reconcile(lab, *only, "--yes", "--json")
-    assert json.loads(done.output)["waiting"] == {"effects": 2, "tasklist": tasklist}
+    assert json.loads(done.output)["waiting"] == {"effects": 2, "tasklist": None}
     again = reconcile(lab, *only)
-    assert f"What waits for a person is settled in {tasklist}." in again.output
+    assert "What waits for a person is settled by `saga tasks`." in again.output
     elsewhere = reconcile(lab, *only, CAMUNDA_TASKLIST_BASE_URL="https://tasklist.example/of-ours")
     assert "is settled in https://tasklist.example/of-ours." in elsewhere.output
     away = reconcile(lab, *only, "--json", INVENTORY_URL="http://127.0.0.1:9")
@@ -149,11 +149,11 @@ async def test_the_command_says_how_many_wait_for_a_person_and_where(lab: Lab, c
 
 
 async def test_an_answer_is_carried_out_even_before_it_is_written_down_that_somebody_was_asked(
-    lab: Lab, case: Case, tasklist: str
+    lab: Lab, case: Case, tasks: UserTasks
 ) -> None:
     with lab.ways["inventory"].turning_away("POST", SETTLEMENTS):
         async with lab.reconciler():
-            await answer(tasklist, f"{case.order_id} at inventory", "undo")
+            await tasks.answer(case.order_id, "inventory", "undo")
             await settled(lab, case, order="asked", reservation="undone")
 
 
@@ -161,14 +161,14 @@ async def test_an_answer_is_carried_out_even_before_it_is_written_down_that_some
     ("decision", "first", "late"), [("undo", "undone", "keep"), ("keep", "kept", "undo")], ids=["keep", "undo"]
 )
 async def test_an_answer_that_comes_after_somebody_else_settled_it_does_no_harm(
-    lab: Lab, case: Case, tasklist: str, decision: str, first: str, late: str
+    lab: Lab, case: Case, tasks: UserTasks, decision: str, first: str, late: str
 ) -> None:
     async with lab.reconciler():
         await settled(lab, case, order="asked", reservation="asked")
         assert await lab.ended(await decide(lab, case, decision=decision)) == "COMPLETED"
         assert (await settlements(lab, case))["reservation"] == first
         effects = await lab.world.effects(case.order_id)
-        assert await lab.ended(await answer(tasklist, f"{case.order_id} at inventory", late)) == "COMPLETED"
+        assert await lab.ended(await tasks.answer(case.order_id, "inventory", late)) == "COMPLETED"
     assert (await settlements(lab, case))["reservation"] == first
     assert await lab.world.effects(case.order_id) == effects
 
@@ -221,7 +221,7 @@ async def test_nobody_counts_as_asked_while_the_process_is_not_deployed(lab: Lab
 
     async def deleted() -> bool:
         """Delete the process, which takes that no instance of it runs."""
-        with suppress(grpc.aio.AioRpcError):  # Operate lags behind.
+        with suppress(grpc.aio.AioRpcError):  # The searches may lag behind.
             for instance in await broker.running(PROCESS):
                 await lab.cancel(instance)
             await broker.gateway.DeleteResource(pb.DeleteResourceRequest(resourceKey=int(key)))

@@ -44,7 +44,7 @@ async def test_a_reconciler_that_is_killed_in_the_middle_is_gone_on_with_where_i
         async with lab.reconciler() as process:
             await asyncio.to_thread(held.wait_until_applied)
             await asyncio.to_thread(kill, process)
-    assert await lab.orphans(case.order_id, "CANCELED") == 2, "reservation and order wait for the payment's undo"
+    assert await lab.orphans(case.order_id, "TERMINATED") == 2, "reservation and order wait for the payment's undo"
     async with lab.reconciler():
         await eventually(lambda: orphans(lab, made), lambda left: not left, 30)
     events = await lab.world.events(case.order_id)
@@ -61,7 +61,7 @@ async def test_an_undo_that_cannot_be_done_holds_back_those_before_it(lab: Lab, 
         way, path = lab.ways["payment"], f"/payments/{case.order_id}"
         with way.turning_away("DELETE", path):
             await eventually(lambda: _asked(way, path), lambda times: times >= 3, 30)
-            assert await lab.orphans(case.order_id, "CANCELED") == 3, "the parcel alone was called back"
+            assert await lab.orphans(case.order_id, "TERMINATED") == 3, "the parcel alone was called back"
         await eventually(lambda: orphans(lab, made), lambda left: not left, 30)
     events = await lab.world.events(case.order_id)
     assert [event for event in events if event.endswith(".undone")] == SHIPPED_UNDONE

@@ -35,7 +35,7 @@ def reconcile(lab: Lab, *arguments: str) -> dict[str, Any]:
 
 
 async def lose_the_disk(lab: Lab) -> None:
-    """Stop the stack, delete what the broker has kept, and start it: Operate still knows everything."""
+    """Stop the stack, delete what the broker has kept, and start it: its searches still show everything."""
     assert lab.stack.saga("down").status == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAGA_HOME", lab.stack.environment["SAGA_HOME"])
@@ -64,12 +64,12 @@ async def test_effects_of_a_lost_engine_are_undone_on_a_persons_word(own_lab: La
     made, finished = await brought(lab, new_order)
     await lose_the_disk(lab)
     untold = reconcile(lab, "--yes")
-    assert untold["counts"]["undo"] == untold["counts"]["ask"] == 0, "Operate may just lag behind"
-    before = [await lab.orphans(case.order_id, "CANCELED") for case in made]
+    assert untold["counts"]["undo"] == untold["counts"]["ask"] == 0, "the searches may just lag behind"
+    before = [await lab.orphans(case.order_id, "TERMINATED") for case in made]
     assert all(before)
     told = reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
     assert {line["instance"] for line in told["findings"]} == {"lost"}
-    assert [await lab.orphans(case.order_id, "CANCELED") for case in made] == [0] * len(made)
+    assert [await lab.orphans(case.order_id, "TERMINATED") for case in made] == [0] * len(made)
     assert await lab.orphans(finished, "COMPLETED") == 0, "an order that was fulfilled stays so"
     assert reconcile(lab)["counts"] == {"wait": 0, "keep": 0, "undo": 0, "ask": 0}
     await sees_the_question_again(lab, finished)
@@ -82,7 +82,7 @@ async def sees_the_question_again(lab: Lab, order_id: str) -> None:
     assert reconcile(lab, "--yes")["waiting"]["effects"] == 1
     assert lab.stack.saga("deploy").status == 0
     reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-    # Operate does not show what a new broker does for as long as it keeps the old one's data; the broker's records do.
+    # The searches do not show what a new broker does for as long as they have the old one's data; its records do.
     async with Records(embedded.Stack(lab.stack.offset).addresses["management"] or "") as records:
         tasks = partial(records.count, "process-instance", "ELEMENT_ACTIVATED", elementId="Task_SettleByHand")
         assert await eventually(tasks, bool) == 1

@@ -1,4 +1,4 @@
-"""A step that an operator activates anew in Operate: its effect is the new element's, and nothing takes it back."""
+"""A step that an operator activates anew: its effect is the new element's, and nothing takes it back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ NewOrder = Callable[..., dict[str, Any]]
 
 
 async def move(lab: Lab, instance: int, element: str) -> None:
-    """Cancel an element and add a token to it, as Operate's modification mode does."""
+    """Cancel an element and add a token to it, as a modification does."""
 
     async def active() -> list[int]:
-        nodes = await lab.operate.flow_nodes(instance)
-        return [node.key for node in nodes if (node.flow_node_id, node.state) == (element, "ACTIVE")]
+        nodes = await lab.instances.elements(instance)
+        return [node.key for node in nodes if (node.element_id, node.state) == (element, "ACTIVE")]
 
     [key] = await eventually(active, bool)
     request = pb.ModifyProcessInstanceRequest(

@@ -11,7 +11,7 @@ TABLE = {
     #                   active  completed  terminated  unknown
     Instance.ACTIVE: (WAIT, WAIT, UNDO, WAIT),
     Instance.COMPLETED: (WAIT, KEEP, UNDO, WAIT),
-    Instance.CANCELED: (UNDO, UNDO, UNDO, UNDO),
+    Instance.TERMINATED: (UNDO, UNDO, UNDO, UNDO),
     Instance.LOST: (UNDO, UNDO, UNDO, UNDO),
     Instance.UNKNOWN: (ASK, ASK, ASK, ASK),
 }

@@ -14,11 +14,14 @@ from tests.engine import jobs, row
 from tests.world import eventually
 from workers.addresses import Addresses
 from workers.cluster.ports import HOST, Ports
+from workers.instances import Instances, ProcessInstance
 from workers.kit.connection import open_channel, stub
+from workers.rest import RestClient
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
+_INSTANCES = "/v2/process-instances/search"
 _REFUSED = '<bpmn:error id="refused" errorCode="REFUSED" />'
 _TASK = """
     <bpmn:serviceTask id="{task}">
@@ -39,7 +42,7 @@ def process(name: str, task_types: list[str], retries: int = 3) -> bytes:
 
 
 class Broker:
-    """A client of the gateway, of the broker's metrics and of Operate; enter it to open them."""
+    """A client of the gateway, of the broker's metrics and of the REST API; enter it to open them."""
 
     def __init__(self, addresses: Addresses, offset: int) -> None:
         self._addresses = addresses
@@ -51,6 +54,9 @@ class Broker:
         self.gateway: GatewayAsyncStub = stub(channel)
         http = httpx.AsyncClient(trust_env=False, timeout=30.0)
         self._http = await self._stack.enter_async_context(http)
+        self._instances = await self._stack.enter_async_context(Instances.at(self._addresses))
+        self._rest = RestClient(f"{self._addresses.rest}")
+        self._stack.push_async_callback(self._rest.close)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -79,16 +85,16 @@ class Broker:
         return await jobs(self._http, self._management, event, task_type)
 
     async def incident(self, instance: int) -> dict[str, Any]:
-        """Return the one open incident of an instance, as Operate shows it."""
-        query = {"filter": {"processInstanceKey": instance, "state": "ACTIVE"}}
+        """Return the one open incident of an instance, as the cluster shows it."""
 
         async def found() -> list[dict[str, Any]]:
-            return list((await self._search("incidents", query))["items"])
+            pages = self._instances.incidents(instance=instance)
+            return [incident.model_dump(by_alias=True) async for page in pages for incident in page]
 
         return (await eventually(found, bool))[0]
 
     async def retry(self, incident: dict[str, Any], variables: dict[str, Any]) -> None:
-        """Mend the variables of an incident's instance and retry it, as a person does in Operate."""
+        """Mend the variables of an incident's instance and retry it, as a person does."""
         await self.gateway.SetVariables(
             pb.SetVariablesRequest(elementInstanceKey=incident["processInstanceKey"], variables=json.dumps(variables))
         )
@@ -96,31 +102,14 @@ class Broker:
         await self.gateway.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=incident["key"]))
 
     async def instances(self, name: str, state: str) -> int:
-        """Return how many instances of a process are ACTIVE or COMPLETED, as far as Operate knows by now."""
-        return int(
-            (await self._search("process-instances", {"filter": {"bpmnProcessId": name, "state": state}}))["total"]
-        )
+        """Return how many instances of a process are ACTIVE or COMPLETED, as far as the cluster shows by now."""
+        return await self._rest.count(_INSTANCES, {"processDefinitionId": name, "state": state})
 
     async def running(self, name: str) -> list[int]:
-        """Return the keys of a process's active instances, as far as Operate knows by now."""
-        query = {"filter": {"bpmnProcessId": name, "state": "ACTIVE"}, "size": 1000}
-        return [item["key"] for item in (await self._search("process-instances", query))["items"]]
-
-    async def _search(self, what: str, query: object) -> dict[str, Any]:
-        assert self._addresses.operate
-        url = self._addresses.operate.removesuffix("/operate")
-
-        async def asked() -> httpx.Response:
-            response = await self._http.post(f"{url}/v1/{what}/search", json=query)
-            if response.status_code == httpx.codes.UNAUTHORIZED:
-                login = {"username": "demo", "password": "demo"}
-                (await self._http.post(f"{url}/api/login", params=login)).raise_for_status()
-            return response
-
-        # After a flood OpenSearch may be short of memory and refuse for a while.
-        response = await eventually(asked, lambda answer: answer.is_success)
-        answer: dict[str, Any] = response.raise_for_status().json()
-        return answer
+        """Return the keys of a process's active instances, as far as the cluster shows by now."""
+        filters = {"processDefinitionId": name, "state": "ACTIVE"}
+        pages = self._rest.pages(_INSTANCES, ProcessInstance, filters, ["processInstanceKey"])
+        return [instance.key async for page in pages for instance in page]
 
 
 def _create(name: str, variables: dict[str, Any]) -> pb.CreateProcessInstanceRequest:

@@ -18,9 +18,9 @@ from workers.compensation.following import follow
 from workers.compensation.view import NothingToUndo
 from workers.failure import Failure, bad_input
 from workers.incidents.timeline import happened
+from workers.instances import ElementInstance
 from workers.kit.connection import stub
 from workers.kit.discovery import discover, handlers
-from workers.operate import FlowNode
 from workers.order import OrderId
 from workers.reconcile.parts import Parts, parts_for_a_command
 from workers.tokens import find_tokens
@@ -30,7 +30,7 @@ _REASON = 500
 _UNDONE = ".undone"
 """How the type of an undo's event ends."""
 
-Reason = Annotated[str, typer.Option(help="Why; Operate shows it in the instance's variable `refusal`.")]
+Reason = Annotated[str, typer.Option(help="Why; it stays in the instance's variable `refusal`.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 app = typer.Typer()
@@ -95,12 +95,11 @@ def _confirm(question: str, *, yes: bool) -> None:
 async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
     async with parts_for_a_command(addresses) as own:
         operator = _Operator(own)
-        found = [await own.operate.instance(key) for key in await own.operate.instances("orderId", order)]
-        instances = [each for each in found if each and each.bpmn_process_id == PROCESS]
+        instances = await own.instances.with_variable("orderId", order, process=PROCESS)
         if not instances:
-            message = f"Operate knows no order {order}; it learns of one about a second after its start."
+            message = f"The cluster knows no order {order}; it may show one about a second after its start."
             raise bad_input(message)
-        taken: dict[int, list[FlowNode]] = {}
+        taken: dict[int, list[ElementInstance]] = {}
         # The youngest first: that one has lost the claim of the order is told by what another has done.
         for instance in reversed(instances):
             try:
@@ -124,24 +123,26 @@ class _Operator:
     """What both commands do, and what they say of it."""
 
     def __init__(self, own: Parts) -> None:
-        self._operate = own.operate
+        self._instances = own.instances
         self._orders = own.participants["orders"]
-        self._compensator = Compensator(own.operate, stub(own.channel), handlers(discover(workers.steps)), own.ledgers)
+        self._compensator = Compensator(
+            own.instances, stub(own.channel), handlers(discover(workers.steps)), own.ledgers
+        )
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
 
-    async def compensate(self, instance: int, reason: str) -> list[FlowNode]:
+    async def compensate(self, instance: int, reason: str) -> list[ElementInstance]:
         """Bring an instance onto its compensation path; return what it was taken away from."""
         left = await self._compensator.compensate(instance, reason)
-        names = ", ".join(node.name for node in left)
+        names = ", ".join(element.name for element in left)
         what = f"{names} is undone first, then what came before it" if left else "it is being undone already"
         self.say(f"Instance {instance}: {what}.")
         return left
 
-    async def follow(self, instance: int, left: Sequence[FlowNode]) -> None:
+    async def follow(self, instance: int, left: Sequence[ElementInstance]) -> None:
         """Wait for the instance's end, and tell of it."""
-        await follow(self._operate, instance, left)
+        await follow(self._instances, instance, left)
         self.say(f"Instance {instance} has ended, compensated.")
-        order = await self._operate.variable(instance, "orderId")
+        order = await self._instances.variable(instance, "orderId")
         if order is None:
             return
         try:

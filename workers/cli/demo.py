@@ -21,9 +21,9 @@ from workers.cli.stack import bring_up, deploy_resources
 from workers.client import Ended, create, engine
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
+from workers.instances import ElementInstance, Instances
 from workers.kit.connection import plain_text
 from workers.kit.settings import EngineSettings
-from workers.operate import FlowNode, Operate
 
 app = typer.Typer()
 
@@ -36,8 +36,8 @@ class Run:
     order_id: str
     instance: int
     ended: Ended
-    nodes: tuple[FlowNode, ...] | None
-    """The tasks that it went through, as Operate shows them; None where no Operate is known."""
+    nodes: tuple[ElementInstance, ...] | None
+    """The tasks that it went through, as the cluster shows them; None where no REST API is known."""
 
     @property
     def as_expected(self) -> bool:
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def taken(self) -> tuple[str, ...]:
-        """The names of its tasks; none where no Operate is known, so that no path passes unseen."""
+        """The names of its tasks; none where no REST API is known, so that no path passes unseen."""
         return tuple(node.name for node in self.nodes or ())
 
 
@@ -63,22 +63,19 @@ async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
             assert ended is not None  # noqa: S101 - it was waited for
             console.print(f"[green]✓[/] order {order_id} has ended: {ended.outcome}")
             started.append((sample, order_id, key, ended))
-    if addresses.operate is None:
+    if addresses.rest is None:
         return [Run(*each, nodes=None) for each in started]
-    console.print("Reading the paths from Operate, which learns of them a moment later")
-    async with Operate(addresses.operate) as operate:
-        return [Run(*each, nodes=_tasks(await operate.path(each[2]))) for each in started]
+    async with Instances(addresses.rest) as instances:
+        return [Run(*each, nodes=_tasks(await instances.path(each[2]))) for each in started]
 
 
-def _tasks(nodes: list[FlowNode]) -> tuple[FlowNode, ...]:
+def _tasks(nodes: list[ElementInstance]) -> tuple[ElementInstance, ...]:
     return tuple(node for node in nodes if node.type == "SERVICE_TASK")
 
 
 def table(runs: list[Run], addresses: Addresses) -> Table:
     """Draw the orders with their paths; narrow enough for a link to stay whole in 80 columns."""
-    drawn = Table(
-        "Order", "Path, and its page in Operate", title="Sample orders", title_justify="left", box=HORIZONTALS
-    )
+    drawn = Table("Order", "Path, and its instance", title="Sample orders", title_justify="left", box=HORIZONTALS)
     for run in runs:
         mark = "[green]✓[/]" if run.as_expected else "[bold red]✗[/]"
         order = f"[bold]{run.sample.title}[/]\n{run.order_id}\n{mark} {run.ended.outcome}"
@@ -87,9 +84,9 @@ def table(runs: list[Run], addresses: Addresses) -> Table:
 
 
 def _page(run: Run, addresses: Addresses) -> str:
-    if addresses.operate is None:
-        return f"instance {run.instance}"
     link = addresses.instance_page(run.instance)
+    if link is None:
+        return f"instance {run.instance}"
     return f"[link={link}][cyan]{link}[/][/link]"
 
 
@@ -101,7 +98,7 @@ def _path(run: Run) -> str:
             steps.append(f"[red]{escape(node.name)} ✗ {escape(refusal.code)}[/]")
         else:
             steps.append(escape(node.name))
-    return " → ".join(steps) or "unknown: set CAMUNDA_OPERATE_BASE_URL to see it"
+    return " → ".join(steps) or "unknown: set CAMUNDA_REST_ADDRESS to see it"
 
 
 def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
@@ -143,7 +140,7 @@ def report(runs: list[Run], addresses: Addresses, zbctl: Path, console: Console)
         console.print(line, markup=False, soft_wrap=True)
     wrong = [run for run in runs if not run.as_expected]
     for run in wrong:
-        taken = " → ".join(run.taken) or "unknown, set CAMUNDA_OPERATE_BASE_URL"
+        taken = " → ".join(run.taken) or "unknown, set CAMUNDA_REST_ADDRESS"
         expected = " → ".join(run.sample.path)
         console.print(
             f"[red]{run.sample.title} took another way.[/] Expected {run.sample.outcome}: {expected}. Took: {taken}"

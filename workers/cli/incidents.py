@@ -4,7 +4,6 @@ import asyncio
 import shlex
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -21,8 +20,8 @@ from workers.incidents.finding import Incident, Incidents, Wanted
 from workers.incidents.kinds import NEXT
 from workers.incidents.retrying import Outcome, Retrying, Verdict
 from workers.incidents.timeline import happened
+from workers.instances import Instances
 from workers.kit.connection import stub
-from workers.operate import Operate
 from workers.participant import Participant
 from workers.tokens import find_tokens
 
@@ -93,8 +92,8 @@ def retry_command(  # noqa: PLR0913 - each of them is one filter, or part of the
 
 
 async def _list(console: Console, addresses: Addresses, wanted: Wanted, *, as_json: bool) -> None:
-    async with _operate(addresses) as operate:
-        incidents = Incidents(operate)
+    async with Instances.at(addresses) as instances:
+        incidents = Incidents(instances)
         if as_json:
             await _write(incidents.open(wanted))
             return
@@ -115,8 +114,8 @@ async def _write(incidents: AsyncIterator[Incident]) -> None:
 
 async def _explain(console: Console, port_offset: int, tokens: Tokens, what: str) -> None:
     addresses = Addresses.of(port_offset)
-    async with _operate(addresses) as operate:
-        incidents = Incidents(operate)
+    async with Instances.at(addresses) as instances:
+        incidents = Incidents(instances)
         found = await _meant(incidents, what)
         for incident in found:
             page = addresses.instance_page(incident.process_instance_key)
@@ -145,8 +144,8 @@ async def _meant(incidents: Incidents, what: str) -> list[Incident]:
 
 async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: int | None, count: int | None) -> None:
     addresses = Addresses.of(port_offset)
-    async with _operate(addresses) as operate:
-        incidents = Incidents(operate)
+    async with Instances.at(addresses) as instances:
+        incidents = Incidents(instances)
         found = [incident async for incident in incidents.open(wanted)]
         if count is None:
             overview = Overview()
@@ -166,7 +165,7 @@ async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: in
             )
             raise bad_input(hint)
         async with channel(addresses) as opened:
-            outcomes = await _watched(console, Retrying(stub(opened), operate, retries), found)
+            outcomes = await _watched(console, Retrying(stub(opened), instances, retries), found)
     show_outcomes(console, outcomes)
     if any(outcome.verdict is not Verdict.RESOLVED for outcome in outcomes):
         raise typer.Exit(1)
@@ -203,15 +202,6 @@ def _retry_line(wanted: Wanted, port_offset: int, retries: int | None = None) ->
     options = {**asdict(wanted), "retries": retries, "port-offset": port_offset or None}
     said = (f"--{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None)
     return " ".join(["saga incidents retry", *said])
-
-
-@asynccontextmanager
-async def _operate(addresses: Addresses) -> AsyncIterator[Operate]:
-    if addresses.operate is None:
-        hint = "CAMUNDA_OPERATE_BASE_URL is not set, and only Operate knows which incidents are open."
-        raise bad_input(hint)
-    async with Operate(addresses.operate) as operate:
-        yield operate
 
 
 def _console() -> Console:

@@ -67,8 +67,8 @@ async def _start(order: Order, addresses: Addresses, *, wait: bool, message: boo
     async with engine(addresses) as client:
         key, ended = await create(client, variables, wait=wait)
     console.print(f"Order {order.order_id}: instance {key}", highlight=False)
-    if addresses.operate:
-        console.print(addresses.instance_page(key), highlight=False, soft_wrap=True)
+    if (page := addresses.instance_page(key)) is not None:
+        console.print(page, highlight=False, soft_wrap=True)
     if ended is not None:
         console.print(f"Order {order.order_id}: {ended}", highlight=False, markup=False, soft_wrap=True)
 

@@ -18,7 +18,7 @@ from services.kit.tokens import Tokens, read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.failure import Failure
-from workers.operate import Operate
+from workers.instances import Instances
 from workers.participant import Participant
 from workers.tokens import find_tokens
 
@@ -60,7 +60,7 @@ def purge_command(
 ) -> None:
     """Let the participants forget sagas that ended longer ago than BARRIER_RETENTION_DAYS; their business rows stay.
 
-    A saga is kept while Operate shows an active instance of it. What cannot be told is kept too, and exits with 1.
+    A saga is kept while the cluster shows an active instance of it. What cannot be told is kept too, and exits with 1.
     """
     find_tokens(port_offset)
     lines = asyncio.run(_purge(Addresses.of(port_offset), read_tokens(), delete=yes))
@@ -95,13 +95,10 @@ def _show(console: Console, lines: list[Line], *, done: bool) -> None:
 async def _purge(addresses: Addresses, tokens: Tokens, *, delete: bool) -> list[Line]:
     async with AsyncExitStack() as stack:
         lives = _Lives()
-        if addresses.operate is None:
-            lives.unknown = "CAMUNDA_OPERATE_BASE_URL is not set, so nobody can be asked whether it has ended"
-        else:
-            try:
-                lives.operate = await stack.enter_async_context(Operate(addresses.operate))
-            except Failure as failure:
-                lives.unknown = str(failure)
+        try:
+            lives.instances = await stack.enter_async_context(Instances.at(addresses))
+        except Failure as failure:
+            lives.unknown = str(failure)
         lines: list[Line] = []
         for name in services.participants():
             async with Participant.at(addresses, name, tokens) as asked:
@@ -110,10 +107,10 @@ async def _purge(addresses: Addresses, tokens: Tokens, *, delete: bool) -> list[
 
 
 class _Lives:
-    """Which sagas are alive, as far as Operate knows."""
+    """Which sagas are alive, as far as the cluster shows."""
 
     def __init__(self) -> None:
-        self.operate: Operate | None = None
+        self.instances: Instances | None = None
         self.unknown = ""
         """Why nobody can be asked."""
         self._known: dict[str, bool] = {}
@@ -124,10 +121,10 @@ class _Lives:
         Raises:
             Failure: it cannot be told.
         """
-        if self.operate is None:
+        if self.instances is None:
             raise Failure(self.unknown)
         if saga not in self._known:
-            self._known[saga] = await self.operate.has_active("orderId", saga)
+            self._known[saga] = await self.instances.has_active("orderId", saga)
         return self._known[saga]
 
 

@@ -88,7 +88,7 @@ class _Report:
     waiting: int = 0
     """Effects that a person was asked about, now or before, and has not answered."""
     tasklist: str | None = None
-    """Where the person answers."""
+    """Where the person answers, where a Tasklist is known."""
 
     @property
     def failed(self) -> bool:
@@ -153,8 +153,8 @@ def _show(console: Console, report: _Report, *, done: bool) -> None:
     counts.add_row(*map(str, verdicts), str(report.waiting))
     console.print(counts)
     if report.waiting:
-        where = report.tasklist or "Tasklist (CAMUNDA_TASKLIST_BASE_URL says where it is)"
-        console.print(f"What waits for a person is settled in {where}.", soft_wrap=True)
+        where = f"in {report.tasklist}" if report.tasklist else "by `saga tasks`"
+        console.print(f"What waits for a person is settled {where}.", soft_wrap=True)
     if report.findings:
         table = Table("order", "participant", "effect", "done by", "instance", "what is done" if done else "to do")
         for finding in report.findings[:_SHOWN]:

@@ -1,7 +1,8 @@
 """Bring an instance onto its compensation path, whatever it is busy with.
 
 The broker has the first word: one modification ends what is active, or is refused where that has moved on, and only
-then is anything undone. By what Operate shows, which lags behind, an order would be refunded that ships meanwhile.
+then is anything undone. By what the cluster shows, which may lag behind, an order would be refunded that ships
+meanwhile.
 """
 
 import asyncio
@@ -16,9 +17,9 @@ from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest as Modificati
 
 from workers.compensation.view import NothingToUndo, View, look
 from workers.failure import Failure
+from workers.instances import ElementInstance, Instances, pauses
 from workers.kit.compensate import Compensate
 from workers.kit.handler import Handler
-from workers.operate import FlowNode, Operate
 from workers.reconcile.effects import Ledger
 
 if TYPE_CHECKING:
@@ -29,13 +30,18 @@ CODE = "CANCELLED_BY_OPERATOR"
 _PATIENCE = 15.0
 """Seconds for an instance that has moved on whenever it is looked at."""
 _PAUSE = 0.5
-"""Seconds between two looks."""
+"""Seconds between two looks at most."""
 _DEADLINE = 10.0
 """Seconds for one command to the broker."""
 _LOOK_AGAIN = frozenset(
-    {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    }
 )
-"""The broker changed nothing: an element or the instance is not there any more, or it has too much to do."""
+"""The broker changed nothing: an element or the instance is gone or suspended, or it has too much to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +56,19 @@ class Compensator:
     """Compensates instances; safe to run twice, or to kill: what has begun is carried on by the engine."""
 
     def __init__(
-        self, operate: Operate, gateway: "GatewayAsyncStub", dos: Mapping[str, Handler], ledgers: Mapping[str, Ledger]
+        self,
+        instances: Instances,
+        gateway: "GatewayAsyncStub",
+        dos: Mapping[str, Handler],
+        ledgers: Mapping[str, Ledger],
     ) -> None:
         """Know the do of each step by its task type, and the ledger of each participant by its name."""
-        self._operate = operate
+        self._instances = instances
         self._gateway = gateway
         self._dos = dos
         self._ledgers = ledgers
 
-    async def compensate(self, key: int, why: str) -> list[FlowNode]:
+    async def compensate(self, key: int, why: str) -> list[ElementInstance]:
         """Bring an instance onto its compensation path; return what it was taken away from.
 
         That is nothing where it was on its path before.
@@ -68,13 +78,13 @@ class Compensator:
             Failure: It cannot be brought there; the message says why.
         """
         end = time.monotonic() + _PATIENCE
-        said = "Operate shows nothing active in it."
-        while time.monotonic() < end:
-            view = await look(self._operate, key)
+        said = "The cluster shows nothing active in it."
+        for pause in pauses(_PAUSE):
+            view = await look(self._instances, key)
             if view.is_on_path:
                 return []
             if view.is_past_its_end:
-                busy = ", ".join(node.name for node in view.active)
+                busy = ", ".join(element.name for element in view.active)
                 message = f"Instance {key} has come to its end and cannot be compensated; only {busy} is still active."
                 raise NothingToUndo(message)
             if view.on_the_way:
@@ -82,30 +92,32 @@ class Compensator:
                 refused = await self._modify(modification)
                 if refused is None:
                     left = {each.elementInstanceKey for each in modification.terminateInstructions}
-                    return [node for node in view.active if node.key in left]
+                    return [element for element in view.active if element.key in left]
                 said = refused
-            await asyncio.sleep(_PAUSE)
+            if time.monotonic() > end:
+                break
+            await asyncio.sleep(pause)
         message = f"Instance {key} could not be brought onto its compensation path, and nothing was changed. {said}"
         raise Failure(message)
 
     async def _modification(self, view: View, why: str) -> Modification:
         """Have each active step begin anew, told to undo itself; where there is none, have the path itself begin."""
         key = view.instance.key
-        steps = {node.key: step for node in view.on_the_way if (step := self._step(view, node)) is not None}
+        steps = {element.key: step for element in view.on_the_way if (step := self._step(view, element)) is not None}
         if steps:
             await self._check_whose(key, steps.values())
             told = Compensate(instance=str(key), code=CODE, message=why).as_variables()
-            leaves = [node for node in view.active if node.key in steps]
-            begins = [_begin(node.flow_node_id, told, scope=node.flow_node_id) for node in leaves]
+            leaves = [element for element in view.active if element.key in steps]
+            begins = [_begin(element.element_id, told, scope=element.element_id) for element in leaves]
         else:
             refusal = json.dumps({"refusal": {"code": CODE, "message": why}})
-            leaves = [node for node in view.active if view.diagram.is_outermost(node.flow_node_id)]
+            leaves = [element for element in view.active if view.diagram.is_outermost(element.element_id)]
             begins = [_begin(view.path.first, refusal)]
-        ends = [Modification.TerminateInstruction(elementInstanceKey=node.key) for node in leaves]
+        ends = [Modification.TerminateInstruction(elementInstanceKey=element.key) for element in leaves]
         return Modification(processInstanceKey=key, activateInstructions=begins, terminateInstructions=ends)
 
-    def _step(self, view: View, node: FlowNode) -> _Step | None:
-        task = view.diagram.task(node.flow_node_id)
+    def _step(self, view: View, element: ElementInstance) -> _Step | None:
+        task = view.diagram.task(element.element_id)
         do = self._dos.get(task.type) if task else None
         return None if do is None or do.undo is None else _Step(do.task_type, do.undo)
 
@@ -116,7 +128,7 @@ class Compensator:
             NothingToUndo: One would.
             Failure: A participant does not say what it has done, so that its undo could not be done either.
         """
-        saga_id = await self._operate.variable(key, "orderId")
+        saga_id = await self._instances.variable(key, "orderId")
         for step in steps if saga_id else ():
             try:
                 effects = [
@@ -131,7 +143,7 @@ class Compensator:
                 if effect.caller == step.task_type and effect.keys and effect.keys[0] != key:
                     message = (
                         f"Instance {key} has done nothing that could be undone: {step.task_type} of {saga_id} was done "
-                        f"for instance {effect.keys[0]}. It ends by itself; if it does not, cancel it in Operate."
+                        f"for instance {effect.keys[0]}. It ends by itself; if it does not, cancel it in the engine."
                     )
                     raise NothingToUndo(message)
 

@@ -7,60 +7,61 @@ from collections.abc import Sequence
 from workers.compensation.view import diagram_of, ending, known
 from workers.failure import Failure
 from workers.incidents.kinds import without_values
-from workers.operate import FlowNode, Operate, ProcessInstance
+from workers.instances import ElementInstance, Instances, ProcessInstance, pauses
 
 _PATIENCE = 60.0
 """Seconds that an instance has."""
 _PAUSE = 0.5
-"""Seconds between two looks."""
+"""Seconds between two looks at most."""
 
 
-async def follow(operate: Operate, key: int, left: Sequence[FlowNode]) -> None:
+async def follow(instances: Instances, key: int, left: Sequence[ElementInstance]) -> None:
     """Wait until an instance has ended on its compensation path.
 
     Args:
-        operate: Shows it.
+        instances: Shows it.
         key: The instance's.
-        left: What it was taken away from; Operate may show that as active for another second, with its incident.
+        left: What it was taken away from; the cluster may show that as active for another second, with its incident.
 
     Raises:
         Failure: It does not come to its end, and the message says what it is busy with; or it has ended otherwise.
     """
     end = time.monotonic() + _PATIENCE
-    gone = {node.key for node in left}
-    while True:
-        instance = await known(operate, key)
-        if instance.state != "ACTIVE":
-            await _check_path(operate, instance)
+    gone = {element.key for element in left}
+    for pause in pauses(_PAUSE):
+        instance = await known(instances, key)
+        if instance.has_ended:
+            await _check_path(instances, instance)
             return
-        nodes = await operate.flow_nodes(key)
-        busy = [node for node in nodes if node.state == "ACTIVE" and node.key not in gone]
-        # Operate shows that there is an incident a moment before it can be found.
-        stops = {node.incident_key for node in busy if node.incident_key}
-        incidents = await _incidents(operate, key, stops) if stops else []
+        elements = await instances.elements(key)
+        busy = [element for element in elements if element.state == "ACTIVE" and element.key not in gone]
+        # A cluster shows that there is an incident a moment before it can be found.
+        stops = {element.incident_key for element in busy if element.incident_key}
+        incidents = await _incidents(instances, key, stops) if stops else []
         if incidents or time.monotonic() > end:
             raise Failure(_busy(key, busy, incidents))
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(pause)
 
 
-async def _check_path(operate: Operate, instance: ProcessInstance) -> None:
-    nodes = await operate.path(instance.key) if instance.state == "COMPLETED" else []
-    path = (await diagram_of(operate, instance)).path
-    if path is None or all(node.flow_node_id != path.subprocess for node in nodes):
-        how = await ending(operate, instance)
+async def _check_path(instances: Instances, instance: ProcessInstance) -> None:
+    elements = await instances.path(instance.key) if instance.state == "COMPLETED" else []
+    path = (await diagram_of(instances, instance)).path
+    if path is None or all(element.element_id != path.subprocess for element in elements):
+        how = await ending(instances, instance)
         message = f"Instance {instance.key} has ended, and not on its compensation path: {how}."
         raise Failure(message)
 
 
-async def _incidents(operate: Operate, key: int, stops: set[int]) -> list[str]:
-    found = await operate.find("incidents", processInstanceKey=key, state="ACTIVE")
-    return [without_values(each["type"], each["message"]) for each in found if each["key"] in stops]
+async def _incidents(instances: Instances, key: int, stops: set[int]) -> list[str]:
+    pages = instances.incidents(instance=key)
+    return [without_values(each.type, each.message) async for page in pages for each in page if each.key in stops]
 
 
-def _busy(key: int, nodes: Sequence[FlowNode], incidents: Sequence[str]) -> str:
-    names = ", ".join(node.name for node in nodes) or "nothing that Operate shows"
+def _busy(key: int, elements: Sequence[ElementInstance], incidents: Sequence[str]) -> str:
+    names = ", ".join(element.name for element in elements) or "nothing that the cluster shows"
     lines = "".join(f"\n  incident: {each}" for each in incidents)
     return (
         f"Instance {key} is on its way to be undone and has not ended yet; it is busy with {names}. The engine goes on "
-        f"by itself; an incident, once its cause is mended, is retried in Operate or by saying this again.{lines}"
+        f"by itself; an incident, once its cause is mended, is retried by `saga incidents retry` or by saying this "
+        f"again.{lines}"
     )

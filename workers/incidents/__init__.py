@@ -1,1 +1,1 @@
-"""Incidents: found in Operate, explained, and retried at the engine until they are gone."""
+"""Incidents: found, explained, and retried at the engine until they are gone."""

@@ -33,11 +33,11 @@ class Overview:
             self.oldest.append(incident)
 
     def show(self, console: Console, arriving: int) -> None:
-        """Print it; `arriving` more are known to Operate, and not yet taken in."""
+        """Print it; `arriving` more are known to the cluster, and not yet taken in."""
         total = self.counts.total()
         console.print(f"Open: {total}" if total else "No such incident is open.")
         if arriving:
-            console.print(f"Operate is taking in {arriving} more, of any kind: look again in a moment.")
+            console.print(f"The cluster is taking in {arriving} more, of any kind: look again in a moment.")
         if not total:
             return
         where = _table("element", "process", "type", "open")
@@ -50,12 +50,12 @@ class Overview:
             console.print(f"And {total - _SHOWN} more: narrow them down by --element and so on; --json lists all.")
 
 
-def show_incident(console: Console, incident: Incident, page: str, task: Task | None) -> None:
+def show_incident(console: Console, incident: Incident, page: str | None, task: Task | None) -> None:
     """Print what there is to know of one incident itself."""
     facts = Table.grid(padding=(0, 2))
     facts.add_row("incident", f"{incident.key}, since {_since(incident)}")
     facts.add_row("order", _order(incident))
-    facts.add_row("instance", f"{incident.process_instance_key}, {page}")
+    facts.add_row("instance", str(incident.process_instance_key) + (f", {page}" if page else ""))
     facts.add_row("process", f"{incident.process} ({incident.process_id}, version {incident.process_version})")
     facts.add_row("element", f"{incident.element} ({incident.element_id})")
     if task is not None:

@@ -1,21 +1,20 @@
-"""Find the open incidents in Operate, with the names that a person has for what they are about."""
+"""Find the open incidents, with the names that a person has for what they are about."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from workers.diagram import Diagram, Task
 from workers.incidents.kinds import without_values
-from workers.operate import Operate
+from workers.instances import IncidentItem, Instances
 from workers.order import OrderId
 
 AT_ONCE = 16
-"""Questions to Operate, and commands to the engine, at the same time: both have other work."""
+"""Questions to the cluster, and commands to the engine, at the same time: both have other work."""
 
 _ORDER = "orderId"
 """The process variable that names the order."""
@@ -66,11 +65,11 @@ class _Process:
 
 
 class Incidents:
-    """The open incidents that Operate knows of."""
+    """The open incidents that the cluster shows."""
 
-    def __init__(self, operate: Operate) -> None:
-        """Ask `operate`, in which somebody is logged in."""
-        self._operate = operate
+    def __init__(self, instances: Instances) -> None:
+        """Ask `instances`."""
+        self._instances = instances
         self._room = asyncio.Semaphore(AT_ONCE)
         self._processes: dict[int, _Process] = {}
         self._tasks: dict[tuple[int, str], Task | None] = {}
@@ -79,10 +78,9 @@ class Incidents:
         """Yield the open incidents that are wanted, the oldest first; one page of them is in memory at a time.
 
         Raises:
-            Failure: Operate does not answer.
+            Failure: The cluster does not answer.
         """
-        filters: dict[str, str | int] = {"state": "ACTIVE", **({"type": wanted.type} if wanted.type else {})}
-        async for page in self._pages(wanted.order, filters):
+        async for page in self._pages(wanted):
             for incident in await asyncio.gather(*(self._incident(item, wanted) for item in page)):
                 if incident is not None:
                     yield incident
@@ -91,98 +89,96 @@ class Incidents:
         """Return an incident that is open; None where there is no such.
 
         Raises:
-            Failure: Operate does not answer.
+            Failure: The cluster does not answer.
         """
-        found = await self._operate.find("incidents", key=key, state="ACTIVE")
-        return await self._incident(found[0], Wanted()) if found else None
+        found = await self._instances.incident(key)
+        return await self._incident(found, Wanted()) if found is not None and found.state == "ACTIVE" else None
 
     async def task(self, incident: Incident) -> Task | None:
         """Return what the incident's diagram says of the element; None where no worker does it.
 
         Raises:
-            Failure: Operate does not answer.
+            Failure: The cluster does not answer.
         """
         place = incident.process_definition_key, incident.element_id
         if place not in self._tasks:
-            diagram = Diagram(await self._operate.diagram(incident.process_definition_key), incident.process_id)
+            diagram = Diagram(await self._instances.diagram(incident.process_definition_key), incident.process_id)
             self._tasks[place] = diagram.task(incident.element_id)
         return self._tasks[place]
 
     async def message(self, key: int) -> str:
-        """Return an incident's message, open or not; nothing where Operate does not show it yet.
+        """Return an incident's message, open or not; nothing where the cluster does not show it yet.
 
         Raises:
-            Failure: Operate does not answer.
+            Failure: The cluster does not answer.
         """
-        found = await self._operate.find("incidents", key=key)
-        return without_values(found[0]["type"], found[0]["message"]) if found else ""
+        found = await self._instances.incident(key)
+        return without_values(found.type, found.message) if found is not None else ""
 
     async def arriving(self) -> int:
-        """Return how many incidents Operate has heard of and not yet taken in, which its pages do not show either.
+        """Return how many incidents the cluster has yet to take in; its pages do not show these either.
 
         Raises:
-            Failure: Operate does not answer.
+            Failure: The cluster does not answer.
         """
-        return await self._operate.count("incidents", state="PENDING")
+        return await self._instances.pending_incidents()
 
-    async def _pages(self, order: str | None, filters: dict[str, str | int]) -> AsyncIterator[list[dict[str, Any]]]:
-        if order is None:
-            async for page in self._operate.pages("incidents", "creationTime", **filters):
+    async def _pages(self, wanted: Wanted) -> AsyncIterator[list[IncidentItem]]:
+        if wanted.order is None:
+            async for page in self._instances.incidents(type_=wanted.type):
                 yield page
         else:
-            instances = await self._operate.instances(_ORDER, order)
             found = [
                 item
-                for instance in instances
-                for item in await self._operate.find("incidents", processInstanceKey=instance, **filters)
+                for instance in await self._instances.with_variable(_ORDER, wanted.order)
+                async for page in self._instances.incidents(type_=wanted.type, instance=instance.key)
+                for item in page
             ]
-            yield sorted(found, key=lambda item: str(item["creationTime"]))
+            yield sorted(found, key=lambda item: item.creation_time)
 
-    async def _incident(self, item: dict[str, Any], wanted: Wanted) -> Incident | None:
+    async def _incident(self, item: IncidentItem, wanted: Wanted) -> Incident | None:
         """Look up what a person calls what it is about; None where it is not wanted, or was resolved meanwhile."""
-        instance = int(item["processInstanceKey"])
-        message = without_values(item["type"], item["message"])
+        message = without_values(item.type, item.message)
         async with self._room:
-            process = await self._process(item["processDefinitionKey"])
+            process = await self._process(item.process_definition_key)
             if not (_is(wanted.process, process.id, process.name) and _holds(message, wanted.message)):
                 return None
-            elements = await self._operate.flow_nodes(instance, incidentKey=item["key"])
-            # Operate learns of an element's end before it closes its incident.
-            if not elements or elements[0].state != "ACTIVE":
+            element = await self._instances.element(item.element_instance_key)
+            # A cluster may show an element's end before that of its incident.
+            if element is None or element.state != "ACTIVE":
                 return None
-            if not _is(wanted.element, elements[0].flow_node_id, _on_one_line(elements[0].name)):
+            if not _is(wanted.element, element.element_id, _on_one_line(element.name)):
                 return None
-            order = await self._order(instance)
+            order = await self._order(item.process_instance_key)
         return Incident(
-            key=item["key"],
-            since=datetime.fromisoformat(item["creationTime"]),
-            type=item["type"],
+            key=item.key,
+            since=item.creation_time,
+            type=item.type,
             message=message,
             order=order,
             process=process.name,
             process_id=process.id,
             process_version=process.version,
-            process_definition_key=item["processDefinitionKey"],
-            process_instance_key=instance,
-            element=_on_one_line(elements[0].name),
-            element_id=elements[0].flow_node_id,
-            element_instance_key=elements[0].key,
-            job_key=item.get("jobKey"),
+            process_definition_key=item.process_definition_key,
+            process_instance_key=item.process_instance_key,
+            element=_on_one_line(element.name),
+            element_id=element.element_id,
+            element_instance_key=element.key,
+            job_key=item.job_key,
         )
 
     async def _order(self, instance: int) -> str | None:
-        found = await self._operate.find("variables", scopeKey=instance, name=_ORDER)
         try:
             # Whatever else is in that variable is no order's name, and shown to nobody.
-            return _ORDER_ID.validate_json(found[0]["value"])
-        except (IndexError, ValidationError):
+            return _ORDER_ID.validate_python(await self._instances.variable(instance, _ORDER))
+        except ValidationError:
             return None
 
     async def _process(self, key: int) -> _Process:
         if key not in self._processes:
-            [found] = await self._operate.find("process-definitions", key=key)
-            id_ = found["bpmnProcessId"]
-            self._processes[key] = _Process(id_, _on_one_line(found.get("name") or id_), found["version"])
+            found = await self._instances.definition(key)
+            name = _on_one_line(found.name or found.process_id)
+            self._processes[key] = _Process(found.process_id, name, found.version)
         return self._processes[key]
 
 

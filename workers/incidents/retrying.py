@@ -12,14 +12,14 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from workers.failure import Failure
 from workers.incidents.finding import AT_ONCE, Incident, Incidents
+from workers.instances import ElementInstance, Instances, pauses
 from workers.kit.credentials import why_no_token
-from workers.operate import FlowNode, Operate
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _PAUSE = 1.0
-"""Seconds between two looks at an element; Operate learns of an event about a second after the engine."""
+"""Seconds between two looks at an element at most; a cluster shows an event about a second after the engine has it."""
 _PATIENCE = 60.0
 """Seconds without news of any incident, after which nothing more is waited for: a storm takes all of them a while."""
 _CALL = 10.0
@@ -51,11 +51,11 @@ class Outcome:
 class Retrying:
     """Retries incidents; any number of these may be at work on the same ones."""
 
-    def __init__(self, gateway: "GatewayAsyncStub", operate: Operate, retries: int | None) -> None:
+    def __init__(self, gateway: "GatewayAsyncStub", instances: Instances, retries: int | None) -> None:
         """Grant each job `retries` tries; None is what the diagram grants a new one."""
         self._gateway = gateway
-        self._operate = operate
-        self._incidents = Incidents(operate)
+        self._instances = instances
+        self._incidents = Incidents(instances)
         self._retries = retries
         self._room = asyncio.Semaphore(AT_ONCE)
         self._news = time.monotonic()
@@ -107,9 +107,9 @@ class Retrying:
 
     async def _watch(self, incident: Incident) -> Outcome:
         """Look at the element: that the engine took the command says nothing of the job's next try."""
-        was_free = False
-        while True:
-            await asyncio.sleep(_PAUSE)
+        free_since: float | None = None
+        for pause in pauses(_PAUSE):
+            await asyncio.sleep(pause)
             try:
                 async with self._room:
                     element = await self._element(incident)
@@ -118,27 +118,30 @@ class Retrying:
             except Failure:
                 if self._is_silent:
                     raise
-                continue  # A storm is much for Operate too.
+                continue  # A storm is much for the cluster's searches too.
             is_free = element.incident_key is None
-            # Without a job the element goes on within the command; a second look, for Operate may be in between.
-            if element.state != "ACTIVE" or (is_free and was_free and incident.job_key is None):
+            free_since = (free_since or time.monotonic()) if is_free else None
+            # Without a job the element goes on within the command; but the cluster may show the old incident's end
+            # a moment before the new one.
+            stays_free = free_since is not None and time.monotonic() - free_since >= _PAUSE
+            if element.state != "ACTIVE" or (stays_free and incident.job_key is None):
                 return Outcome(incident, Verdict.RESOLVED)
             if message:
                 return Outcome(incident, Verdict.CAME_BACK, message)
             if self._is_silent:
-                what = "its job has not ended" if is_free else "Operate shows it as open"
+                what = "its job has not ended" if is_free else "the cluster shows it as open"
                 why = f"It was retried, and {what} after {_PATIENCE:g} seconds; look again later."
                 return Outcome(incident, Verdict.COULD_NOT, why)
-            was_free = is_free
+        raise AssertionError  # there is always another pause
 
     @property
     def _is_silent(self) -> bool:
         """Whether there was no news of any incident for too long."""
         return time.monotonic() - self._news > _PATIENCE
 
-    async def _element(self, incident: Incident) -> FlowNode:
-        found = await self._operate.flow_nodes(incident.process_instance_key, key=incident.element_instance_key)
-        if not found:
-            message = "Operate does not show its element any more."
+    async def _element(self, incident: Incident) -> ElementInstance:
+        element = await self._instances.element(incident.element_instance_key)
+        if element is None:
+            message = "The cluster does not show its element any more."
             raise Failure(message)
-        return found[0]
+        return element

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     # The asynchronous stub exists for type checkers only: at run time it is the same class.
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Hosts that are this machine."""
 OPTIONS = (
     # A batch of jobs may be larger than gRPC's default of 4 MiB; the default answers that with RESOURCE_EXHAUSTED,
     # which looks like backpressure and never ends.
@@ -55,11 +56,11 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
         OSError: The certificate cannot be read.
     """
     insecure, target = plain_text(settings)
-    oauth = _oauth(settings)
-    if oauth:
+    token = oauth(settings)
+    if token:
         if settings.cluster_id:
             target = f"{settings.cluster_id}.{settings.cluster_region}.zeebe.camunda.io:443"
-        credentials = grpc.composite_channel_credentials(_tls(settings), grpc.metadata_call_credentials(oauth))
+        credentials = grpc.composite_channel_credentials(_tls(settings), grpc.metadata_call_credentials(token))
         return grpc.aio.secure_channel(target, credentials, OPTIONS)
     if insecure:
         return grpc.aio.insecure_channel(target, OPTIONS)
@@ -71,7 +72,7 @@ def plain_text(settings: EngineSettings) -> tuple[bool, str]:
     scheme, target, host = _parts(settings.address)
     if settings.insecure is not None:
         return settings.insecure, target
-    return scheme in {"grpc", "http"} or (not scheme and host in _LOOPBACK), target
+    return scheme in {"grpc", "http"} or (not scheme and host in LOOPBACK), target
 
 
 def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
@@ -87,7 +88,12 @@ def _parts(address: str) -> tuple[str, str, str]:
     return (scheme if separator else "", f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host)
 
 
-def _oauth(settings: EngineSettings) -> ClientCredentials | None:
+def oauth(settings: EngineSettings) -> ClientCredentials | None:
+    """Return the token source that the settings ask for; None where they name no client.
+
+    Raises:
+        ValueError: The settings lack something; the message names it.
+    """
     if not (settings.client_id and settings.client_secret):
         return None
     url, audience = settings.oauth_url, settings.audience

@@ -99,6 +99,25 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         else:
             callback((), NoToken(why))
 
+    def bearer(self) -> str:
+        """Return an `Authorization` header's value, for calls that are not gRPC's.
+
+        It waits for the OAuth server where there is no good token, so call it on a thread.
+
+        Raises:
+            NoToken: The OAuth server gives none.
+        """
+        now, token = time.monotonic(), self._token
+        if now >= token.renewal and self._renewing.acquire(blocking=now >= token.end):
+            try:
+                self._renew()
+            finally:
+                self._renewing.release()
+        token, why = self._token, self._why
+        if time.monotonic() < token.end:
+            return token.bearer
+        raise NoToken(why or "the one at hand has ended")
+
     def _renew(self) -> None:
         """Get a new token, unless another call just did or just failed to; the caller holds the lock."""
         begin = time.monotonic()

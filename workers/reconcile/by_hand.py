@@ -1,7 +1,7 @@
 """What a person decides: the entry that asks for it, and what is done with the answer.
 
-An entry is an instance of the process `settle-by-hand` (bpmn/settle-by-hand.bpmn): a user task in Tasklist, and behind
-it the job of the task type `settle-effect`, which the reconciler itself works on.
+An entry is an instance of the process `settle-by-hand` (bpmn/settle-by-hand.bpmn): a user task, and behind it
+the job of the task type `settle-effect`, which the reconciler itself works on.
 """
 
 import json
@@ -74,7 +74,7 @@ class Entries:
 
 
 def _entry(effect: Effect) -> dict[str, str]:
-    why = "Neither Operate nor the broker can say what became of the process instance that had it done."
+    why = "The cluster cannot say what became of the process instance that had it done."
     return {
         "orderId": effect.saga_id,
         "participant": effect.participant,

@@ -23,7 +23,7 @@ _MOST = 10_000
 """Orders that are followed at once; the next sweep sees to the others."""
 _AT_ONCE = 16
 _FIRST, _LAST = 0.5, 16.0
-"""Seconds between two looks at an order: the first time, and at most. Operate lags about a second behind."""
+"""Seconds between two looks at an order: the first time, and at most. A cluster's searches lag by about a second."""
 _TELLING = 2.0
 """Seconds to tell the reconciler."""
 

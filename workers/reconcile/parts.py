@@ -14,11 +14,10 @@ import workers.steps
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.client import channel as channel_to
-from workers.failure import Failure
+from workers.instances import Instances
 from workers.kit.connection import stub
 from workers.kit.discovery import discover
 from workers.kit.service import Participants
-from workers.operate import Operate
 from workers.participant import TIMEOUT, Participant
 from workers.reconcile.by_hand import Entries
 from workers.reconcile.effects import Ledger
@@ -34,7 +33,7 @@ class Parts:
 
     channel: grpc.aio.Channel
     participants: dict[str, Participant]
-    operate: Operate
+    instances: Instances
     ledgers: dict[str, Ledger]
     undoing: Undoing
     sweeper: Sweeper
@@ -42,17 +41,14 @@ class Parts:
 
 @asynccontextmanager
 async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
-    """Open what the reconciler speaks to: the participants, Operate and the broker; nobody is asked anything yet.
+    """Open what the reconciler speaks to: the participants and the cluster; nobody is asked anything yet.
 
     Raises:
-        Failure: Nothing says where Operate is.
+        Failure: Nothing says where the cluster's REST API is.
     """
-    if addresses.operate is None:
-        message = "CAMUNDA_OPERATE_BASE_URL is not set, so nobody can say what became of an instance. Set it."
-        raise Failure(message)
     async with AsyncExitStack() as stack:
-        operate = Operate(addresses.operate)
-        stack.push_async_callback(operate.close)
+        instances = Instances.at(addresses)
+        stack.push_async_callback(instances.close)
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
             name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=TIMEOUT))
@@ -63,17 +59,17 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         ledgers = {name: Ledger(participant) for name, participant in participants.items()}
         undoing = Undoing(discover(workers.steps), Participants(clients, for_step(tokens)), SystemRandom())
         gateway = stub(channel)
-        sweeper = Sweeper(list(ledgers.values()), Records(operate, gateway, lost_at), undoing, Entries(gateway).ask)
-        yield Parts(channel, participants, operate, ledgers, undoing, sweeper)
+        sweeper = Sweeper(list(ledgers.values()), Records(instances, gateway, lost_at), undoing, Entries(gateway).ask)
+        yield Parts(channel, participants, instances, ledgers, undoing, sweeper)
 
 
 @asynccontextmanager
 async def parts_for_a_command(addresses: Addresses, lost_at: datetime | None = None) -> AsyncIterator[Parts]:
-    """Open them for somebody who waits: an Operate that is not there is told at once.
+    """Open them for somebody who waits: a REST API that does not answer is told at once.
 
     Raises:
-        Failure: Nothing says where Operate is, or it cannot be logged in to.
+        Failure: Nothing says where the cluster's REST API is, or it does not answer, or refuses the credentials.
     """
     async with parts(addresses, lost_at) as opened:
-        await opened.operate.log_in()
+        await opened.instances.check_login()
         yield opened

@@ -19,7 +19,7 @@ async def run(addresses: Addresses, settings: ReconcilerSettings, stop: asyncio.
     """Work until `stop` is set; then end what is in hand and return.
 
     Raises:
-        Failure: Nothing says where Operate is.
+        Failure: Nothing says where the cluster's REST API is.
     """
     async with parts(addresses) as reconciler:
         watch = Watch(reconciler.sweeper, settings)

@@ -1,7 +1,7 @@
-"""What became of an instance and its elements, as the engine's records have it: Operate's, and the broker's own.
+"""What became of an instance and its elements: as the cluster's searches show it, and as the broker itself says.
 
-Operate lags behind the broker, so what it does not show is no proof of anything; and what it shows as active may have
-been lost with the broker's disk. Where the two disagree for long, nobody knows.
+The searches lag behind the broker, so what they do not show is no proof of anything; and what they show as active may
+have been lost with the broker's disk. Where the two disagree for long, nobody knows.
 """
 
 import time
@@ -15,16 +15,21 @@ import stamina
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest, SetVariablesRequest
 
 from workers.failure import Failure
-from workers.operate import FlowNode, Operate
+from workers.instances import ElementInstance, Instances
 from workers.reconcile.verdict import Element, Instance
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 PATIENCE = 900.0
-"""Seconds for which Operate and the broker may disagree before an instance counts as unknown."""
+"""Seconds for which the searches and the broker may disagree before an instance counts as unknown."""
 _DEADLINE = 10.0
 """Seconds for one question to the broker."""
+_SAYS_WHAT_IS_THERE = frozenset(
+    {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}
+)
+_STATES = {"ACTIVE": Element.ACTIVE, "COMPLETED": Element.COMPLETED, "TERMINATED": Element.TERMINATED}
+"""What the v2 API calls the states of an element."""
 _SKEW = timedelta(minutes=1)
 """How far the clocks of a database and of the engine may be apart."""
 
@@ -43,45 +48,47 @@ class Story:
 
 
 class Records:
-    """Asks Operate, and the broker where Operate alone does not tell."""
+    """Asks the cluster's searches, and the broker where these alone do not tell."""
 
-    def __init__(self, operate: Operate, gateway: "GatewayAsyncStub", lost_at: datetime | None = None) -> None:
-        """Ask a session with Operate, and the broker.
+    def __init__(self, instances: Instances, gateway: "GatewayAsyncStub", lost_at: datetime | None = None) -> None:
+        """Ask `instances`, and the broker over `gateway`.
 
-        `lost_at` is when the broker lost its data, as a person says: an instance that did something before, that
-        Operate shows as active and that the broker does not know, was lost.
+        `lost_at` is when the broker lost its data, as a person says: an instance that did something before, that the
+        searches show as active and that the broker does not know, was lost.
         """
-        self._operate = operate
+        self._instances = instances
         self._gateway = gateway
         self._lost_at = lost_at
         self._disagree_since: dict[int, float] = {}
-        """By instance; only for as long as Operate and the broker disagree."""
+        """By instance; only for as long as the two disagree."""
 
     async def of(self, instance: int, made: datetime, saga_id: str) -> Story:
         """Return the story of an instance for which something was done for a saga at `made`.
 
         Raises:
-            Failure: Operate or the broker does not answer.
+            Failure: The cluster does not answer.
         """
-        shown = await self._operate.instance(instance)
+        shown = await self._instances.get(instance)
         if shown is not None and made < shown.start_date - _SKEW:
             # A broker that was killed carries a command out again: the same instance, begun later. One that began anew
             # gives the key away once more, and ours was another instance.
-            whose = await self._operate.variable(instance, "orderId")
-            if whose is None:  # Operate may not have heard of it yet.
+            whose = await self._instances.variable(instance, "orderId")
+            if whose is None:  # The searches may not show it yet.
                 return Story(self._unknown_in_the_end(instance), {})
             if whose != saga_id:
                 return Story(Instance.UNKNOWN, {})
-        nodes = [] if shown is None else await self._operate.flow_nodes(instance)
-        elements = _states(nodes)
-        if shown is not None and shown.state != "ACTIVE":
+        if shown is not None and not (shown.has_ended or shown.is_alive):
+            # A state of a later version: it may still go on, so nothing is said of its elements either.
+            return Story(self._unknown_in_the_end(instance), {})
+        elements = _states([] if shown is None else await self._instances.elements(instance))
+        if shown is not None and shown.has_ended:
             self._disagree_since.pop(instance, None)
             return Story(Instance(shown.state.lower()), elements)
         stands_still = shown is not None and Element.ACTIVE not in elements.values()
         return Story(await self._open(instance, made, is_shown=shown is not None, stands_still=stands_still), elements)
 
     async def _open(self, instance: int, made: datetime, *, is_shown: bool, stands_still: bool) -> Instance:
-        """Say what an instance is of which Operate does not know the end; asks the broker where that looks wrong."""
+        """Say what an instance is of which no end is shown; asks the broker where that looks wrong."""
         was_lost = self._lost_at is not None and made < self._lost_at
         is_young = datetime.now(UTC) - made < timedelta(seconds=PATIENCE)
         if is_young and not was_lost and not stands_still:
@@ -102,28 +109,29 @@ class Records:
         """Return what the broker knows of an instance by asking for nothing, in two ways; None where it has none.
 
         One that is ending takes no variables. It is ending for ever where it was cancelled while a compensation handler
-        was at work (Zeebe 8.6.0): all its elements are terminated, and Operate goes on showing it as active.
+        was at work (Zeebe 8.6.0): all its elements are terminated, and it is still shown as active.
         """
         nothing = SetVariablesRequest(elementInstanceKey=instance, variables="{}", local=True)
         nowhere = ModifyProcessInstanceRequest(
             processInstanceKey=instance,
             activateInstructions=[ModifyProcessInstanceRequest.ActivateInstruction(elementId="-")],
         )
-        if await _refusal(lambda: self._gateway.SetVariables(nothing, timeout=_DEADLINE)) is None:
+        refusal = await _refusal(lambda: self._gateway.SetVariables(nothing, timeout=_DEADLINE))
+        if refusal in {None, grpc.StatusCode.FAILED_PRECONDITION}:  # It is there, and takes none now: it is suspended.
             return Instance.ACTIVE
         refusal = await _refusal(lambda: self._gateway.ModifyProcessInstance(nowhere, timeout=_DEADLINE))
-        return None if refusal is grpc.StatusCode.NOT_FOUND else Instance.CANCELED
+        return None if refusal is grpc.StatusCode.NOT_FOUND else Instance.TERMINATED
 
 
-def _states(nodes: Sequence[FlowNode]) -> dict[int, Element]:
+def _states(elements: Sequence[ElementInstance]) -> dict[int, Element]:
     """Return what became of each element instance, by its key.
 
-    One that was terminated and activated anew, as by a modification in Operate, is what its follower is: the effect is
-    the same, and the follower counts on it.
+    One that was terminated and activated anew, as by a modification, is what its follower is: the effect is the same,
+    and the follower counts on it.
     """
-    last = {node.flow_node_id: node for node in nodes}  # They come in the order of their keys.
-    followed = {node.key: last[node.flow_node_id] if node.state == "TERMINATED" else node for node in nodes}
-    return {key: Element(node.state.lower()) for key, node in followed.items()}
+    last = {each.element_id: each for each in elements}  # They come in the order of their keys.
+    followed = {each.key: last[each.element_id] if each.state == "TERMINATED" else each for each in elements}
+    return {key: _STATES.get(each.state, Element.UNKNOWN) for key, each in followed.items()}
 
 
 def _is_busy(error: Exception) -> bool:
@@ -141,7 +149,7 @@ async def _refusal(call: Callable[[], Awaitable[object]]) -> grpc.StatusCode | N
             with attempt:
                 await call()
     except grpc.aio.AioRpcError as error:
-        if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+        if error.code() in _SAYS_WHAT_IS_THERE:
             return error.code()
         message = f"The broker does not say what became of an instance: {error.code().name}."
         raise Failure(message) from error

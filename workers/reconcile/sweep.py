@@ -13,7 +13,7 @@ from workers.reconcile.undoing import Undoing
 from workers.reconcile.verdict import Instance, Verdict, verdict
 
 _AT_ONCE = 8
-"""Sagas that are looked at, or undone, at once: what Operate answers without getting slow for people."""
+"""Sagas that are looked at, or undone, at once: what a cluster answers without getting slow for people."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -55,7 +55,7 @@ class Sweeper:
         passed over, and told of in `troubles`.
 
         Raises:
-            Failure: Operate or the broker does not answer.
+            Failure: The cluster does not answer.
         """
         going = {
             name: ledger.unsettled(older_than=older_than, saga_id=saga_id) for name, ledger in self._ledgers.items()

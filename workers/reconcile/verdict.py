@@ -8,11 +8,12 @@ class Instance(StrEnum):
 
     ACTIVE = "active"
     COMPLETED = "completed"
-    CANCELED = "canceled"
+    TERMINATED = "terminated"
+    """It was cancelled."""
     LOST = "lost"
     """A person says that the engine lost its data, and what it has now does not hold this instance."""
     UNKNOWN = "unknown"
-    """Nobody knows it, or the effect does not say whose it is."""
+    """Nobody knows it, its state is none that we know, or the effect does not say whose it is."""
 
 
 class Element(StrEnum):
@@ -22,7 +23,7 @@ class Element(StrEnum):
     COMPLETED = "completed"
     TERMINATED = "terminated"
     UNKNOWN = "unknown"
-    """Not there, or not yet: Operate learns of it about a second after the broker."""
+    """Not there, or not yet: searches show it about a second after the broker has it."""
 
 
 class Verdict(StrEnum):
@@ -50,7 +51,7 @@ def verdict(instance: Instance, element: Element, *, has_undo: bool) -> Verdict:
         case Instance.UNKNOWN, _:
             return Verdict.ASK if has_undo else Verdict.KEEP
         # The engine compensates nothing when an instance is cancelled, and nothing that it does not know any more.
-        case ((Instance.CANCELED | Instance.LOST), _):
+        case ((Instance.TERMINATED | Instance.LOST), _):
             return Verdict.UNDO if has_undo else Verdict.KEEP
         # An interrupted element is never compensated, however the instance goes on.
         case _, Element.TERMINATED:
