@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from workers.cli import cancel, incidents, orders, purge, reconcile, run
+from workers.cli import cancel, incidents, orders, purge, reconcile, run, tasks
 from workers.failure import Failure
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(cancel.app)
 app.add_typer(purge.app)
 app.add_typer(reconcile.app)
 app.add_typer(incidents.app, name="incidents", help="What stands still, why, and how it goes on.")
+app.add_typer(tasks.app, name="tasks", help="List, show, claim and answer user tasks.")
 
 
 def main() -> None:
