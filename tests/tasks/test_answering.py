@@ -105,13 +105,18 @@ def test_a_json_value_of_another_type_is_refused(component: dict[str, Any], valu
 
 
 def test_json_values_are_taken_as_they_are() -> None:
-    components = [{**TEXT, "key": "a"}, {**NUMBER, "key": "b"}, {**RADIO, "key": "c"}, {**CHECKBOX, "key": "d"}]
+    components: list[dict[str, Any]] = [
+        {**TEXT, "key": "a"},
+        {**NUMBER, "key": "b"},
+        {**RADIO, "key": "c"},
+        {**CHECKBOX, "key": "d"},
+    ]
     given = {"a": "text", "b": 1.5, "c": 2, "d": True}
     assert answered(*components, given=given) == given
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    components = [limited({**TEXT, "key": "a"}, required=True), {**NUMBER, "key": "b"}]
+    components: list[dict[str, Any]] = [limited({**TEXT, "key": "a"}, required=True), {**NUMBER, "key": "b"}]
     with pytest.raises(Failure) as refused:
         answered(*components, texts={"b": "many", "c": "?"})
     assert "c: the form has no such field; it has a, b" in str(refused.value)
