@@ -106,9 +106,7 @@ async def test_jobs_that_could_not_be_delivered_are_given_back() -> None:
         assert [job["key"] for job in (await waiting).jobs] == [job["key"] for job in answer.jobs]
 
 
-async def test_a_poll_that_is_cancelled_while_it_waits_is_forgotten(
-    gateway: "GatewayAsyncStub", job_type: str
-) -> None:
+async def test_a_poll_that_is_cancelled_while_it_waits_is_forgotten(gateway: "GatewayAsyncStub", job_type: str) -> None:
     await deploy(gateway, task(job_type))
     request = pb.ActivateJobsRequest(type=job_type, timeout=60_000, maxJobsToActivate=9, requestTimeout=20_000)
     with pytest.raises(grpc.aio.AioRpcError):
