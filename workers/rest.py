@@ -21,6 +21,7 @@ _TIMEOUT = 10.0
 _BASIC = "CAMUNDA_BASIC_AUTH_USERNAME and CAMUNDA_BASIC_AUTH_PASSWORD"
 _OAUTH = "CAMUNDA_CLIENT_ID and CAMUNDA_CLIENT_SECRET"
 _REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+_REFUSED_COMMAND = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND, httpx.codes.CONFLICT})
 _PROBLEM = "application/problem+json"
 
 _Item = TypeVar("_Item", bound=BaseModel)
@@ -128,6 +129,19 @@ class RestClient:
             return model.model_validate_json(response.content)
         except ValidationError as error:
             self._not_valid("GET", path, error)
+
+    async def command(self, path: str, body: object) -> int:
+        """Send a command; return the status: of a success, or with which the cluster itself refuses this command.
+
+        What it says of a refusal is not returned, for it may repeat what was sent.
+
+        Raises:
+            Failure: The cluster does not answer, or refuses us, or fails.
+        """
+        response = await self._send("POST", path, body)
+        if response.status_code in _REFUSED_COMMAND and _is_problem(response):
+            return response.status_code
+        return self._checked(response).status_code
 
     async def pages(
         self, path: str, model: type[_Item], filters: Mapping[str, object], sort: Sequence[str], query: str = ""

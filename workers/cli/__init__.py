@@ -40,6 +40,7 @@ COMMANDS = {
     "compensate": Entry("cancel", "Undo an instance's steps, whatever process it is of."),
     "purge": Entry("purge", "Forget finished sagas for good."),
     "reconcile": Entry("reconcile", "Settle effects that instances left at participants."),
+    "tasks": Entry("tasks", "List, claim and answer user tasks."),
     "engine": Entry("engine", "Run the embedded engine."),
     "incidents": Entry("incidents", "List, explain and retry incidents."),
 }

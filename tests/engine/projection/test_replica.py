@@ -60,14 +60,14 @@ async def test_one_kind_of_record_lags_alone(log: Log) -> None:
 
 
 async def test_a_slow_query_does_not_stall_the_loop(log: Log) -> None:
-    slow = "WITH RECURSIVE n (x) AS (VALUES (0) UNION ALL SELECT x + 1 FROM n WHERE x < 1000000) SELECT max(x) FROM n"
+    slow = "WITH RECURSIVE n (x) AS (VALUES (0) UNION ALL SELECT x + 1 FROM n WHERE x < 200000) SELECT max(x) FROM n"
     with closing(Reader.of_uri(log.reader_uri)) as reader:
         query = asyncio.create_task(reader.read(lambda connection: connection.execute(slow).fetchone()[0]))
         turns = 0
         while not query.done():
             await asyncio.sleep(0)
             turns += 1
-        assert query.result() == 1_000_000
+        assert query.result() == 200_000
         assert turns > 10
 
 

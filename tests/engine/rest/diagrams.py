@@ -56,7 +56,7 @@ _MESSAGE = """<bpmn:message id="m" name="Cancel"><bpmn:extensionElements>
 
 
 def cancelable(process_id: str, *, interrupting: bool) -> bytes:
-    """Return a process with a task, Pay, and an event subprocess, Cancel, whose task Inner has a variable of its own."""
+    """Return a process with a task, Pay, and an event subprocess, Cancel, whose task has a variable of its own."""
     start = "true" if interrupting else "false"
     return process(
         process_id,
@@ -87,8 +87,8 @@ LOOP = process(
     <bpmn:sequenceFlow id="f1" sourceRef="Start" targetRef="Again" />
     <bpmn:sequenceFlow id="on" sourceRef="Again" targetRef="Done" />
     <bpmn:sequenceFlow id="back" sourceRef="Done" targetRef="Again" />
-    <bpmn:sequenceFlow id="f2" sourceRef="Done" targetRef="End"><bpmn:conditionExpression>=done</bpmn:conditionExpression>
-        </bpmn:sequenceFlow>""",
+    <bpmn:sequenceFlow id="f2" sourceRef="Done" targetRef="End">
+        <bpmn:conditionExpression>=done</bpmn:conditionExpression></bpmn:sequenceFlow>""",
 )
 
 FILES = (

@@ -1,6 +1,8 @@
 """The search tables. Keys and times are integers (milliseconds since 1970); an absent value is NULL."""
 
-SCHEMA = (
+from collections.abc import Sequence
+
+SCHEMA: Sequence[str] = (
     """
 CREATE TABLE process_definitions (
     process_definition_key INTEGER PRIMARY KEY,

@@ -48,7 +48,7 @@ def deploy(work: Work, command: Command) -> dict[str, Any]:
 def _read(given: list[dict[str, Any]]) -> list[_Resource]:
     resources: list[_Resource] = []
     errors: list[str] = []
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for found in given:
         name, content = found["resourceName"], bytes(found["resource"])
         resource = _Resource(name, content, hashlib.sha256(content).hexdigest())
@@ -56,11 +56,11 @@ def _read(given: list[dict[str, Any]]) -> list[_Resource]:
             _parse(resource)
         except InvalidModelError as error:
             errors.append(f"'{name}': {error}")
-        ids = [process.id for process in resource.processes] or [resource.form_id]
-        for identity in filter(None, ids):
+        ids = [("process", process.id) for process in resource.processes]
+        ids += [("form", resource.form_id)] if resource.form_id else []
+        for identity in ids:
             if identity in owners:
-                kind = "process" if resource.processes else "form"
-                errors.append(f"Duplicated {kind} id in resources '{owners[identity]}' and '{name}'")
+                errors.append(f"Duplicated {identity[0]} id in resources '{owners[identity]}' and '{name}'")
             owners[identity] = name
         resources.append(resource)
     if errors:
