@@ -15,6 +15,7 @@ from workers.engine.streams import UNSENT, JobStream, JobStreams
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
     # Generic for type checkers only.
     Call = grpc.aio.UnaryStreamCall[pb.StreamActivatedJobsRequest, pb.ActivatedJob]
 
