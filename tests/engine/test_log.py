@@ -1,13 +1,14 @@
 """The log is the truth: what is recovered from it, and what is refused."""
 
 import asyncio
-import os
 import resource
 import sqlite3
 import stat
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from tests.engine.process import ANY_PORTS, COMMAND, PATIENCE, create, deploy, refusal, running, task
@@ -17,6 +18,10 @@ from workers.engine.core import Command, Engine
 from workers.engine.folder import DataFolder, FolderError, file_system
 from workers.engine.log import Log, LogError
 from workers.engine.recovery import recover
+from workers.kit import connection
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 
 def begun(log: Log) -> Engine:
@@ -77,11 +82,10 @@ def test_a_log_that_lacks_records_is_refused(tmp_path: Path) -> None:
     log = Log(tmp_path / "log", projection)
     work(deployed(log), log, 3)
     log.close()
-    with sqlite3.connect(tmp_path / "log") as connection:
-        connection.execute("DELETE FROM batch WHERE first_position = (SELECT max(first_position) FROM batch) - 0")
-        positions = [each for (each,) in connection.execute("SELECT first_position FROM batch ORDER BY 1")]
-        connection.execute("DELETE FROM batch WHERE first_position = ?", (positions[-2],))
-    connection.close()
+    with sqlite3.connect(tmp_path / "log") as database:
+        positions = [each for (each,) in database.execute("SELECT first_position FROM batch ORDER BY 1")]
+        database.execute("DELETE FROM batch WHERE first_position = ?", (positions[-2],))
+    database.close()
     log = Log(tmp_path / "log", projection)
     with pytest.raises(LogError, match=f"lacks the records {positions[-2]} to {positions[-1] - 1}"):
         begun(log)
@@ -94,9 +98,9 @@ async def test_an_unknown_format_is_refused_by_name_and_nothing_is_written(tmp_p
     log = Log(data / "engine.sqlite", projection)
     begun(log)
     log.close()
-    with sqlite3.connect(data / "engine.sqlite") as connection:
-        connection.execute("UPDATE meta SET value = 99 WHERE name = 'format'")
-    connection.close()
+    with sqlite3.connect(data / "engine.sqlite") as database:
+        database.execute("UPDATE meta SET value = 99 WHERE name = 'format'")
+    database.close()
     before = (data / "engine.sqlite").read_bytes()
     said = await refusal("--data", str(data), *ANY_PORTS)
     assert "has the format 99, and this release reads 1" in said
@@ -157,6 +161,15 @@ def test_a_seed_is_in_the_first_record_and_differs_between_logs(tmp_path: Path) 
     assert len(seeds) == 2
 
 
+async def fill(stub: "GatewayAsyncStub", answered: list[int]) -> grpc.aio.AioRpcError:
+    """Start large instances until there is no answer; `answered` gets the keys of those before it."""
+    while True:
+        try:
+            answered.append(await create(stub, "work", '{"large": "' + "x" * 50_000 + '"}'))
+        except grpc.aio.AioRpcError as error:
+            return error
+
+
 async def test_a_commit_that_fails_ends_the_process_and_what_was_answered_is_there(tmp_path: Path) -> None:
     data = tmp_path / "data"
     most = 1_500_000
@@ -173,18 +186,12 @@ async def test_a_commit_that_fails_ends_the_process_and_what_was_answered_is_the
     )
     assert process.stdout
     addresses = [(await process.stdout.readline()).decode().split() for _ in range(5)]
-    import grpc  # noqa: PLC0415
-
-    from pyzeebe.proto.gateway_pb2_grpc import GatewayStub  # noqa: PLC0415
-
-    answered = []
+    answered: list[int] = []
     async with grpc.aio.insecure_channel(addresses[1][1]) as channel:
-        stub = GatewayStub(channel)
+        stub = connection.stub(channel)
         await deploy(stub, task("work"))
-        with pytest.raises(grpc.aio.AioRpcError) as lost:
-            while True:
-                answered.append(await create(stub, "work", '{"large": "' + "x" * 50_000 + '"}'))
-    assert lost.value.code() is grpc.StatusCode.UNAVAILABLE
+        lost = await fill(stub, answered)
+    assert lost.code() is grpc.StatusCode.UNAVAILABLE
     _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 1
     assert b"A batch could not be committed. The process ends" in errors
@@ -200,9 +207,9 @@ async def test_a_clean_stop_leaves_a_snapshot_of_the_last_record(tmp_path: Path)
             await deploy(stub, task("work"))
             await create(stub, "work")
         assert await engine.stop() == 0
-    connection = sqlite3.connect(tmp_path / "data" / "engine.sqlite")
-    [position] = connection.execute("SELECT position FROM snapshot").fetchone()
-    connection.close()
+    database = sqlite3.connect(tmp_path / "data" / "engine.sqlite")
+    [position] = database.execute("SELECT position FROM snapshot").fetchone()
+    database.close()
     log = Log(tmp_path / "data" / "engine.sqlite", projection)
     *_, last = log.records()
     assert last.position == position
@@ -211,4 +218,3 @@ async def test_a_clean_stop_leaves_a_snapshot_of_the_last_record(tmp_path: Path)
         whole.replay(record)
     assert begun(log).digest() == whole.digest()
     log.close()
-    assert os.listdir(tmp_path / "data")

@@ -90,8 +90,9 @@ async def _run(options: Options, writer: Writer, reader: projection.Reader, star
         def make_servers() -> list["HttpServer"]:
             from .web import management_server, rest_server  # noqa: PLC0415 - gRPC answers while HTTP is imported
 
+            clock = options.controlled_clock
             return [
-                rest_server(rest, writer, reader, options.access, controlled_clock=options.controlled_clock),
+                rest_server(rest, writer, reader, options.access, controlled_clock=clock, gateway=port),
                 management_server(management, metrics, options.access, lambda: not stopped.is_set()),
             ]
 

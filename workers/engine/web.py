@@ -44,11 +44,11 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-def rest_server(
-    listening: socket.socket, writer: Writer, reader: Reader, access: Access, *, controlled_clock: bool
+def rest_server(  # noqa: PLR0913 - what REST needs, each by its name
+    listening: socket.socket, writer: Writer, reader: Reader, access: Access, *, controlled_clock: bool, gateway: int
 ) -> HttpServer:
-    """Return the server of the v2 API."""
-    return HttpServer(rest.app(writer, reader, access, controlled_clock=controlled_clock), listening)
+    """Return the server of the v2 API; `gateway` is the gRPC port, for the topology."""
+    return HttpServer(rest.app(writer, reader, access, controlled_clock=controlled_clock, port=gateway), listening)
 
 
 def management_server(
