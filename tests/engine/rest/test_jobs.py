@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service
@@ -54,17 +55,17 @@ async def test_a_request_waits_for_jobs(engine: Service) -> None:
 
 async def test_jobs_for_a_client_that_has_gone_are_there_for_the_next(engine: Service) -> None:
     gone = asyncio.Event()
-    sent = []
+    sent: list[Message] = []
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         if not sent:
-            sent.append(1)
+            sent.append({})
             body = b'{"type":"pay","timeout":60000,"maxJobsToActivate":5,"requestTimeout":600000}'
             return {"type": "http.request", "body": body}
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
     scope = {
@@ -78,7 +79,7 @@ async def test_jobs_for_a_client_that_has_gone_are_there_for_the_next(engine: Se
         "server": ("127.0.0.1", 8080),
         "headers": [(b"host", b"127.0.0.1:8080"), (b"content-type", b"application/json"), (b"content-length", b"75")],
     }
-    waiting = asyncio.create_task(engine.application(scope, receive, send))
+    waiting = asyncio.ensure_future(engine.application(scope, receive, send))
     await asyncio.sleep(0)
     gone.set()
     await waiting
@@ -172,7 +173,8 @@ async def test_a_jobs_retries_and_lease_are_changed(engine: Service) -> None:
     assert both.status_code == 204
     job = await shown(engine, key)
     assert (job["retries"], job["deadline"] is not None) == (7, True)
-    for body in ({}, {"changeset": {}}, {"changeset": {"retries": 0}}, {"changeset": {"lease": 1}}):
+    wrong: list[dict[str, Any]] = [{"changeset": {"retries": 0}}, {"changeset": {"lease": 1}}, {"changeset": {}}, {}]
+    for body in wrong:
         assert (await engine.request("PATCH", f"jobs/{key}", body)).status_code == 400
 
 
