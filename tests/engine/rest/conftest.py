@@ -10,8 +10,8 @@ import pytest
 
 from tests.engine.rest import diagrams
 from workers.engine import projection, rest
-from workers.engine.access import Access
-from workers.engine.core import Command, Engine
+from workers.engine.access import Access, ASGIApp
+from workers.engine.core import Engine
 from workers.engine.log import Log
 from workers.engine.recovery import recover
 from workers.engine.writer import Writer
@@ -22,8 +22,9 @@ ADDRESS = "http://127.0.0.1:8080"
 class Service:
     """A running engine, by its REST."""
 
-    def __init__(self, writer: Writer, client: httpx.AsyncClient) -> None:
+    def __init__(self, writer: Writer, application: ASGIApp, client: httpx.AsyncClient) -> None:
         self.writer = writer
+        self.application = application
         self.client = client
 
     async def request(self, method: str, path: str, body: Any = None) -> httpx.Response:  # noqa: ANN401 - any JSON
@@ -63,9 +64,6 @@ class Service:
         assert isinstance(job, dict)
         return job
 
-    async def send(self, command: Command) -> dict[str, Any]:
-        return await self.writer.send(command)
-
 
 @asynccontextmanager
 async def serving(*, controlled_clock: bool = False) -> AsyncIterator[Service]:
@@ -80,7 +78,7 @@ async def serving(*, controlled_clock: bool = False) -> AsyncIterator[Service]:
     transport = httpx.ASGITransport(app=application)
     try:
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
-            yield Service(writer, client)
+            yield Service(writer, application, client)
     finally:
         writer.stop()
         writer.close()

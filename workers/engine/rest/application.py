@@ -133,6 +133,7 @@ def app(
         routes=[Route(path, _Resource(engine, endpoints)) for path, endpoints in ROUTES.items()],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
     )
+    application.router.redirect_slashes = False  # a path with a slash too many is unknown
     return AccessMiddleware(application, access)
 
 
