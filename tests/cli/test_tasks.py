@@ -72,7 +72,8 @@ def at_a_terminal(cluster: FakeCluster, typed: list[str], *arguments: str) -> tu
         close_fds=True,
     ) as process:
         os.close(its)
-        os.write(ours, "".join(f"{line}\n" for line in typed).encode())
+        # And an end of file, so that a question too many does not wait for ever.
+        os.write(ours, "".join(f"{line}\n" for line in [*typed, "\x04"]).encode())
         shown = b""
         try:
             while part := os.read(ours, 1024):
