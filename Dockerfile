@@ -1,4 +1,4 @@
-# The one image of the project: the participant services, the workers and the `saga` command line are one program.
+# The one image of the project: the engine, the participant services, the workers and the `saga` command line are one program.
 FROM python:3.12.12-slim-bookworm AS build
 COPY requirements.lock ./
 # Wheels only: nothing is compiled, so neither stage needs a compiler.
@@ -11,6 +11,7 @@ FROM python:3.12.12-slim-bookworm
 RUN groupadd --system --gid 10001 saga && useradd --system --uid 10001 --gid saga --no-create-home saga
 # A new volume that is mounted here takes over its owner.
 RUN install -d -o saga -g saga /var/lib/saga-workers
+RUN install -d -o saga -g saga -m 700 /var/lib/saga-engine
 COPY --from=build /opt/venv /opt/venv
 # The checkout's layout: `saga deploy` reads the folder bpmn beside the packages.
 WORKDIR /app

@@ -12,10 +12,10 @@ help: ## Say what can be made
 demo: .venv/ready ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
 	$(BIN)/saga demo $(ARGS)
 
-test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run all tests against the real stack
+test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=--waiting adds those that wait for the embedded engine
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: .venv/ready ## Measure the job runtime against its peers; ARGS=--quick for a short run
+bench: .venv/ready ## Measure the job runtime beside its peers; ARGS=--quick for a short run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: .venv/ready bpmn/node_modules/.installed ## Check the code, its types and the diagram
@@ -30,18 +30,18 @@ docs: .venv/ready .venv/browser bpmn/node_modules/.installed ## Write anew what 
 
 lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
-		pyproject.toml -o requirements.lock
+		--extra engine pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
 		--all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-clean: ## Remove what was set up; the downloads stay in the user's cache
+clean: ## Remove what was set up; the stacks' data in .saga stays
 	rm -rf .venv bpmn/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 bpmn/node_modules/.installed: bpmn/package-lock.json | .venv/ready
 	$(BIN)/python -c 'from workers.cluster.node import install_packages; install_packages()'
 	@touch $@
 
-# The tests look at Operate and at the diagram in a real browser: the machine's own, or else Playwright's.
+# The tests look at the diagram and at its forms in a real browser: the machine's own, or else Playwright's.
 .venv/browser: .venv/ready
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
 	@touch $@

@@ -34,7 +34,7 @@ class Addresses:
         external = engine.names_a_cluster
         if not external:
             engine = engine.model_copy(update={"address": f"{HOST}:{ports.zeebe}"})
-        own = None if external else f"http://{HOST}:{ports.web}"
+        own = None if external else f"http://{HOST}:{ports.rest}"
         return cls(
             engine=engine,
             services={

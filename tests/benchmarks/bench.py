@@ -26,7 +26,7 @@ class Bench:
     _processes: dict[str, Process] = field(default_factory=dict)
 
     async def process(self, name: str) -> Process:
-        """Return the peer's process: one for all scenarios, so that a Java is warm in most of them."""
+        """Return the peer's process: one for all scenarios, so that it is warm in most of them."""
         if name not in self._processes:
             self._processes[name] = await self.stack.enter_async_context(self.running(name))
         return self._processes[name]
@@ -36,13 +36,7 @@ class Bench:
         return self.peers[name].running(self.engine.address, self.plan.in_flight, self.logs)
 
     def ratio(self, bar: str, value: float, ceiling: float | None = None) -> None:
-        """Add a repetition's ratio, and that of the bare stubs where they can be measured so.
-
-        The bars are held with Operate on; the broker alone is for information.
-        """
-        if not self.engine.with_operate:
-            self.samples.figure(f"{bar}, {self.engine.name}", "ratio", value)
-            return
+        """Add a repetition's ratio, and that of the bare stubs where they can be measured so."""
         self.samples.ratio(bar, value)
         if ceiling is not None:
             self.samples.ceiling(bar, ceiling)

@@ -1,10 +1,9 @@
-"""The engine that the peers work for: with Operate and OpenSearch as `saga up` runs it, or the broker alone."""
+"""The engine that the peers work for: the embedded one, as `saga up` runs it."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 
@@ -14,20 +13,16 @@ import psutil
 from pyzeebe.proto.gateway_pb2 import Partition, TopologyRequest
 
 from tests.engine import jobs
-from workers.cluster.artifacts import Store
-from workers.cluster.camunda import camunda
+from workers.cluster import apps
 from workers.cluster.layout import Layout
-from workers.cluster.opensearch import opensearch
-from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports, require_free
 from workers.cluster.supervisor import Supervisor
 from workers.kit.connection import stub
 
-_EXPORTERS = "ZEEBE_BROKER_EXPORTERS_"
 _LOOK = 0.02
 """Seconds between two looks at the broker."""
 _QUIET_SHARE = 0.3
-"""Of a core: what the engine's processes take when nothing is left to export and to import."""
+"""Of a core: what the engine takes when nothing is left to do."""
 _QUIET_STEP = 0.5
 _QUIET_SECONDS = 4.0
 """An engine that is not quiet by then is measured as it is; interleaved as they are, that hits every peer alike."""
@@ -38,8 +33,6 @@ class Engine:
 
     def __init__(self, ports: Ports, supervisor: Supervisor) -> None:
         """Look after what `supervisor` runs at `ports`."""
-        self.with_operate = len(supervisor.state.parts) > 1
-        self.name = "Operate on" if self.with_operate else "broker alone"
         self.address = f"{HOST}:{ports.zeebe}"
         self._management = f"http://{HOST}:{ports.management}"
         self._supervisor = supervisor
@@ -55,7 +48,7 @@ class Engine:
             await asyncio.sleep(_LOOK)
 
     async def quiet(self) -> None:
-        """Wait until what was started before is exported and imported, and only idling is left."""
+        """Wait until what was started before is done, and only idling is left."""
         end = time.monotonic() + _QUIET_SECONDS
         before = self._cpu()
         while time.monotonic() < end:
@@ -67,7 +60,7 @@ class Engine:
 
     def kill(self) -> None:
         """Kill the broker as a crash does; the supervisor starts it again."""
-        process = self._supervisor.state.part("camunda").process
+        process = self._supervisor.state.part("engine").process
         if process is not None:
             psutil.Process(process.pid).send_signal(SIGKILL)
 
@@ -102,42 +95,13 @@ class Engine:
 
 
 @asynccontextmanager
-async def with_operate(data: Path, port_offset: int) -> AsyncIterator[Engine]:
-    """Run broker, Operate, Tasklist and OpenSearch."""
-    layout, ports, store = _place(data, port_offset)
-    parts = [opensearch(layout, ports, store), camunda(layout, ports, store)]
-    async with _running(parts, layout, ports) as engine:
-        yield engine
-
-
-@asynccontextmanager
-async def broker_alone(data: Path, port_offset: int) -> AsyncIterator[Engine]:
-    """Run the broker with its gateway, and nothing that its records are exported to."""
-    layout, ports, store = _place(data, port_offset)
-    whole = camunda(layout, ports, store)
-    alone = {name: value for name, value in whole.environment.items() if not name.startswith(("CAMUNDA_", _EXPORTERS))}
-    part = replace(
-        whole,
-        environment={**alone, "SPRING_PROFILES_ACTIVE": "broker"},
-        uses=frozenset(),
-        # Its data is thrown away; and an orderly end would archive the few classes that it needs for the whole stack.
-        stop_signal=SIGKILL,
-        after_stop=None,
-    )
-    async with _running([part], layout, ports) as engine:
-        yield engine
-
-
-def _place(data: Path, port_offset: int) -> tuple[Layout, Ports, Store]:
-    cache = Layout.of(port_offset).cache
-    return Layout(data=data, cache=cache), Ports.of(port_offset), Store(cache)
-
-
-@asynccontextmanager
-async def _running(parts: Sequence[Part], layout: Layout, ports: Ports) -> AsyncIterator[Engine]:
-    require_free(port for part in parts for port in ports.of_part(part.name))
+async def embedded(data: Path, port_offset: int) -> AsyncIterator[Engine]:
+    """Run the embedded engine as `saga up` does, and nothing beside it."""
+    layout, ports = Layout(data), Ports.of(port_offset)
+    part = apps.engine(layout, ports)
+    require_free(ports.of_part(part.name))
     layout.data.mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(parts, layout.logs, lambda _state: None)
+    supervisor = Supervisor([part], layout.logs, lambda _state: None)
     stop = asyncio.Event()
     running = asyncio.create_task(supervisor.run(stop))
     ready = asyncio.create_task(supervisor.until_ready())

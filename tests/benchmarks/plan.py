@@ -8,8 +8,6 @@ class Plan:
     """The sizes of one run; times are in seconds."""
 
     name: str
-    informs: bool
-    """Whether what no bar is held by is measured too."""
     repetitions: int
     in_flight: int
     """Jobs in hand of every peer."""
@@ -33,7 +31,6 @@ class Plan:
 
 FULL = Plan(
     name="full",
-    informs=True,
     repetitions=5,
     in_flight=128,
     jobs=300,
@@ -48,7 +45,6 @@ FULL = Plan(
 )
 QUICK = Plan(
     name="quick",
-    informs=False,
     repetitions=2,
     in_flight=128,
     jobs=500,

@@ -1,4 +1,4 @@
-"""The picture of a run: each bar against its limit, and what the five peers did in absolute figures."""
+"""The picture of a run: each bar against its limit, and what the four peers did in absolute figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,6 @@ from tests.benchmarks.bars import DRAIN, STEADY, Samples, Sense, Spread, Verdict
 from tests.benchmarks.report import RESULTS
 
 _HELD, _MISSED, _OURS, _OTHER, _CEILING = "#2e7d4f", "#c0392b", "#1f5fa8", "#b5bcc6", "#555555"
-_LOADS = [f"{load}, {engine}" for load in (DRAIN, STEADY) for engine in ("Operate on", "broker alone")]
 _UNITS = ("jobs/s", "ms of CPU per job")
 _TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
@@ -26,7 +25,7 @@ def draw(verdicts: Sequence[Verdict], samples: Samples, caption: str) -> Path:
     halves = figure.add_gridspec(2, 1, height_ratios=(1.1, 1))
     above = figure.add_subfigure(halves[0]).subplots()
     _bars(above, [verdict for verdict in verdicts if verdict.ratio is not None])
-    measured = [load for load in _LOADS if (f"{load}: {lineup.OURS}", _UNITS[0]) in samples.figures]
+    measured = [load for load in (DRAIN, STEADY) if (f"{load}: {lineup.OURS}", _UNITS[0]) in samples.figures]
     below = figure.add_subfigure(halves[1]).subplots(len(_UNITS), len(measured), sharey="row", squeeze=False)
     for row, unit in zip(below, _UNITS, strict=True):
         row[0].set_ylabel(unit)

@@ -28,7 +28,7 @@ from workers.kit.connection import open_channel
 
 _END_SECONDS = 300.0
 """The longest that the last orders may take to end."""
-_KEPT = ("camunda", "opensearch", "postgres", "logs")
+_KEPT = ("engine", "postgres", "logs")
 """The folders of the stack's data whose growth is told."""
 
 
@@ -61,7 +61,7 @@ async def _soak(console: Console, *, minutes: float, rate: float, kill_minutes: 
         embedded.running(offset, PARTS) as stack,
         open_channel(Addresses.of(offset).engine) as channel,
         World(stack.database_url) as world,
-        Records(stack.addresses["opensearch"] or "") as records,
+        Records(stack.addresses["management"] or "") as records,
     ):
         console.log(f"The stack is up at port offset {offset}.")
         disk = _disk(stack)

@@ -49,7 +49,7 @@ class Faults:
         kills = range(1, round(seconds / kill_every))
         events = sorted(
             [
-                *((number * kill_every, "camunda", signal.SIGKILL) for number in kills),
+                *((number * kill_every, "engine", signal.SIGKILL) for number in kills),
                 *((share * seconds, "workers", signal.SIGTERM) for share in _WORKER_RESTARTS),
             ]
         )

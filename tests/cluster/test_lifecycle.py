@@ -232,9 +232,9 @@ def test_with_a_cluster_and_a_database_in_the_environment_neither_is_embedded(st
     done = stack.saga("status", "--json", environment=environment)
     addresses = json.loads(done.output)["addresses"]
     assert addresses["zeebe"] == "zeebe.example:26500"
-    assert addresses["opensearch"] is None
+    assert addresses["rest"] is None
     assert addresses["postgres"] is None
-    assert stack.saga("up", "--detach", "camunda", "postgres", environment=environment).status == 0
+    assert stack.saga("up", "--detach", "engine", "postgres", environment=environment).status == 0
     assert stack.status()["state"] == "down"
 
 

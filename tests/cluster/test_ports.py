@@ -21,7 +21,7 @@ def taken() -> Iterator[int]:
 
 def test_without_an_offset_they_are_those_that_camunda_s_tools_expect() -> None:
     ports = Ports.of(0)
-    assert (ports.zeebe, ports.web, ports.management) == (26500, 8080, 9600)
+    assert (ports.zeebe, ports.rest, ports.management) == (26500, 8088, 9600)
 
 
 def test_an_offset_moves_every_port() -> None:

@@ -1,4 +1,4 @@
-"""A disk that is nearly full is told before anything starts, not by a broker that takes no commands."""
+"""A disk that is nearly full is told before anything starts, not by an engine that stops."""
 
 import shutil
 from pathlib import Path

@@ -98,17 +98,6 @@ async def test_a_part_starts_after_what_it_needs_is_ready_and_stops_before_it(ho
     assert (home / "order").read_text().split("\n")[:4] == ["lower up", "upper up", "upper down", "lower down"]
 
 
-async def test_a_part_that_waits_by_itself_starts_at_once_and_still_stops_first(home: Path) -> None:
-    slow = part(home, "slow", "while not (here / 'go').exists(): time.sleep(0.01)\n" + SERVE)
-    async with running([part(home, "user", uses=frozenset({"slow"})), slow], home) as run:
-        await run.until("user", State.READY)
-        assert run.of("slow").state is State.STARTING
-        (home / "go").touch()
-        await run.until("slow", State.READY)
-    ends = [name for now in run.states for name in ("user", "slow") if now.part(name).state is State.DOWN]
-    assert ends[0] == "user"
-
-
 async def test_a_part_that_crashes_is_started_again_and_counted(home: Path) -> None:
     async with running([part(home, "worker")], home) as run:
         await run.until("worker", State.READY)
@@ -183,30 +172,21 @@ async def test_a_part_that_cannot_be_started_is_the_run_s_failure(home: Path) ->
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
 
-async def test_a_part_that_does_not_listen_is_killed_and_its_afterwork_is_not_done(home: Path) -> None:
-    done: list[str] = []
+async def test_a_part_that_does_not_listen_is_killed(home: Path) -> None:
     deaf = part(
         home,
         "deaf",
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE + "while True: time.sleep(1)\n",
         stop_seconds=0.3,
-        after_stop=lambda: done.append("deaf"),
     )
-    polite = part(home, "polite", after_stop=lambda: done.append("polite"))
-    async with running([deaf, polite], home) as run:
+    async with running([deaf], home) as run:
         await run.until("deaf", State.READY)
-        await run.until("polite", State.READY)
         process = run.process("deaf")
     assert not process.is_running()
-    assert done == ["polite"]
 
 
 async def test_a_full_disk_keeps_nothing_from_being_stopped(home: Path) -> None:
-    def full() -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    lower = part(home, "lower", after_stop=full)
-    async with running([part(home, "upper", needs=frozenset({"lower"})), lower], home) as run:
+    async with running([part(home, "upper", needs=frozenset({"lower"})), part(home, "lower")], home) as run:
         await run.until("upper", State.READY)
         processes = [run.process(name) for name in ("upper", "lower")]
         run.disk_is_full = True

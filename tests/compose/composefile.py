@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
+CAMUNDA = ROOT / "docker-compose.camunda.yml"
+"""What puts a cluster in the embedded engine's place."""
 OUR_IMAGE = "saga-workers"
 
 _DEFAULT = re.compile(r"\$\{[A-Z_]+:-([^}]*)\}")
@@ -95,9 +97,17 @@ class ComposeFile(_Strict):
         return {name: service for name, service in self.services.items() if service.is_ours}
 
 
-def read() -> dict[str, Any]:
-    """Return the file's content as YAML says it."""
-    content: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads `!override` as the value that it is put before."""
+
+
+_LOADER_OF = {yaml.MappingNode: _Loader.construct_mapping, yaml.SequenceNode: _Loader.construct_sequence}
+_Loader.add_constructor("!override", lambda loader, node: _LOADER_OF[type(node)](loader, node, deep=True))
+
+
+def read(file: Path = FILE) -> dict[str, Any]:
+    """Return a file's content as YAML says it."""
+    content: dict[str, Any] = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader's kind
     return content
 
 

@@ -128,7 +128,7 @@ def test_the_engine_is_looked_for_in_its_container_without_tls(
 ) -> None:
     _take(monkeypatch, compose.services[name].environment)
     engine = Addresses.of(0).engine
-    assert engine.address == "zeebe:26500"
+    assert engine.address == "engine:26500"
     assert engine.insecure is True
 
 

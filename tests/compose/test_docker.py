@@ -30,7 +30,7 @@ def test_docker_compose_brings_up_a_stack_that_fulfils_an_order(monkeypatch: pyt
     for name in composefile.port_variables():
         monkeypatch.setenv(name, "0")
     with DockerCompose(ROOT, build=True, wait=True) as stack:
-        monkeypatch.setenv("ZEEBE_ADDRESS", f"{HOST}:{stack.get_service_port('zeebe', 26500)}")
+        monkeypatch.setenv("ZEEBE_ADDRESS", f"{HOST}:{stack.get_service_port('engine', 26500)}")
         monkeypatch.setenv("ORDERS_URL", f"http://{HOST}:{stack.get_service_port('orders', 8101)}")
         monkeypatch.setenv(
             "TOKEN_READ", composefile.parse(composefile.read()).services["orders"].environment["TOKEN_READ"]

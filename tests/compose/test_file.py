@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.compose import composefile, dockerfile
-from tests.compose.composefile import OUR_IMAGE, ROOT, ComposeFile
+from tests.compose.composefile import CAMUNDA, OUR_IMAGE, ROOT, ComposeFile
 from workers.kit.settings import WorkerSettings
 
 _PINNED = re.compile(r"^(?:[a-z0-9.-]+/)*[a-z0-9-]+:\d+\.\d+(?:\.\d+)?(?:-[a-z]+)?$")
@@ -33,14 +33,6 @@ def test_a_misspelt_key_is_found() -> None:
 
 def test_every_image_is_pinned_to_a_version(compose: ComposeFile) -> None:
     assert [service.image for service in compose.services.values() if not _PINNED.match(service.image)] == []
-
-
-def test_camunda_s_images_are_one_version_of_8_6(compose: ComposeFile) -> None:
-    tags = {
-        service.image.partition(":")[2] for service in compose.services.values() if service.image.startswith("camunda/")
-    }
-    assert len(tags) == 1
-    assert tags.pop().startswith("8.6.")
 
 
 def test_our_image_has_the_version_of_the_distribution(compose: ComposeFile) -> None:
@@ -100,18 +92,6 @@ def test_every_named_volume_is_declared_and_used(compose: ComposeFile) -> None:
     assert used == set(compose.volumes)
 
 
-def test_a_java_heap_leaves_half_of_its_container_s_memory(compose: ComposeFile) -> None:
-    heaps = {
-        name: int(match[1])
-        for name, service in compose.services.items()
-        for value in service.environment.values()
-        if (match := re.search(r"-Xmx(\d+)m", value))
-    }
-    assert heaps.keys() == {"opensearch", "zeebe", "operate", "tasklist"}
-    for name, heap in heaps.items():
-        assert 2 * heap <= compose.services[name].deploy.resources.limits.mebibytes, name
-
-
 @pytest.mark.parametrize("name", ["workers", "reconciler"])
 def test_jobs_in_hand_have_the_time_to_end_before_a_container_is_killed(compose: ComposeFile, name: str) -> None:
     assert float(compose.services[name].stop_grace_period.removesuffix("s")) > WorkerSettings().drain
@@ -122,6 +102,30 @@ def test_what_tells_a_job_that_kills_its_worker_outlives_the_container(compose: 
     assert f"workers:{workers.environment['WORKER_STATE']}" in workers.volumes
     made = [instruction.text for instruction in dockerfile.stages()[-1] if instruction.keyword == "RUN"]
     assert f"install -d -o saga -g saga {workers.environment['WORKER_STATE']}" in made
+
+
+def test_the_engine_s_log_outlives_the_container_and_is_its_user_s_alone(compose: ComposeFile) -> None:
+    engine = compose.services["engine"]
+    data = engine.command[engine.command.index("--data") + 1]
+    assert f"engine:{data}" in engine.volumes
+    made = [instruction.text for instruction in dockerfile.stages()[-1] if instruction.keyword == "RUN"]
+    assert f"install -d -o saga -g saga -m 700 {data}" in made
+
+
+def test_a_cluster_takes_the_engine_s_place_only_with_an_image_that_the_user_names() -> None:
+    raw = composefile.read(CAMUNDA)
+    engine = raw["services"]["engine"]
+    assert re.fullmatch(r"\$\{CAMUNDA_IMAGE:\?[^}]+\}", engine["image"])
+    # What the other services ask for is at the same ports.
+    base = composefile.read()["services"]
+    assert engine["ports"] == base["engine"]["ports"]
+    assert raw["services"]["ready"]["image"] == base["engine"]["image"]
+
+
+def test_no_image_of_a_vendor_s_engine_is_named_in_either_file() -> None:
+    for file in (composefile.FILE, CAMUNDA):
+        for image in re.findall(r"image: *(\S+)", file.read_text(encoding="utf-8")):
+            assert image.startswith(("saga-workers:", "postgres:", "${CAMUNDA_IMAGE:?")), image
 
 
 def _has_compose() -> bool:

@@ -69,13 +69,13 @@ async def test_a_broker_killed_in_the_middle_of_an_order_goes_on_from_where_it_w
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
-    broker = stack.pid("camunda")
+    broker = stack.pid("engine")
     with payment_proxy.hold_reply("PUT", f"/payments/{order_id}") as held:
         await engine.run_process("order-fulfillment", order)
         await asyncio.to_thread(held.wait_until_applied)
         os.kill(broker, signal.SIGKILL)
         await eventually(lambda: _is_away(addresses), bool)
-    await back_again(stack, "camunda", broker)
+    await back_again(stack, "engine", broker)
     await fulfilled_once(world, order_id)
 
 

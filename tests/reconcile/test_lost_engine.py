@@ -40,7 +40,7 @@ async def lose_the_disk(lab: Lab) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAGA_HOME", lab.stack.environment["SAGA_HOME"])
         data = embedded.Stack(lab.stack.offset).layout.data
-    shutil.rmtree(data / "camunda")
+    shutil.rmtree(data / "engine")
     started = lab.stack.saga("up", *PARTS, "--detach")
     assert started.status == 0, started.output + started.errors
     await lab.world.reconnect()
@@ -83,6 +83,6 @@ async def sees_the_question_again(lab: Lab, order_id: str) -> None:
     assert lab.stack.saga("deploy").status == 0
     reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
     # The searches do not show what a new broker does for as long as they have the old one's data; its records do.
-    async with Records(embedded.Stack(lab.stack.offset).addresses["opensearch"] or "") as records:
+    async with Records(embedded.Stack(lab.stack.offset).addresses["management"] or "") as records:
         tasks = partial(records.count, "process-instance", "ELEMENT_ACTIVATED", elementId="Task_SettleByHand")
         assert await eventually(tasks, bool) == 1

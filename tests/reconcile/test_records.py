@@ -15,7 +15,7 @@ import pytest
 from workers.failure import Failure
 from workers.instances import ElementInstance, Instances, ProcessInstance
 from workers.reconcile.records import PATIENCE, Records
-from workers.reconcile.verdict import Element, Instance
+from workers.reconcile.verdict import Element, Instance, Verdict, verdict
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -198,3 +198,34 @@ async def test_a_broker_that_does_not_answer_decides_nothing() -> None:
     away: Any = (grpc.StatusCode.UNAVAILABLE,) * 2
     with pytest.raises(Failure, match="UNAVAILABLE"):
         await of(FakeInstances(None), FakeBroker(*away)).of(KEY, old(), SAGA)
+
+
+@pytest.mark.parametrize("state", ["HIBERNATING", "CANCELED", ""])
+async def test_a_state_that_nobody_knows_is_no_end_and_nothing_is_undone_for_it(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """A later version may have states of its own; an element that was interrupted there may yet be begun anew."""
+    broker = FakeBroker(*GONE)
+    asked = of(FakeInstances(state, {7: "TERMINATED"}), broker)
+    for lapse, expected, what in ((0.0, Instance.ACTIVE, Verdict.WAIT), (PATIENCE + 1, Instance.UNKNOWN, Verdict.ASK)):
+        later = time.monotonic() + lapse
+        monkeypatch.setattr(time, "monotonic", lambda later=later: later)
+        story = await asked.of(KEY, old(), SAGA)
+        assert (story.instance, story.element(7)) == (expected, Element.UNKNOWN)
+        assert verdict(story.instance, story.element(7), has_undo=True) is what
+    assert broker.asked == 0
+
+
+async def test_an_element_in_a_state_that_nobody_knows_is_waited_for() -> None:
+    story = await of(FakeInstances("COMPLETED", {7: "HIBERNATING"}), FakeBroker(*GONE)).of(KEY, old(), SAGA)
+    assert story.element(7) is Element.UNKNOWN
+    assert verdict(story.instance, story.element(7), has_undo=True) is Verdict.WAIT
+
+
+@pytest.mark.parametrize("statuses", [ALIVE, (grpc.StatusCode.FAILED_PRECONDITION,) * 2], ids=["takes", "refuses"])
+async def test_a_suspended_instance_is_alive_whether_or_not_it_takes_variables(
+    statuses: tuple[grpc.StatusCode, ...],
+) -> None:
+    suspended = FakeInstances("SUSPENDED", {7: "COMPLETED"})
+    for made in (young(), old()):
+        assert (await of(suspended, FakeBroker(*statuses)).of(KEY, made, SAGA)).instance is Instance.ACTIVE

@@ -140,7 +140,7 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_delays_next_to_not
 async def test_a_broker_killed_under_load_loses_nothing_and_the_worker_goes_on_alone(
     bench: Bench, addresses: Addresses, stack: Stack
 ) -> None:
-    dead = stack.pid("camunda")
+    dead = stack.pid("engine")
     created: list[int] = []
     enough = asyncio.Event()
 
@@ -156,7 +156,7 @@ async def test_a_broker_killed_under_load_loses_nothing_and_the_worker_goes_on_a
         loading = asyncio.gather(*(load() for _ in range(10)))
         await until(lambda: len(bench.seen.jobs) > 50)
         os.kill(dead, signal.SIGKILL)
-        await back_again(stack, "camunda", dead)
+        await back_again(stack, "engine", dead)
         before = len(created)
         await until(lambda: len(created) > before + 50)
         enough.set()

@@ -147,7 +147,7 @@ def bring_up(
     detach: bool = False,
     after_ready: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Fetch what is missing, start the stack and show where everything is.
+    """Start the stack and show where everything is.
 
     Args:
         stack: what to start; one that runs already is waited for and left alone.
@@ -162,7 +162,6 @@ def bring_up(
         console.print("Nothing to start: the environment names a cluster or a database for everything asked for.")
         after_ready()
         return
-    display.download(stack, console)
     if stack.running() is not None:
         console.print("A stack runs already at this port offset.")
         _wait_detached(stack, console, start=False, after_ready=after_ready)

@@ -1,1 +1,1 @@
-"""The embedded stack: a real Camunda, OpenSearch and PostgreSQL on a bare machine, supervised as one."""
+"""The embedded stack: our engine, a real PostgreSQL, participants and workers on a bare machine, supervised as one."""

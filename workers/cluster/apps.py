@@ -1,4 +1,4 @@
-"""The project's own parts: the participant services, the workers and the reconciler."""
+"""The project's own parts: the engine, the participant services, the workers and the reconciler."""
 
 import sys
 from collections.abc import Mapping
@@ -7,6 +7,21 @@ import services
 from workers.cluster.layout import Layout
 from workers.cluster.parts import Part, http_probe
 from workers.cluster.ports import HOST, Ports
+
+
+def engine(layout: Layout, ports: Ports) -> Part:
+    """Return the part that runs the embedded engine, its log in the stack's data."""
+    return Part(
+        name="engine",
+        command=[
+            *(sys.executable, "-m", "workers.cli", "engine"),
+            *("--data", str(layout.data / "engine")),
+            *("--port", str(ports.zeebe)),
+            *("--rest-port", str(ports.rest)),
+            *("--management-port", str(ports.management)),
+        ],
+        ready=http_probe(f"http://{HOST}:{ports.management}/ready"),
+    )
 
 
 def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
@@ -28,7 +43,7 @@ def workers(layout: Layout, ports: Ports, environment: Mapping[str, str]) -> Par
         name="workers",
         command=[sys.executable, "-m", "workers.cli", "workers"],
         environment={**environment, **own},
-        needs=frozenset({"camunda", *services.PORTS}),
+        needs=frozenset({"engine", *services.PORTS}),
         ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
     )
 
@@ -40,6 +55,6 @@ def reconciler(ports: Ports, environment: Mapping[str, str]) -> Part:
         name="reconciler",
         command=[sys.executable, "-m", "workers.cli", "reconcile", "--watch"],
         environment={**environment, **own},
-        needs=frozenset({"camunda", *services.PORTS}),
+        needs=frozenset({"engine", *services.PORTS}),
         ready=http_probe(f"http://{HOST}:{ports.reconciler}/ready"),
     )

@@ -1,91 +1,23 @@
-"""What `saga up` shows: downloads as bars, each part as it becomes ready, and where everything is."""
+"""What `saga up` shows: each part as it becomes ready, and where everything is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
-from workers.cluster import artifacts
-from workers.cluster.camunda import LICENCE
 from workers.cluster.stack import Stack
 from workers.cluster.state import PartState, StackState, State
 
-_LARGE = 20_000_000
-"""Bytes from which on a download without a terminal says how far it is."""
 _TITLES = {
-    "zeebe": "Zeebe (gRPC)",
-    "operate": "Operate",
-    "tasklist": "Tasklist",
-    "rest": "REST API",
+    "zeebe": "Engine (gRPC)",
+    "rest": "Engine (REST API)",
     "management": "Health and metrics",
-    "opensearch": "OpenSearch",
     "postgres": "PostgreSQL",
 }
-_PART_OF = dict.fromkeys(("zeebe", "operate", "tasklist", "rest", "management"), "camunda")
-_LOGINS = {"operate": "demo / demo", "tasklist": "demo / demo", "postgres": "password in the data folder"}
-
-
-def download(stack: Stack, console: Console) -> None:
-    """Fetch what the stack's cache lacks, and show it; says nothing when nothing is missing.
-
-    Raises:
-        ArtifactError: it cannot be fetched.
-    """
-    missing = stack.store.missing(stack.artifacts())
-    if not missing:
-        return
-    size = sum(artifact.size for artifact in missing)
-    console.print(f"Downloading {len(missing)} files, {size / 1e6:.0f} MB, once, into {stack.layout.cache}")
-    if any(artifact.name.startswith("camunda") for artifact in missing):
-        console.print(LICENCE, style="dim")
-    if not console.is_terminal:
-        stack.download(_lines(console))
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
-        stack.download(_bars(bars, size))
-
-
-def _bars(bars: Progress, size: int) -> artifacts.Progress:
-    everything = bars.add_task("All files", total=size)
-
-    @contextmanager
-    def show(name: str, total: int) -> Iterator[Callable[[int], None]]:
-        bar = bars.add_task(name, total=total)
-
-        def advance(count: int) -> None:
-            bars.advance(bar, count)
-            bars.advance(everything, count)
-
-        try:
-            yield advance
-        finally:
-            bars.remove_task(bar)
-
-    return show
-
-
-def _lines(console: Console) -> artifacts.Progress:
-    @contextmanager
-    def show(name: str, total: int) -> Iterator[Callable[[int], None]]:
-        arrived = 0
-        tenths = 0
-
-        def advance(count: int) -> None:
-            nonlocal arrived, tenths
-            arrived += count
-            if total >= _LARGE and arrived * 10 // total > tenths:
-                tenths = arrived * 10 // total
-                console.print(f"{name}: {arrived / 1e6:.0f} of {total / 1e6:.0f} MB")
-
-        yield advance
-
-    return show
+_PART_OF = dict.fromkeys(("zeebe", "rest", "management"), "engine")
+_LOGINS = {"postgres": "password in the data folder"}
 
 
 class Readiness:
@@ -134,7 +66,7 @@ def addresses(stack: Stack, console: Console, *, stop: str) -> None:
     """Show where everything is and how to log in; `stop` says how to end it."""
     known = {name for name in stack.addresses if _PART_OF.get(name, name) in stack.parts}
     if not stack.has_own_engine:
-        known.add("zeebe")
+        known |= {"zeebe", "rest"}
     rows = [
         (_TITLES.get(name, f"Service {name}"), address, _LOGINS.get(name, ""))
         for name, address in stack.addresses.items()

@@ -13,8 +13,8 @@ from workers.cluster.layout import Layout
 _POLL = 0.1
 _STATE_SECONDS = 30.0
 """How long a supervisor that has just started may take to write its state."""
-_DOWN_SECONDS = 180.0
-"""How long an orderly stop may take, the first one's archives of classes included."""
+_DOWN_SECONDS = 90.0
+"""How long an orderly stop may take."""
 
 
 def end(layout: Layout, *, delete_data: bool = False) -> bool:

@@ -4,23 +4,19 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The directories of one stack: its own data, and the downloads that all stacks of the user share."""
+    """The directories of one stack."""
 
     data: Path
-    cache: Path
 
     @classmethod
     def of(cls, port_offset: int) -> "Layout":
-        """Read `SAGA_HOME` and `SAGA_CACHE`; without them, the checkout's `.saga` and the user's cache directory."""
+        """Read `SAGA_HOME`; without it, the data is in the checkout's `.saga`."""
         checkout = Path(__file__).resolve().parents[2]
         home = Path(os.environ.get("SAGA_HOME") or checkout / ".saga").absolute()
-        cache = Path(os.environ.get("SAGA_CACHE") or platformdirs.user_cache_path("saga-workers")).absolute()
-        return cls(data=home / f"stack-{port_offset}", cache=cache)
+        return cls(data=home / f"stack-{port_offset}")
 
     @property
     def logs(self) -> Path:
@@ -41,11 +37,6 @@ class Layout:
     def tokens(self) -> Path:
         """A file for each caller of the participants, with its bearer token."""
         return self.data / "tokens"
-
-    @property
-    def archives(self) -> Path:
-        """Java's archives of loaded classes."""
-        return self.cache / "classes"
 
     def log(self, part: str) -> Path:
         """Return the log file of `part`."""

@@ -24,15 +24,8 @@ class Part:
     """The working directory; the supervisor's own when None."""
     needs: frozenset[str] = frozenset()
     """Parts that are ready before this one is started, and are stopped after it."""
-    uses: frozenset[str] = frozenset()
-    """Parts that this one waits for by itself: started at the same time, and stopped after it."""
     prepare: Callable[[], None] | None = None
     """Makes files ready; called once, off the event loop, before the first start."""
-    after_stop: Callable[[], None] | None = None
-    """Called once, off the event loop, after the part ended in time because the stack was stopped.
-
-    It only saves time at the next start: an operating system error, a full disk for one, is passed over.
-    """
     kill_rest: Callable[[], None] | None = None
     """Kills what outlives the part in process groups of its own; called, off the event loop, once the part ended."""
     stop_signal: signal.Signals = signal.SIGTERM

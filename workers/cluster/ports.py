@@ -1,6 +1,7 @@
 """The ports of a stack, and whose they are when they are taken."""
 
 import errno
+import os
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
@@ -20,11 +21,8 @@ class Ports:
     """One stack's ports: the numbers that the ecosystem expects, each plus the stack's offset."""
 
     zeebe: int = 26500
-    zeebe_command: int = 26501
-    zeebe_internal: int = 26502
-    web: int = 8080
+    rest: int = 8088
     management: int = 9600
-    opensearch: int = 19201
     postgres: int = 15432
     workers: int = 8100
     reconciler: int = 8110
@@ -39,13 +37,22 @@ class Ports:
 
     def of_part(self, name: str) -> tuple[int, ...]:
         """Return the ports that the part `name` listens on."""
-        if name == "camunda":
-            return self.zeebe, self.zeebe_command, self.zeebe_internal, self.web, self.management
+        if name == "engine":
+            return self.zeebe, self.rest, self.management
         return (self.services.get(name) or getattr(self, name),)
 
     def all(self) -> list[int]:
         """Return every port of the stack."""
         return [*(getattr(self, name) for name in _fixed()), *self.services.values()]
+
+
+def service_urls(ports: Ports) -> dict[str, str]:
+    """Return each participant's base URL by the environment name of it; what the environment says wins."""
+    # A mesh, or another machine's service, may stand there.
+    return {
+        f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port}"
+        for name, port in ports.services.items()
+    }
 
 
 def _fixed() -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workers.cluster.errors import NoRoomError
 
-DATA = 2_000_000_000
+DATA = 1_000_000_000
 """Bytes that a stack's data may take while it is worked with."""
 
 
@@ -16,7 +16,7 @@ def free(path: Path) -> int:
 
 
 def require_room(path: Path, needed: int = DATA) -> None:
-    """Check that `needed` bytes are free at `path`; a broker without room takes no commands and only its log says so.
+    """Check that `needed` bytes are free at `path`; an engine or a database without room stops.
 
     Raises:
         NoRoomError: there are fewer.

@@ -12,15 +12,12 @@ from filelock import FileLock, Timeout
 
 import services
 from workers.cluster import apps, state
-from workers.cluster.artifacts import Artifact, Progress, Store, locked
-from workers.cluster.camunda import camunda
 from workers.cluster.ending import end, terminate
 from workers.cluster.errors import AlreadyRunningError, StackError
 from workers.cluster.layout import Layout
 from workers.cluster.logs import tail
-from workers.cluster.opensearch import opensearch
 from workers.cluster.parts import Part
-from workers.cluster.ports import HOST, Ports, require_free
+from workers.cluster.ports import HOST, Ports, require_free, service_urls
 from workers.cluster.postgres import database_url, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
@@ -31,12 +28,11 @@ from workers.failure import bad_input
 from workers.kit.settings import EngineSettings
 from workers.tokens import are_named
 
-PARTS = ("postgres", "opensearch", "camunda", *services.PORTS, "workers", "reconciler")
+PARTS = ("postgres", "engine", *services.PORTS, "workers", "reconciler")
 _NEEDS = {
-    "camunda": ("opensearch",),
     **dict.fromkeys(services.PORTS, ("postgres",)),
-    "workers": ("camunda", *services.PORTS),
-    "reconciler": ("camunda", *services.PORTS),
+    "workers": ("engine", *services.PORTS),
+    "reconciler": ("engine", *services.PORTS),
 }
 _POLL = 0.1
 
@@ -48,7 +44,7 @@ class Stack:
     """The stack of one data directory and port offset.
 
     What the environment names is not embedded: a cluster (`ZEEBE_ADDRESS` and the other names that Camunda's clients
-    read) replaces OpenSearch and Camunda, `DATABASE_URL` replaces PostgreSQL, `TOKENS` or `TOKEN_...` the tokens.
+    read) replaces the engine, `DATABASE_URL` replaces PostgreSQL, `TOKENS` or `TOKEN_...` the tokens.
     """
 
     def __init__(self, port_offset: int = 0, parts: Collection[str] = PARTS) -> None:
@@ -56,24 +52,11 @@ class Stack:
         self.port_offset = port_offset
         self.layout = Layout.of(port_offset)
         self.ports = Ports.of(port_offset)
-        self.store = Store(self.layout.cache)
         self.has_own_engine = not read(EngineSettings).names_a_cluster
         self.has_own_database = not os.environ.get("DATABASE_URL")
         self.parts = self._closed(parts)
 
     # Before it runs
-
-    def artifacts(self) -> list[Artifact]:
-        """Return the files that the stack's parts need."""
-        return [artifact for part in ("opensearch", "camunda") if part in self.parts for artifact in locked(part)]
-
-    def download(self, progress: Progress | None = None) -> None:
-        """Fetch what is missing in the user's cache.
-
-        Raises:
-            ArtifactError: it cannot be fetched; the message says why and what to do.
-        """
-        self.store.fetch(self.artifacts(), progress)
 
     def needed_ports(self) -> list[int]:
         """Return every port that a part listens on."""
@@ -213,18 +196,21 @@ class Stack:
     def addresses(self) -> dict[str, str | None]:
         """Return every address by name; None for what the environment replaces and does not name."""
         ports = self.ports
-        web = f"http://{HOST}:{ports.web}" if self.has_own_engine else None
         engine = read(EngineSettings)
         return {
             "zeebe": f"{HOST}:{ports.zeebe}" if self.has_own_engine else engine.address,
-            "operate": web and f"{web}/operate",
-            "tasklist": web and f"{web}/tasklist",
-            "rest": web and f"{web}/v2",
+            "rest": self.rest_address,
             "management": f"http://{HOST}:{ports.management}" if self.has_own_engine else None,
-            "opensearch": f"http://{HOST}:{ports.opensearch}" if self.has_own_engine else None,
             "postgres": f"postgresql://postgres@{HOST}:{ports.postgres}/postgres" if self.has_own_database else None,
             **{name: f"http://{HOST}:{port}" for name, port in ports.services.items()},
         }
+
+    @property
+    def rest_address(self) -> str | None:
+        """Return the base URL of the engine's REST API; None where the environment names a cluster and no such URL."""
+        if self.has_own_engine:
+            return f"http://{HOST}:{self.ports.rest}"
+        return os.environ.get("CAMUNDA_REST_ADDRESS") or None
 
     @property
     def database_url(self) -> str:
@@ -248,10 +234,8 @@ class Stack:
             name = queue.pop()
             wanted.add(name)
             queue.extend(_NEEDS.get(name, ()))
-        replaced = (set() if self.has_own_engine else {"opensearch", "camunda"}) | (
-            set() if self.has_own_database else {"postgres"}
-        )
-        if not (self.has_own_engine or os.environ.get("CAMUNDA_OPERATE_BASE_URL")):
+        replaced = (set() if self.has_own_engine else {"engine"}) | (set() if self.has_own_database else {"postgres"})
+        if self.rest_address is None:
             replaced.add("reconciler")  # Nobody could tell it what became of an instance.
         return tuple(name for name in PARTS if name in wanted - replaced)
 
@@ -259,10 +243,8 @@ class Stack:
         match name:
             case "postgres":
                 return postgres(self.layout, self.ports)
-            case "opensearch":
-                return opensearch(self.layout, self.ports, self.store)
-            case "camunda":
-                return camunda(self.layout, self.ports, self.store)
+            case "engine":
+                return apps.engine(self.layout, self.ports)
             case "workers":
                 return apps.workers(self.layout, self.ports, self.application_environment())
             case "reconciler":
@@ -272,13 +254,11 @@ class Stack:
 
     def application_environment(self) -> dict[str, str]:
         """Return what the services and the workers find everything by."""
-        # An address that the user set wins: a mesh, or another machine's service, stands there.
-        participants = {
-            f"{name.upper()}_URL": os.environ.get(f"{name.upper()}_URL") or f"http://{HOST}:{port}"
-            for name, port in self.ports.services.items()
+        participants = service_urls(self.ports)
+        own_engine = {
+            "ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}",
+            "CAMUNDA_REST_ADDRESS": f"http://{HOST}:{self.ports.rest}",
         }
-        operate = os.environ.get("CAMUNDA_OPERATE_BASE_URL") or f"http://{HOST}:{self.ports.web}/operate"
-        own_engine = {"ZEEBE_ADDRESS": f"{HOST}:{self.ports.zeebe}", "CAMUNDA_OPERATE_BASE_URL": operate}
         return {
             "DATABASE_URL": self.database_url,
             "SAGA_PORT_OFFSET": str(self.port_offset),

@@ -167,7 +167,7 @@ class Supervisor:
 
     async def _stop_in_turn(self, part: Part, stopped: dict[str, asyncio.Event]) -> None:
         for other in self._parts.values():
-            if part.name in other.needs | other.uses:
+            if part.name in other.needs:
                 await stopped[other.name].wait()
         try:
             await self._stop(part)
@@ -181,18 +181,11 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 process.send_signal(part.stop_signal)
             self._change_if_possible(state, State.STOPPING)
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), part.stop_seconds)
-            except TimeoutError:
-                in_time = False
-            else:
-                in_time = True
             # The part, should it not have listened; and its own children, should it have left any.
             await _kill_rest(part, process)
             await process.wait()
-            if in_time and part.after_stop is not None:
-                with suppress(OSError):
-                    await asyncio.to_thread(part.after_stop)
         self._change_if_possible(state, State.DOWN, process=None)
 
     def _change_if_possible(self, part: PartState, state: State, **changes: object) -> None:

@@ -53,7 +53,6 @@ async def running(port_offset: int, parts: Collection[str]) -> AsyncIterator[Sta
 
 
 def _start(stack: Stack) -> None:
-    stack.download()
     stack.wait_ready(lambda _state: None, stack.start_detached())
 
 

@@ -1,27 +1,22 @@
-"""What became of the instances, counted in the records that the engine exported to OpenSearch."""
+"""What became of the instances, counted in the records that the embedded engine serves at its management port."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-import stamina
 
-_PAGE = 1000
-_PATIENCE = 60.0
-"""Seconds for which an OpenSearch is asked again that refuses for want of memory."""
-
-
-def _is_busy(error: Exception) -> bool:
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in {429, 503}
+_KINDS = {"process-instance": "PROCESS_INSTANCE", "variable": "VARIABLE", "incident": "INCIDENT", "job": "JOB"}
 
 
 class Records:
-    """The exported records; enter it to open its client. They trail the engine by a second or two."""
+    """The engine's records; enter it to open its client. What was read once is kept, for the log only grows."""
 
-    def __init__(self, opensearch: str) -> None:
-        """`opensearch` is the base URL."""
-        self._http = httpx.AsyncClient(base_url=opensearch, trust_env=False, timeout=30.0)
+    def __init__(self, management: str) -> None:
+        """`management` is the base URL of the engine's management port."""
+        self._http = httpx.AsyncClient(base_url=management, trust_env=False, timeout=60.0)
+        self._read: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -43,30 +38,26 @@ class Records:
         return await self.count("process-instance", "ELEMENT_COMPLETED", elementId=element)
 
     async def count(self, kind: str, intent: str, **values: str) -> int:
-        """Return how many records of a kind ("job") have an intent ("TIMED_OUT") and these values.
+        """Return how many records of a kind ("job") have an intent ("TIMED_OUT") and these values."""
+        return len(await self.find(kind, [intent], **values))
 
-        A record that is exported again after a crash is the same document, and counts once.
-        """
-        terms = [{"term": {"intent": intent}}, *({"term": {f"value.{name}": value}} for name, value in values.items())]
-        answer = await self._ask(f"/zeebe-record_{kind}_*/_count", {"query": {"bool": {"filter": terms}}})
-        return int(answer["count"])
+    async def find(self, kind: str, intents: Collection[str], **values: str) -> list[dict[str, Any]]:
+        """Return the values of all records of a kind with one of the intents and these values, in the log's order."""
+        await self._read_on()
+        return [
+            record["value"]
+            for record in self._read
+            if (record["valueType"], record["recordType"]) == (_KINDS[kind], "EVENT")
+            and record["intent"] in intents
+            and all(record["value"].get(name) == value for name, value in values.items())
+        ]
 
-    async def find(self, kind: str, *filters: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Yield the values of all records of a kind that OpenSearch's `filters` let pass, in the engine's order."""
-        query: dict[str, Any] = {
-            "query": {"bool": {"filter": filters}},
-            "sort": ["partitionId", "position"],
-            "size": _PAGE,
-        }
-        found: list[dict[str, Any]] | None = None
-        while found is None or len(found) == _PAGE:
-            after = {"search_after": found[-1]["sort"]} if found else {}
-            answer = await self._ask(f"/zeebe-record_{kind}_*/_search", {**query, **after})
-            found = answer["hits"]["hits"]
-            for record in found:
-                yield record["_source"]["value"]
+    async def _read_on(self) -> None:
+        """Read the records since the last look; an answer without any is the log's end."""
+        while new := list(await self._page()):
+            self._read += new
 
-    @stamina.retry(on=_is_busy, attempts=None, timeout=_PATIENCE)
-    async def _ask(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self._http.post(path, json=query)).raise_for_status().json()
-        return answer
+    async def _page(self) -> Iterator[dict[str, Any]]:
+        position = self._read[-1]["position"] + 1 if self._read else 0
+        answer = await self._http.get("/records", params={"from": position, "wait": 0})
+        return map(json.loads, answer.raise_for_status().text.splitlines())

@@ -28,7 +28,7 @@ from workers.kit.connection import open_channel
 SETS = {"ours": ("workers.cli", "workers"), "plain": ("tests.benchmarks.orders.plain",)}
 """What `python -m` is told for each worker set."""
 _WARM_UP = 150
-"""Orders before the first measurement, with each set: Java compiles late, and connections are opened once."""
+"""Orders before the first measurement, with each set: connections are opened once."""
 _LEAD = 20
 """Orders before each measurement: when they are with the carrier, the worker set is ready and warm."""
 _STEADY = 60
@@ -85,10 +85,10 @@ async def run(offset: int, repetitions: int, orders: int) -> list[Sample]:
         AssertionError: an order was lost, or an effect was taken twice.
     """
     async with (
-        embedded.running(offset, ("camunda", *services.PORTS)) as stack,
+        embedded.running(offset, ("engine", *services.PORTS)) as stack,
         open_channel(Addresses.of(offset).engine) as channel,
         World(stack.database_url) as world,
-        Records(stack.addresses["opensearch"] or "") as records,
+        Records(stack.addresses["management"] or "") as records,
     ):
         bench = _Bench(stack, channel, world, records)
         for name in SETS:
@@ -130,7 +130,7 @@ class _Bench:
             seconds = time.monotonic() - begin
             after = cpu_seconds(pids)
             await self._check(order_ids)
-            # The last answers are on their way, and Operate reads what happened: the next batch begins in quiet.
+            # The last answers are on their way: the next batch begins in quiet.
             await eventually(self._records.instances, lambda found: found[1] == self._placed, _SECONDS)
         return Batch(orders, seconds, {part: after[part] - before[part] for part in pids})
 

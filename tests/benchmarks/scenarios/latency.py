@@ -21,7 +21,7 @@ async def latency(bench: Bench) -> None:
             for percentile, bar in ((50, LATENCY_P50), (99, LATENCY_P99)):
                 each = {name: statistics.quantiles(times[name], n=100)[percentile - 1] for name in _BOTH}
                 for name, seconds in each.items():
-                    bench.samples.figure(f"latency p{percentile}, {bench.engine.name}: {name}", "ms", 1000 * seconds)
+                    bench.samples.figure(f"latency p{percentile}: {name}", "ms", 1000 * seconds)
                 bench.ratio(bar, each[lineup.OURS] / each[lineup.RAW])
 
 

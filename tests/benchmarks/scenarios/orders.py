@@ -6,7 +6,7 @@ from tests.benchmarks.plan import Plan
 
 
 async def orders(plan: Plan, samples: Samples, port_offset: int) -> None:
-    """Measure both worker sets in turn, on a stack of their own with Operate on and all participants."""
+    """Measure both worker sets in turn, on a stack of their own with all participants."""
     for each in await run(port_offset, plan.repetitions, plan.orders):
         samples.ratio(ORDERS, each.ratio)
         samples.figure("whole orders: ours", "orders/s", each.ours.per_second)

@@ -1,4 +1,4 @@
-"""Jobs per second and CPU per job of all five: draining a backlog, and under steady load."""
+"""Jobs per second and CPU per job of all four: draining a backlog, and under steady load."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ async def throughput(bench: Bench) -> None:
                 _record(bench, load, done)
     for name in lineup.NAMES:
         peer = await bench.process(name)
-        bench.samples.figure(f"memory, {bench.engine.name}: {name}", "MB", peer.memory() / 1e6)
+        bench.samples.figure(f"memory: {name}", "MB", peer.memory() / 1e6)
 
 
 async def _drain(bench: Bench, name: str, task_type: str) -> Work:
@@ -48,14 +48,13 @@ async def _steady(bench: Bench, name: str, task_type: str) -> Work:
 
 def _record(bench: Bench, load: str, done: Mapping[str, Work]) -> None:
     for name, work in done.items():
-        bench.samples.figure(f"{load}, {bench.engine.name}: {name}", "jobs/s", work.rate)
-        bench.samples.figure(f"{load}, {bench.engine.name}: {name}", "ms of CPU per job", work.cost)
+        bench.samples.figure(f"{load}: {name}", "jobs/s", work.rate)
+        bench.samples.figure(f"{load}: {name}", "ms of CPU per job", work.cost)
     ours, raw = done[lineup.OURS], done[lineup.RAW]
     bench.ratio(bars.throughput(load, bars.RAW), ours.rate / raw.rate)
     bench.ratio(bars.cost(load, bars.RAW), ours.cost / raw.cost)
-    best = max(done[lineup.JAVA_CLIENT].rate, done[lineup.NODE].rate)
-    for other, rate in ((bars.BEST, best), (bars.PLAIN, done[lineup.PLAIN].rate)):
+    for other in (lineup.NODE, lineup.PLAIN):
+        rate = done[other].rate
         bench.ratio(bars.throughput(load, other), ours.rate / rate, ceiling=raw.rate / rate)
-    for other in (lineup.NODE, lineup.JAVA_CLIENT):
-        cost = done[other].cost
-        bench.ratio(bars.cost(load, other), ours.cost / cost, ceiling=raw.cost / cost)
+    cost = done[lineup.NODE].cost
+    bench.ratio(bars.cost(load, bars.NODE), ours.cost / cost, ceiling=raw.cost / cost)

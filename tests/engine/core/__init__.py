@@ -1,0 +1,1 @@
+"""The core alone: commands in, records out."""

@@ -1,0 +1,134 @@
+"""A real `saga engine` as a process, and what tests ask of it."""
+
+import asyncio
+import re
+import signal
+import sqlite3
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import msgspec
+from pyzeebe.proto import gateway_pb2 as pb
+from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
+
+from tests.engine import row
+from workers.engine.core import Record
+
+if TYPE_CHECKING:
+    # The asynchronous stub exists for type checkers only: at run time it is the same class.
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
+
+COMMAND = (sys.executable, "-m", "workers.cli", "engine")
+ANY_PORTS = ("--port", "0", "--rest-port", "0", "--management-port", "0")
+_ADDRESS = re.compile(r"(gRPC|REST|Management): +(?:http://)?(\S+)")
+PATIENCE = 30.0
+"""Seconds for whatever a test waits for: an engine on a busy machine may be slow, and a lost answer never comes."""
+
+
+class EngineProcess:
+    """One engine; `addresses` has its ports by the names that it prints."""
+
+    def __init__(self, process: Process, data: Path | None, addresses: dict[str, str]) -> None:
+        self.process = process
+        self.data = data
+        self.gateway = addresses["gRPC"]
+        self.rest = addresses["REST"]
+        self.management = addresses["Management"]
+
+    @asynccontextmanager
+    async def stub(self) -> AsyncIterator["GatewayAsyncStub"]:
+        """Open a channel of its own."""
+        async with grpc.aio.insecure_channel(self.gateway, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            yield GatewayStub(channel)  # type: ignore[misc]
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+
+    def records(self) -> list[Record]:
+        """Read what it has committed."""
+        assert self.data
+        return read_log(self.data / "engine.sqlite")
+
+
+def read_log(path: Path) -> list[Record]:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    rows = connection.execute("SELECT records FROM batch ORDER BY first_position").fetchall()
+    connection.close()
+    return [record for (blob,) in rows for record in msgspec.msgpack.decode(blob, type=list[Record])]
+
+
+async def start(*options: str, data: Path | None = None) -> EngineProcess:
+    """Start an engine on free ports; it answers when this returns."""
+    where = ("--data", str(data)) if data else ("--memory",)
+    process = await asyncio.create_subprocess_exec(*COMMAND, *where, *ANY_PORTS, *options, stdout=PIPE, stderr=PIPE)
+    assert process.stdout
+    assert process.stderr
+    addresses: dict[str, str] = {}
+    while True:
+        line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+        if not line:
+            raise AssertionError((await process.stderr.read()).decode())
+        if line.startswith("Ready"):
+            return EngineProcess(process, data, addresses)
+        if found := _ADDRESS.match(line):
+            addresses[found[1]] = found[2]
+
+
+@asynccontextmanager
+async def running(*options: str, data: Path | None = None) -> AsyncIterator[EngineProcess]:
+    """Start an engine, and end it whatever happens."""
+    engine = await start(*options, data=data)
+    try:
+        yield engine
+    finally:
+        if engine.process.returncode is None:
+            await engine.kill()
+
+
+async def refusal(*options: str) -> str:
+    """Start an engine that must not start; return what it says."""
+    process = await asyncio.create_subprocess_exec(*COMMAND, *options, stdout=PIPE, stderr=PIPE)
+    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert process.returncode in {1, 2}
+    return " ".join(errors.decode().split())
+
+
+def task(job_type: str, element: str = "task") -> bytes:
+    """Draw a process of one task, with the id of the job type."""
+    drawn = (
+        f'<bpmn:serviceTask id="{element}"><bpmn:extensionElements><zeebe:taskDefinition type="{job_type}" />'
+        "</bpmn:extensionElements></bpmn:serviceTask>"
+    )
+    return row(job_type, {element: drawn})
+
+
+async def deploy(stub: "GatewayAsyncStub", resource: bytes, name: str = "process.bpmn") -> pb.DeployResourceResponse:
+    return await stub.DeployResource(
+        pb.DeployResourceRequest(resources=[pb.Resource(name=name, content=resource)]), timeout=PATIENCE
+    )
+
+
+async def create(stub: "GatewayAsyncStub", process: str, variables: str = "{}") -> int:
+    """Start an instance and return its key."""
+    request = pb.CreateProcessInstanceRequest(bpmnProcessId=process, version=-1, variables=variables)
+    return (await stub.CreateProcessInstance(request, timeout=PATIENCE)).processInstanceKey
+
+
+async def activate(
+    stub: "GatewayAsyncStub", job_type: str, most: int = 32, wait: int = -1, timeout: int = 60_000
+) -> list[pb.ActivatedJob]:
+    """Activate jobs; `wait` is the request's timeout in milliseconds, `timeout` the jobs'."""
+    request = pb.ActivateJobsRequest(
+        type=job_type, worker="test", timeout=timeout, maxJobsToActivate=most, requestTimeout=wait
+    )
+    return [job async for batch in stub.ActivateJobs(request, timeout=PATIENCE) for job in batch.jobs]

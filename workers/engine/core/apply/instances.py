@@ -1,0 +1,98 @@
+"""Element instances, their variables, what they wait for, and what undoes them."""
+
+from ..entities import Compensation, ElementInstance, Trigger, Variable
+from ..records import Record
+from ..state import State
+from .jobs import remove_job
+from .registry import applies
+
+
+@applies("PROCESS_INSTANCE", "ELEMENT_ACTIVATING")
+def _activating(state: State, record: Record) -> None:
+    value = record.value
+    instance = ElementInstance(
+        key=record.key,
+        element=value["elementId"],
+        definition=value["processDefinitionKey"],
+        process_instance=value["processInstanceKey"],
+        scope=value["flowScopeKey"],
+        state="ACTIVATING",
+        hops=value.get("hops", 0),
+        start_key=value.get("startKey", ""),
+        start_event=value.get("startEventId", ""),
+        compensation=value.get("compensationSubscriptionKey", -1),
+        variables=value.get("variables", "{}"),
+    )
+    state.put(state.tables.elements, record.key, instance)
+    state.enter(instance)
+
+
+@applies("PROCESS_INSTANCE", "ELEMENT_ACTIVATED", "ELEMENT_COMPLETING", "ELEMENT_TERMINATING")
+def _moved(state: State, record: Record) -> None:
+    instance = state.tables.elements[record.key]
+    state.change(instance, "state", record.intent.removeprefix("ELEMENT_"))
+    if "variables" in record.value:
+        state.change(instance, "variables", record.value["variables"])
+
+
+@applies("PROCESS_INSTANCE", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED")
+def _ended(state: State, record: Record) -> None:
+    instance = state.tables.elements[record.key]
+    if record.key in state.job_of:
+        # A job that has thrown an error goes with its element, without a record of its own.
+        remove_job(state, state.job_of[record.key])
+    state.leave(instance)
+    state.drop(state.tables.elements, record.key)
+    state.drop(state.tables.variables, record.key)
+    state.drop(state.tables.results, record.key)
+
+
+@applies("PROCESS_INSTANCE_CREATION", "CREATED")
+def _created(state: State, record: Record) -> None:
+    if record.value["awaitResult"]:
+        state.put(state.tables.results, record.value["processInstanceKey"], record.value["fetchVariables"])
+
+
+@applies("PROCESS_EVENT", "TRIGGERING")
+def _triggering(state: State, record: Record) -> None:
+    scope = state.tables.elements[record.key]
+    state.change(scope, "trigger", Trigger(record.value["targetElementId"], record.value["variables"]))
+    state.change(scope, "interrupted", True)  # noqa: FBT003 - a field's value
+
+
+@applies("PROCESS_EVENT", "TRIGGERED")
+def _triggered(state: State, record: Record) -> None:
+    state.change(state.tables.elements[record.key], "trigger", None)
+
+
+@applies("VARIABLE", "CREATED", "UPDATED")
+def _variable(state: State, record: Record) -> None:
+    scope = record.value["scopeKey"]
+    if scope not in state.tables.variables:
+        state.put(state.tables.variables, scope, {})
+    state.put(state.tables.variables[scope], record.value["name"], Variable(record.key, record.value["value"]))
+
+
+@applies("COMPENSATION_SUBSCRIPTION", "CREATED")
+def _compensable(state: State, record: Record) -> None:
+    value = record.value
+    compensation = Compensation(
+        key=record.key,
+        process_instance=value["processInstanceKey"],
+        scope=value["compensableActivityScopeKey"],
+        activity=value["compensableActivityId"],
+        handler=value["compensationHandlerId"],
+    )
+    state.put(state.tables.compensations, record.key, compensation)
+    state.enter(compensation)
+
+
+@applies("COMPENSATION_SUBSCRIPTION", "TRIGGERED")
+def _compensating(state: State, record: Record) -> None:
+    state.change(state.tables.compensations[record.key], "throw", record.value["throwEventInstanceKey"])
+
+
+@applies("COMPENSATION_SUBSCRIPTION", "COMPLETED", "DELETED")
+def _compensated(state: State, record: Record) -> None:
+    state.leave(state.tables.compensations[record.key])
+    state.drop(state.tables.compensations, record.key)

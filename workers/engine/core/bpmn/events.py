@@ -1,0 +1,100 @@
+"""What events wait for and what they throw: messages, errors, compensation."""
+
+from lxml import etree
+
+from ..model import Element, Message
+from .extensions import Extensions, event_definitions
+from .findings import Findings
+from .xml import BPMN, ZEEBE, local_name
+
+_SUPPORTED = {
+    "START_EVENT": {"message", "error"},
+    "END_EVENT": {"compensate"},
+    "INTERMEDIATE_THROW_EVENT": {"compensate"},
+    "BOUNDARY_EVENT": {"error", "compensate"},
+}
+_EVENT_TYPES = {"message": "MESSAGE", "error": "ERROR", "compensate": "COMPENSATION"}
+
+
+class EventReader:
+    """Reads the event definitions of a document's events."""
+
+    def __init__(self, document: etree._Element, findings: Findings) -> None:
+        """Messages and errors are defined beside the processes, in `document`."""
+        self._messages = {message.get("id"): message for message in document.findall(f"{BPMN}message")}
+        self._errors = {error.get("id"): error for error in document.findall(f"{BPMN}error")}
+        self._findings = findings
+
+    def read(self, element: Element, xml: etree._Element) -> None:
+        """Set what the event is about; does nothing to what is not an event."""
+        if element.type not in _SUPPORTED:
+            return
+        definitions = event_definitions(xml)
+        if not definitions:
+            self._read_none(element)
+        elif len(definitions) > 1:
+            self._findings.add(element.id, "Must have exactly one event definition")
+        else:
+            self._read_definition(element, xml, definitions[0])
+
+    def _read_none(self, element: Element) -> None:
+        element.event_type = "NONE"
+        if element.type == "INTERMEDIATE_THROW_EVENT":
+            self._findings.unsupported(element.id, "Elements of type 'IntermediateThrowEvent' without a definition")
+        elif element.type == "BOUNDARY_EVENT":
+            self._findings.add(element.id, "Must have exactly one event definition")
+
+    def _read_definition(self, element: Element, xml: etree._Element, definition: etree._Element) -> None:
+        kind = local_name(definition).removesuffix("EventDefinition")
+        if kind not in _SUPPORTED[element.type]:
+            name = local_name(xml)
+            self._findings.unsupported(
+                element.id, f"Elements of type '{name[:1].upper()}{name[1:]}' with a definition of type '{kind}'"
+            )
+            return
+        element.event_type = _EVENT_TYPES[kind]
+        if kind == "message":
+            self._read_message(element, definition)
+        elif kind == "error":
+            self._read_error(element, definition)
+        else:
+            element.compensates = definition.get("activityRef", "")
+            if definition.get("waitForCompletion") == "false":
+                message = (
+                    "A compensation intermediate throwing event waitForCompletion attribute must be true or not present"
+                )
+                self._findings.add(element.id, message)
+
+    def _read_message(self, element: Element, definition: etree._Element) -> None:
+        xml = self._messages.get(definition.get("messageRef"))
+        if xml is None:
+            self._findings.add(element.id, "Must reference a message")
+            return
+        if not xml.get("name", "").strip():
+            self._findings.add(xml.get("id", element.id), "Name must be present and not empty")
+            return
+        extensions = Extensions(xml, self._findings)
+        name = extensions.expression(xml.get("name", ""), "name")
+        key = None
+        if element.scope is None or element.scope.type != "PROCESS":
+            subscription = xml.find(f"{BPMN}extensionElements/{ZEEBE}subscription")
+            if subscription is None:
+                self._findings.add(xml.get("id", ""), "Must have exactly one zeebe:subscription extension element")
+            elif not subscription.get("correlationKey", "").strip():
+                self._findings.add(xml.get("id", ""), "Attribute 'correlationKey' must be present and not empty")
+            else:
+                key = extensions.expression(subscription.get("correlationKey", ""), "subscription", static=False)
+        if name is not None:
+            element.message = Message(name, key)
+
+    def _read_error(self, element: Element, definition: etree._Element) -> None:
+        reference = definition.get("errorRef")
+        error = self._errors.get(reference)
+        if reference and error is None:
+            self._findings.add(element.id, "Must reference an error")
+            return
+        code = "" if error is None else error.get("errorCode", "")
+        if code.strip().startswith("="):
+            self._findings.add(element.id, "The errorCode of the error catch event is not allowed to be an expression")
+        # An error without a code is as good as none: it stands for every error.
+        element.error_code = code or None

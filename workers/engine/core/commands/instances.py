@@ -1,0 +1,97 @@
+"""Process instances: created and cancelled from outside."""
+
+from typing import Any
+
+from .. import lifecycle
+from ..elements.process import create as create_instance
+from ..entities import Definition, ElementInstance
+from ..paths import activate_inside
+from ..records import Command, Fault, invalid, not_found, wrong_state
+from ..variables import read_document
+from ..work import Work
+from .registry import handles
+
+
+@handles("PROCESS_INSTANCE_CREATION", "CREATE", "CREATE_WITH_AWAITING_RESULT")
+def create(work: Work, command: Command) -> dict[str, Any]:
+    """Create an instance that begins at the none start event, or at the elements that are named."""
+    value = command.value
+    definition = _definition(work, value)
+    process = work.model(definition.key)
+    starts = [instruction["elementId"] for instruction in value.get("startInstructions") or []]
+    for element in starts:
+        if element not in process.elements or element == process.id:
+            message = (
+                "Expected to create instance of process with start instructions but no element found with id "
+                f"'{element}'."
+            )
+            raise invalid(message)
+    if not starts and process.root.none_start is None:
+        message = f"Expected to create instance of process with none start event, but '{process.id}' has none"
+        raise wrong_state(message)
+    read_document(value["variables"])
+    instance = create_instance(work, definition.key, value["variables"])
+    created = {
+        **work.process_of(instance),
+        "version": definition.version,
+        "startInstructions": value.get("startInstructions") or [],
+        "awaitResult": command.intent == "CREATE_WITH_AWAITING_RESULT",
+        "fetchVariables": value.get("fetchVariables") or [],
+    }
+    work.event("PROCESS_INSTANCE_CREATION", "CREATED", work.key(), created)
+    if starts:
+        _start_at(work, instance, starts)
+    else:
+        element = work.element(instance)
+        with work.step(instance):
+            lifecycle.behavior_of(element).activate(work, instance, element)
+    return {
+        "processDefinitionKey": definition.key,
+        "bpmnProcessId": definition.process_id,
+        "version": definition.version,
+        "processInstanceKey": instance.key,
+    }
+
+
+def _start_at(work: Work, instance: ElementInstance, starts: list[str]) -> None:
+    process = work.model(instance.definition)
+    try:
+        lifecycle.open_scope(work, instance)
+    except Fault as fault:
+        message = f"Expected to subscribe to catch event(s) of '{process.id}' but {fault.message}"
+        raise invalid(message) from None
+    for start in starts:
+        activate_inside(work, instance, process.elements[start], {})
+
+
+def _definition(work: Work, value: dict[str, Any]) -> Definition:
+    key, process_id, version = value["processDefinitionKey"], value["bpmnProcessId"], value["version"]
+    definitions = work.state.tables.definitions
+    if key > 0:
+        if key not in definitions:
+            message = f"Expected to find process definition with key '{key}', but none found"
+            raise not_found(message)
+        return definitions[key]
+    if not process_id:
+        message = "Expected either a bpmnProcessId or a processDefinitionKey to be given, but neither was"
+        raise invalid(message)
+    versions = [definitions[found] for found in work.state.versions.get(process_id, ())]
+    if version == -1 and versions:
+        return versions[-1]
+    for definition in versions:
+        if definition.version == version:
+            return definition
+    told = "" if version == -1 else f" and version '{version}'"
+    message = f"Expected to find process definition with process ID '{process_id}'{told}, but none found"
+    raise not_found(message)
+
+
+@handles("PROCESS_INSTANCE", "CANCEL")
+def cancel(work: Work, command: Command) -> dict[str, Any]:
+    """Terminate an instance with all that is active in it; nothing is compensated by that."""
+    instance = work.state.tables.elements.get(command.key)
+    if instance is None or instance.scope != -1 or instance.state == "TERMINATING":
+        message = f"Expected to cancel a process instance with key '{command.key}', but no such process was found"
+        raise not_found(message)
+    lifecycle.terminate(work, instance)
+    return {}

@@ -1,0 +1,93 @@
+"""Messages find who waits for them: events of instances, and start events."""
+
+from . import events, lifecycle, subscriptions
+from .entities import ElementInstance, Message, StartSubscription, Subscription
+from .work import Work
+
+
+def correlate(work: Work, message: Message) -> None:
+    """Give a message to one instance of each process that waits for it, and to start events of the others."""
+    waiting = sorted(work.state.subscribed.get((message.name, message.correlation_key), ()))
+    for key in waiting:
+        subscription = work.state.tables.subscriptions.get(key)
+        if subscription is not None and subscription.process_id not in message.correlated:
+            deliver(work, subscription, message)
+    for key in sorted(work.state.starts.get(message.name, ())):
+        start(work, work.state.tables.start_subscriptions[key], message)
+
+
+def deliver(work: Work, subscription: Subscription, message: Message) -> None:
+    """Give a message to an event that waits for it."""
+    owner = work.state.tables.elements[subscription.element]
+    value = {**subscriptions.subscription_value(work, subscription, message.key), "variables": message.variables}
+    work.event("PROCESS_MESSAGE_SUBSCRIPTION", "CORRELATED", subscription.key, value)
+    event = work.model(owner.definition).elements[subscription.event]
+    if subscription.interrupting:
+        subscriptions.close_one(work, subscription)
+    events.trigger(work, owner, event, message.variables)
+
+
+def correlate_buffered(work: Work, instance: ElementInstance) -> None:
+    """Give buffered messages to the subscriptions that an element has just opened, the oldest first."""
+    for key in sorted(work.state.subscriptions_of.get(instance.key, ())):
+        subscription = work.state.tables.subscriptions[key]
+        for message in _buffered(work, subscription.name, subscription.correlation_key):
+            open_still = key in work.state.tables.subscriptions
+            if open_still and subscription.process_id not in message.correlated:
+                deliver(work, subscription, message)
+
+
+def _buffered(work: Work, name: str, correlation_key: str) -> list[Message]:
+    found = [work.state.tables.messages[key] for key in sorted(work.state.buffered.get((name, correlation_key), ()))]
+    return [message for message in found if message.deadline > work.now]
+
+
+def start(work: Work, subscription: StartSubscription, message: Message) -> None:
+    """Start an instance by a message, unless its process has had it or an instance holds its correlation key."""
+    from .elements.process import create  # noqa: PLC0415 - a process instance is written in terms of this module
+
+    definition = work.state.tables.definitions[subscription.definition]
+    process_id = definition.process_id
+    held = message.correlation_key and (process_id, message.correlation_key) in work.state.locks
+    if process_id in message.correlated or held:
+        return
+    instance = create(
+        work,
+        definition.key,
+        "{}",
+        start_event=subscription.event,
+        start_key=message.correlation_key,
+        own=message.variables,
+    )
+    value = {
+        **work.process_of(instance),
+        "messageName": message.name,
+        "startEventId": subscription.event,
+        "correlationKey": message.correlation_key,
+        "messageKey": message.key,
+    }
+    work.event("MESSAGE_START_EVENT_SUBSCRIPTION", "CORRELATED", subscription.key, value)
+    element = work.element(instance)
+    with work.step(instance):
+        lifecycle.behavior_of(element).activate(work, instance, element)
+
+
+def start_waiting(work: Work, process_id: str, correlation_key: str) -> None:
+    """Start an instance by the oldest message that has waited for the one before it to end."""
+    latest = work.state.versions.get(process_id)
+    if not latest:
+        return
+    subscribed = [
+        subscription
+        for subscription in work.state.tables.start_subscriptions.values()
+        if subscription.definition == latest[-1]
+    ]
+    waiting = [
+        (message.key, subscription, message)
+        for subscription in sorted(subscribed, key=lambda subscription: subscription.key)
+        for message in _buffered(work, subscription.name, correlation_key)
+        if process_id not in message.correlated
+    ]
+    if waiting:
+        _, subscription, message = min(waiting, key=lambda found: found[0])
+        start(work, subscription, message)

@@ -1,0 +1,21 @@
+"""Boundary events that catch errors."""
+
+from .. import lifecycle
+from ..entities import ElementInstance
+from ..model import Element
+from ..variables import apply_outputs, read_document, set_locals
+from ..work import Work
+from .behavior import Behavior
+
+
+class ErrorBoundaryEvent(Behavior):
+    """The error's variables are its own; only output mappings let something out."""
+
+    def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Set the error's variables as its own and carry out the output mappings."""
+        came = read_document(instance.variables)
+        if element.outputs:
+            apply_outputs(work, instance, element.outputs, came)
+        else:
+            set_locals(work, instance, came)
+        lifecycle.completed(work, instance, element)

@@ -1,0 +1,47 @@
+"""Event subprocesses and start events."""
+
+from .. import compensation, correlation, lifecycle, subscriptions
+from ..entities import ElementInstance
+from ..model import Element
+from ..variables import apply_inputs, apply_outputs, read_document, set_locals
+from ..work import Work
+from .behavior import Behavior
+
+
+class EventSubprocess(Behavior):
+    """A scope that begins at its start event, whose event has happened."""
+
+    is_scope = True
+
+    def activate(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Activate the start event with what came with the event."""
+        apply_inputs(work, instance, element.inputs)
+        subscriptions.open_all(work, instance, element)
+        lifecycle.activated(work, instance)
+        assert element.none_start is not None
+        lifecycle.request(work, instance, element.none_start, variables=instance.variables)
+        correlation.correlate_buffered(work, instance)
+
+    def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Let out what its output mappings name; its other variables end with it."""
+        if element.outputs:
+            apply_outputs(work, instance, element.outputs, {})
+        lifecycle.completed(work, instance, element)
+
+    def terminate(self, work: Work, instance: ElementInstance) -> None:
+        """Forget what could be undone in it: only what a completed scope contains can be."""
+        compensation.forget(work, instance)
+
+
+class EventSubprocessStart(Behavior):
+    """A start event; that of an event subprocess writes its variables where the subprocess stands."""
+
+    def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Set the variables that came with the event."""
+        scope = work.scope_of(instance)
+        if scope.scope != -1 and not element.outputs:
+            # Over variables of the same name there, and not in a scope further out that has the name.
+            set_locals(work, work.scope_of(scope), read_document(instance.variables))
+            lifecycle.completed(work, instance, element)
+        else:
+            super().complete(work, instance, element)

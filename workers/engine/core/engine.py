@@ -1,0 +1,178 @@
+"""The engine: one command at a time, each with all that follows from it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import lifecycle
+from .apply import apply
+from .commands import handler_of
+from .records import EVENT, NONE_KEY, Command, Fault, Record, Rejection, invalid
+from .state import State
+from .work import Work
+
+MAX_FOLLOW_UPS = 100
+"""Follow-up commands that are carried out before others have their turn."""
+FORMAT = 1
+"""Version of the records' format."""
+_PARTITION = 1 << 51
+_TIMED = {"JOB": ("JOB", "TIME_OUT"), "BACKOFF": ("JOB", "RECUR"), "MESSAGE": ("MESSAGE", "EXPIRE")}
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a command led to."""
+
+    records: list[Record]
+    """To be appended to the log, in this order."""
+    response: dict[str, Any] | Rejection
+    activatable: list[tuple[str, int]] = field(default_factory=list)
+    """Jobs that have become activatable and may be pushed: (type, key)."""
+    results: dict[int, str] = field(default_factory=dict)
+    """Variables, as a JSON object, of ended instances whose result somebody waits for, by instance key."""
+
+
+class Engine:
+    """Turns commands into records. It is deterministic: same commands, times and seed, same records."""
+
+    def __init__(self, *, zone: str = "UTC") -> None:
+        """Start empty; `begin` or `replay` follows.
+
+        Args:
+            zone: Name of the time zone of expressions, as in tzdata.
+        """
+        self.state = State()
+        self.position = 0
+        """Position of the last record."""
+        self._zone = zone
+
+    def begin(self, *, seed: int, first_key: int, now: int) -> list[Record]:
+        """Begin a new log and return its first records.
+
+        Args:
+            seed: What chance in expressions comes from.
+            first_key: The counter of the first key; keys are (1 << 51) + counter.
+            now: Milliseconds since 1970.
+        """
+        value = {"seed": seed, "firstKey": _PARTITION + first_key, "format": FORMAT}
+        record = Record(self.position + 1, NONE_KEY, NONE_KEY, now, EVENT, "ENGINE", "STARTED", value)
+        self.replay(record)
+        return [record]
+
+    def replay(self, record: Record) -> None:
+        """Take over a record of the log."""
+        apply(self.state, record)
+        self.position = record.position
+        self.state.woken.clear()
+        self.state.commit()
+
+    def clock(self, now: int) -> int:
+        """Return the engine's time for the machine's, both in milliseconds since 1970."""
+        return now if self.state.tables.pinned == -1 else self.state.tables.pinned
+
+    def process(self, command: Command, now: int) -> Answer:
+        """Carry out a command with what follows from it.
+
+        Args:
+            command: What is asked for.
+            now: The machine's time in milliseconds since 1970.
+        """
+        work = Work(self.state, self._zone, self.position)
+        work.begin(command, self.clock(now))
+        response = self._respond(work, command)
+        return self._finish(work, response)
+
+    def has_pending(self) -> bool:
+        """Tell whether follow-up commands have been left for `resume`."""
+        return bool(self.state.tables.pending)
+
+    def resume(self, now: int) -> Answer:
+        """Go on with follow-up commands that had to wait for others."""
+        del now  # They keep the time of the command that they follow from.
+        return self._finish(Work(self.state, self._zone, self.position), {})
+
+    def due(self, now: int) -> list[Command]:
+        """Return the commands whose time has come; each has to be processed before the next call."""
+        found = self.state.due_until(self.clock(now))
+        return [Command(*_TIMED[kind], key) for kind, key in found]
+
+    def wait(self, now: int) -> float | None:
+        """Return the milliseconds until something is due; None where nothing is, or the clock stands still."""
+        due = self.state.next_due()
+        if due is None:
+            return None
+        left = due - self.clock(now)
+        return max(0, left) if left <= 0 or self.state.tables.pinned == -1 else None
+
+    def snapshot(self) -> bytes:
+        """Return the state; with the records after `position` it is the whole."""
+        return self.state.dump()
+
+    def restore(self, data: bytes, position: int) -> None:
+        """Take over a snapshot that was taken at `position`."""
+        self.state.load(data)
+        self.position = position
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the state."""
+        return self.state.digest()
+
+    @staticmethod
+    def _respond(work: Work, command: Command) -> dict[str, Any] | Rejection:
+        mark = work.mark()
+        try:
+            handler = handler_of(command)
+            if handler is None:
+                message = f"The engine does not know the command {command.value_type} {command.intent}"
+                raise invalid(message)  # noqa: TRY301 - one way for every rejection
+            return handler(work, command)
+        except Rejection as refused:
+            rejection = refused
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not leave half a command behind
+            rejection = _bug(error)
+        rejection.intent = command.intent
+        work.rollback(mark)
+        work.reject(command.value_type, command.intent, command.key, rejection)
+        return rejection
+
+    def _finish(self, work: Work, response: dict[str, Any] | Rejection) -> Answer:
+        for _ in range(MAX_FOLLOW_UPS):
+            position = next(iter(self.state.tables.pending), None)
+            if position is None:
+                break
+            _follow_up(work, position)
+        self.position = work.position
+        woken, self.state.woken = self.state.woken, []
+        self.state.commit()
+        return Answer(work.records, response, woken, work.results)
+
+
+def _follow_up(work: Work, position: int) -> None:
+    pending = work.state.tables.pending[position]
+    command = Command("PROCESS_INSTANCE", pending.intent, pending.key, pending.value)
+    work.go_on(position, pending.timestamp)
+    mark = work.mark()
+    try:
+        lifecycle.carry_out(work, command)
+    except Rejection as refused:
+        work.rollback(mark)
+        work.reject("PROCESS_INSTANCE", pending.intent, pending.key, refused)
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not leave half a step behind
+        work.rollback(mark)
+        bug = _bug(error)
+        work.reject("PROCESS_INSTANCE", pending.intent, pending.key, bug)
+        instance = work.state.tables.elements.get(
+            pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"]
+        )
+        if instance is not None and instance.key not in work.state.incident_of:
+            work.incident(instance, Fault("UNKNOWN", bug.reason))
+
+
+def _bug(error: Exception) -> Rejection:
+    # The text of an error of ours may quote a variable's value; its type and place do not.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
+    return Rejection(
+        "PROCESSING_ERROR", f"The engine failed: {type(error).__name__}{where}. This is a bug of the engine"
+    )

@@ -1,0 +1,302 @@
+"""The engine's state: what is alive. It is written by `apply` alone, and each change can be taken back."""
+
+import hashlib
+import heapq
+from collections import defaultdict
+from collections.abc import Generator
+from typing import Any
+
+import msgspec
+
+from .entities import (
+    Compensation,
+    Definition,
+    ElementInstance,
+    Form,
+    Incident,
+    Job,
+    Message,
+    StartSubscription,
+    Subscription,
+    Tables,
+    UserTask,
+)
+
+_MISSING: Any = object()
+Table = dict[Any, Any]
+
+
+class State:
+    """Tables of living entities, indexes made from them, and a journal that takes changes back."""
+
+    def __init__(self) -> None:
+        """Nothing is there yet."""
+        self.tables = Tables()
+        self.woken: list[tuple[str, int]] = []
+        """Jobs that have become activatable since the last command and may be pushed: (type, key)."""
+        self._journal: list[tuple[Any, Any, Any]] = []
+        self._reset_indexes()
+
+    def _reset_indexes(self) -> None:
+        self.children: dict[int, dict[int, None]] = {}
+        """Element instances by the key of their scope."""
+        self.activatable: dict[str, dict[int, None]] = {}
+        """Keys of jobs that may be activated, by type."""
+        self._queues: dict[str, list[int]] = defaultdict(list)
+        self._due: list[tuple[int, str, int]] = []
+        self.job_of: dict[int, int] = {}
+        """Jobs, user tasks and incidents by their element instance."""
+        self.user_task_of: dict[int, int] = {}
+        self.incident_of: dict[int, int] = {}
+        self.buffered: dict[tuple[str, str], dict[int, None]] = {}
+        """Messages by name and correlation key."""
+        self.subscribed: dict[tuple[str, str], dict[int, None]] = {}
+        """Subscriptions by message name and correlation key."""
+        self.subscriptions_of: dict[int, dict[int, None]] = {}
+        """Subscriptions by the element instance that they belong to."""
+        self.starts: dict[str, dict[int, None]] = {}
+        """Start event subscriptions by message name."""
+        self.locks: dict[tuple[str, str], int] = {}
+        """Instance that holds the correlation key of its start message, by process id and key."""
+        self.versions: dict[str, list[int]] = {}
+        """Keys of a process id's definitions, oldest first."""
+        self.form_versions: dict[str, list[int]] = {}
+        self.compensations_of: dict[int, dict[int, None]] = {}
+        """Compensation subscriptions by process instance."""
+
+    # -- changes, each of which can be taken back -----------------------------------------------------------------
+
+    def put(self, table: Table, key: Any, value: Any) -> None:  # noqa: ANN401 - any table
+        """Set an entry of a table."""
+        self._journal.append((table, key, table.get(key, _MISSING)))
+        table[key] = value
+
+    def drop(self, table: Table, key: Any) -> Any:  # noqa: ANN401 - any table
+        """Remove an entry of a table and return it; None where there is none."""
+        old = table.pop(key, _MISSING)
+        if old is _MISSING:
+            return None
+        self._journal.append((table, key, old))
+        return old
+
+    def change(self, entity: msgspec.Struct, name: str, value: Any) -> None:  # noqa: ANN401 - any field
+        """Set a field of an entity."""
+        self._journal.append((entity, name, getattr(entity, name)))
+        setattr(entity, name, value)
+
+    def index(self, table: Table, key: Any, member: Any) -> None:  # noqa: ANN401 - any index
+        """Add a member to an index's entry."""
+        members = table.get(key)
+        if members is None:
+            members = {}
+            self.put(table, key, members)
+        self.put(members, member, None)
+
+    def unindex(self, table: Table, key: Any, member: Any) -> None:  # noqa: ANN401 - any index
+        """Remove a member from an index's entry."""
+        members = table.get(key)
+        if members is not None:
+            self.drop(members, member)
+            if not members:
+                self.drop(table, key)
+
+    def mark(self) -> int:
+        """Return a point to which `rollback` can go back."""
+        return len(self._journal)
+
+    def rollback(self, mark: int) -> None:
+        """Take back all changes since `mark`."""
+        while len(self._journal) > mark:
+            target, name, old = self._journal.pop()
+            if not isinstance(target, dict):
+                setattr(target, name, old)
+            elif old is _MISSING:
+                del target[name]
+            else:
+                target[name] = old
+
+    def commit(self) -> None:
+        """Keep all changes; there is no way back from here."""
+        self._journal.clear()
+
+    # -- jobs that can be activated, and what is due --------------------------------------------------------------
+
+    def offer(self, job: Job) -> None:
+        """Make a job activatable."""
+        self.index(self.activatable, job.type, job.key)
+        heapq.heappush(self._queues[job.type], job.key)
+
+    def take(self, job: Job) -> None:
+        """Make a job no longer activatable."""
+        self.unindex(self.activatable, job.type, job.key)
+
+    def oldest(self, job_type: str) -> Generator[Job]:
+        """Yield the activatable jobs of a type by key; none of them is taken by that."""
+        waiting = self.activatable.get(job_type)
+        queue = self._queues.get(job_type)
+        if not waiting or queue is None:
+            return
+        seen: list[int] = []
+        try:
+            previous = None
+            while queue:
+                key = heapq.heappop(queue)
+                if key == previous or key not in waiting:
+                    continue
+                previous = key
+                # It stays in the queue, also where a rollback makes it activatable again.
+                seen.append(key)
+                yield self.tables.jobs[key]
+                waiting = self.activatable.get(job_type, {})
+        finally:
+            for key in seen:
+                heapq.heappush(queue, key)
+
+    def expect(self, due: int, kind: str, key: int) -> None:
+        """Note that something is due at a time in milliseconds; whether it still is, is looked up then."""
+        heapq.heappush(self._due, (due, kind, key))
+
+    def due_until(self, now: int) -> list[tuple[str, int]]:
+        """Return (kind, key) of what is due, the most overdue first; each is returned once."""
+        found = []
+        while self._due and self._due[0][0] <= now:
+            due, kind, key = heapq.heappop(self._due)
+            if self._is_due(due, kind, key) and (kind, key) not in found:
+                found.append((kind, key))
+        return found
+
+    def next_due(self) -> int | None:
+        """Return when the next thing is due, in milliseconds; None for nothing."""
+        while self._due and not self._is_due(*self._due[0]):
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def _is_due(self, due: int, kind: str, key: int) -> bool:
+        if kind == "MESSAGE":
+            message = self.tables.messages.get(key)
+            return message is not None and message.deadline == due
+        job = self.tables.jobs.get(key)
+        return job is not None and due == (job.deadline if kind == "JOB" else job.recurring)
+
+    # -- looking things up ----------------------------------------------------------------------------------------
+
+    def instance(self, key: int) -> ElementInstance:
+        """Return the PROCESS element of an element instance's process instance."""
+        return self.tables.elements[self.tables.elements[key].process_instance]
+
+    def definition(self, element: ElementInstance) -> Definition:
+        """Return the process definition that an element instance belongs to."""
+        return self.tables.definitions[element.definition]
+
+    def children_of(self, key: int) -> list[ElementInstance]:
+        """Return the element instances right inside a scope, oldest first."""
+        return [self.tables.elements[child] for child in sorted(self.children.get(key, ()))]
+
+    def is_empty(self, scope: ElementInstance) -> bool:
+        """Tell whether a scope has neither an element instance nor a token on its way."""
+        return not self.children.get(scope.key) and not scope.tokens
+
+    # -- snapshot -------------------------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """Return all of it."""
+        return msgspec.msgpack.encode(self.tables)
+
+    def load(self, data: bytes) -> None:
+        """Replace all of it by what `dump` returned."""
+        self.tables = msgspec.msgpack.decode(data, type=Tables)
+        self._reset_indexes()
+        self.woken = []
+        for table in (
+            self.tables.definitions,
+            self.tables.forms,
+            self.tables.elements,
+            self.tables.jobs,
+            self.tables.incidents,
+            self.tables.user_tasks,
+            self.tables.messages,
+            self.tables.subscriptions,
+            self.tables.start_subscriptions,
+            self.tables.compensations,
+        ):
+            for key in sorted(table):
+                self.enter(table[key])
+        self.commit()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the state; equal states have equal ones, however they came about."""
+        return hashlib.sha256(msgspec.msgpack.encode(_in_order(msgspec.to_builtins(self.tables)))).hexdigest()
+
+    def enter(self, entity: msgspec.Struct) -> None:  # noqa: C901, PLR0912 - one line each kind of entity
+        """Add an entity to the indexes."""
+        match entity:
+            case ElementInstance():
+                if entity.scope != -1:
+                    self.index(self.children, entity.scope, entity.key)
+                elif entity.start_key:
+                    self.put(self.locks, (self.definition(entity).process_id, entity.start_key), entity.key)
+            case Job():
+                self.put(self.job_of, entity.element, entity.key)
+                if entity.state == "ACTIVATABLE":
+                    self.offer(entity)
+                if entity.deadline != -1:
+                    self.expect(entity.deadline, "JOB", entity.key)
+                if entity.recurring != -1:
+                    self.expect(entity.recurring, "BACKOFF", entity.key)
+            case Incident():
+                self.put(self.incident_of, entity.element, entity.key)
+            case UserTask():
+                self.put(self.user_task_of, entity.element, entity.key)
+            case Message():
+                self.index(self.buffered, (entity.name, entity.correlation_key), entity.key)
+                self.expect(entity.deadline, "MESSAGE", entity.key)
+            case Subscription():
+                self.index(self.subscribed, (entity.name, entity.correlation_key), entity.key)
+                self.index(self.subscriptions_of, entity.element, entity.key)
+            case StartSubscription():
+                self.index(self.starts, entity.name, entity.key)
+            case Compensation():
+                self.index(self.compensations_of, entity.process_instance, entity.key)
+            case Definition():
+                self.put(self.versions, entity.process_id, [*self.versions.get(entity.process_id, ()), entity.key])
+            case Form():
+                self.put(self.form_versions, entity.form_id, [*self.form_versions.get(entity.form_id, ()), entity.key])
+
+    def leave(self, entity: msgspec.Struct) -> None:  # noqa: C901 - one line each kind of entity
+        """Remove an entity from the indexes."""
+        match entity:
+            case ElementInstance():
+                self.unindex(self.children, entity.scope, entity.key)
+                if entity.scope == -1 and entity.start_key:
+                    self.drop(self.locks, (self.definition(entity).process_id, entity.start_key))
+            case Job():
+                self.drop(self.job_of, entity.element)
+                self.take(entity)
+            case Incident():
+                self.drop(self.incident_of, entity.element)
+            case UserTask():
+                self.drop(self.user_task_of, entity.element)
+            case Message():
+                self.unindex(self.buffered, (entity.name, entity.correlation_key), entity.key)
+            case Subscription():
+                self.unindex(self.subscribed, (entity.name, entity.correlation_key), entity.key)
+                self.unindex(self.subscriptions_of, entity.element, entity.key)
+            case StartSubscription():
+                self.unindex(self.starts, entity.name, entity.key)
+            case Compensation():
+                self.unindex(self.compensations_of, entity.process_instance, entity.key)
+            case Definition():
+                rest = [key for key in self.versions[entity.process_id] if key != entity.key]
+                self.put(self.versions, entity.process_id, rest)
+            case Form():
+                rest = [key for key in self.form_versions[entity.form_id] if key != entity.key]
+                self.put(self.form_versions, entity.form_id, rest)
+
+
+def _in_order(value: object) -> object:
+    """Return a value in which no order of insertion is left."""
+    if isinstance(value, dict):
+        return [[key, _in_order(value[key])] for key in sorted(value)]
+    if isinstance(value, list):
+        return [_in_order(item) for item in value]
+    return value

@@ -1,0 +1,33 @@
+"""JSON, dates and keys as they go over the wire."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+encode = msgspec.json.encode
+
+decode = msgspec.json.decode
+
+
+def text_of(variables: dict[str, Any] | None) -> str:
+    """Return variables as the JSON text that commands carry; `{}` for none."""
+    return msgspec.json.encode(variables or {}).decode()
+
+
+def date(milliseconds: int) -> str:
+    """Return a time as text, such as `2024-05-23T23:05:00.000Z`."""
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def milliseconds(text: str) -> int:
+    """Return the time that a text gives, in milliseconds since 1970; UTC where it names no zone.
+
+    Raises:
+        ValueError: The text is no date and time of ISO 8601, or one out of bounds.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(milliseconds=1)

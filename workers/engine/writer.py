@@ -1,0 +1,345 @@
+"""The one writer: it takes commands one at a time, commits them in batches, and only then answers.
+
+What arrives while a batch is being committed is the next batch. Nothing leaves before its batch is on the disk: no
+answer, no rejection (it may rest on a command of the same batch), no pushed job, no answer to a poll. Which of the
+waiting clients gets a job is decided here, and enters the log as a JOB_BATCH ACTIVATE command.
+"""
+
+import asyncio
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from .batch import Batch, Commit, Entry
+from .core import Answer, Command, Engine, Record, Rejection
+from .errors import Busy, Overdue, Stopping
+from .polls import Activated, JobRequest, Poll, WaitingPolls
+from .streams import JobStream, JobStreams
+
+__all__ = ["Activated", "JobRequest", "Writer"]
+
+MAX_WAITING = 2_000
+"""Commands that may wait; more are refused."""
+DEFAULT_POLL = 10_000
+"""Milliseconds that a poll waits if it does not say."""
+DEFAULT_RESULT = 15_000
+"""Milliseconds that a creation waits for the instance's result if it does not say."""
+SNAPSHOT_EVERY = 500_000
+"""Records between two snapshots."""
+_LONGEST_WAIT = 60_000
+"""Milliseconds after which what is due is looked up again: the machine's clock may have been set."""
+_RESUMES = 10
+"""How often in one batch left-over follow-ups go on; commands that have arrived meanwhile get their turn after it."""
+
+
+class Store(Protocol):
+    """Where batches are committed; it is called in one thread of its own."""
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Return once the records are on the disk."""
+
+    def save_snapshot(self, state: bytes, position: int) -> None:
+        """Store the state as it was after the record at `position`."""
+
+
+class Writer:
+    """Takes commands from the gateway and REST; every method belongs to the one event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        *,
+        wall_clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        after_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write for `engine` to `store`.
+
+        `wall_clock` gives milliseconds since 1970. `after_commit` is called between a batch's commit and its answers.
+        """
+        self.listeners: list[Callable[[Sequence[Record]], None]] = []
+        """Called in the loop with the records of each batch after its commit."""
+        self._engine = engine
+        self._store = store
+        self._now = wall_clock
+        self._after_commit = after_commit
+        self._next = Batch(Commit())
+        self._arrived = asyncio.Event()
+        self._polls = WaitingPolls()
+        self._streams = JobStreams()
+        self._awaited: dict[int, asyncio.Future[str]] = {}
+        self._stopping = False
+        self._closing = False
+        self._thread = ThreadPoolExecutor(1, "log")
+        self._snapshot_at = engine.position
+
+    async def send(self, command: Command) -> dict[str, Any]:
+        """Carry out a command and return its response once its batch is on the disk.
+
+        Raises:
+            Rejection: (of core) It was refused; raised after the commit as well, for it may rest on the same batch.
+            Busy: More than 2,000 commands wait.
+            Stopping: The engine is shutting down.
+        """
+        return await self._enter(Entry(command))
+
+    async def activate(self, request: JobRequest, max_jobs: int, request_timeout: int) -> Activated:
+        """Activate jobs; where there are none, wait for them (long poll), the oldest waiting poll first.
+
+        `request_timeout` is in milliseconds of real time: negative waits not at all, 0 is the default of 10 s.
+        A task that is cancelled while it waits gives its jobs back by itself. Whoever cannot deliver what this
+        returned (the client has gone) calls `give_back`.
+
+        Raises:
+            Busy: More than 2,000 commands wait.
+            Stopping: The engine is shutting down.
+        """
+        self._admit()
+        poll = Poll(request, max_jobs, waits=request_timeout >= 0)
+        self._next.polls.append(poll)
+        self._arrived.set()
+        try:
+            await asyncio.wait([poll.answer], timeout=(request_timeout or DEFAULT_POLL) / 1000 if poll.waits else None)
+            if not poll.answer.done():
+                if self._polls.discard(poll):
+                    return Activated([], truncated=False)
+                # Its answer is being committed, or it was never tried because so much is to do.
+                poll.waits = False
+                await asyncio.wait([poll.answer])
+        except asyncio.CancelledError:
+            poll.abandoned = True
+            self._polls.discard(poll)
+            poll.answer.add_done_callback(self._give_back_answer)
+            raise
+        return poll.answer.result()
+
+    def give_back(self, jobs: Sequence[dict[str, Any]]) -> None:
+        """Make jobs activatable again that were activated and did not reach their client (JOB YIELD)."""
+        now = self._engine.clock(self._now())
+        for job in jobs:
+            # Past its deadline the job may be somebody else's.
+            if job["deadline"] > now:
+                self._next.entries.append(Entry(Command("JOB", "YIELD", job["key"])))
+                self._next.woken[job["type"]] += 1
+        self._arrived.set()
+
+    def open_stream(self, request: JobRequest) -> JobStream:
+        """Open a stream of jobs; whoever opens it iterates it and closes it.
+
+        Raises:
+            Stopping: The engine is shutting down.
+        """
+        if self._stopping:
+            raise Stopping
+        stream = JobStream(request)
+        self._streams.add(stream)
+        return stream
+
+    def close_stream(self, stream: JobStream) -> None:
+        """Close a stream and give back what it has not sent."""
+        self._streams.remove(stream)
+        self.give_back(stream.close())
+
+    async def create_with_result(self, value: dict[str, Any], request_timeout: int) -> dict[str, Any]:
+        """Create an instance and wait for its end; the response of the creation with `variables` (JSON text) added.
+
+        `value` is that of PROCESS_INSTANCE_CREATION CREATE_WITH_AWAITING_RESULT; `request_timeout` is in
+        milliseconds of real time, 0 is the default of 15 s.
+
+        Raises:
+            Rejection: (of core) It was refused.
+            Busy: More than 2,000 commands wait.
+            Stopping: The engine is shutting down.
+            Overdue: The instance did not complete in time; it goes on.
+        """
+        milliseconds = request_timeout if request_timeout > 0 else DEFAULT_RESULT
+        command = Command("PROCESS_INSTANCE_CREATION", "CREATE_WITH_AWAITING_RESULT", value=value)
+        result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(milliseconds / 1000):
+                response = await self._enter(Entry(command, result))
+                return {**response, "variables": await result}
+        except TimeoutError:
+            raise Overdue(milliseconds) from None
+        finally:
+            result.cancel()
+
+    def clock(self) -> int:
+        """Return the engine's time in milliseconds since 1970 (pinned or not)."""
+        return self._engine.clock(self._now())
+
+    def stop(self) -> None:
+        """Refuse what comes from now on; streams, polls and waits for a result end with `Stopping`."""
+        self._stopping = True
+        for stream in self._streams.all():
+            stream.stop()
+        for poll in self._polls.clear():
+            poll.answer.set_exception(Stopping())
+        for result in self._awaited.values():
+            if not result.done():
+                result.set_exception(Stopping())
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Process batches until `close` is called and nothing waits any more."""
+        while not self._closing or len(self._next):
+            await self._wait()
+            self._arrived.clear()
+            batch, self._next = self._next, Batch(Commit())
+            try:
+                await self._process(batch)
+            except Exception:  # noqa: BLE001 - whatever it was: memory may have what the log has not
+                traceback.print_exc()
+                end("A batch could not be committed")
+            self._answer(batch)
+        await self._in_thread(self._save_snapshot)
+        self._thread.shutdown()
+
+    def close(self) -> None:
+        """Let `run` end: with what still waits, and a snapshot. Call it when nobody sends any more."""
+        self._closing = True
+        self._arrived.set()
+
+    async def _enter(self, entry: Entry) -> dict[str, Any]:
+        self._admit()
+        batch = self._next
+        batch.entries.append(entry)
+        self._arrived.set()
+        await batch.committed
+        if isinstance(entry.response, Rejection):
+            raise entry.response
+        assert entry.response is not None  # noqa: S101 - each entry of a committed batch has one
+        return entry.response
+
+    def _admit(self) -> None:
+        if self._stopping:
+            raise Stopping
+        if len(self._next) >= MAX_WAITING:
+            raise Busy
+
+    async def _wait(self) -> None:
+        """Wait until there is something to do."""
+        if self._engine.has_pending():
+            # Let in the requests that are there already.
+            await asyncio.sleep(0)
+            return
+        due = self._engine.wait(self._now())
+        timer = None
+        if due is not None:
+            timer = asyncio.get_running_loop().call_later(min(due, _LONGEST_WAIT) / 1000, self._arrived.set)
+        await self._arrived.wait()
+        if timer is not None:
+            timer.cancel()
+
+    async def _process(self, batch: Batch) -> None:
+        now = self._now()
+        for command in self._engine.due(now):
+            self._take(batch, self._engine.process(command, now))
+        for entry in batch.entries:
+            answer = self._engine.process(entry.command, now)
+            entry.response = answer.response
+            if entry.result is not None and isinstance(answer.response, dict):
+                self._await_result(answer.response["processInstanceKey"], entry.result)
+            self._take(batch, answer)
+        for _ in range(_RESUMES):
+            if not self._engine.has_pending():
+                break
+            self._take(batch, self._engine.resume(now))
+        self._hand_out(batch, now)
+        if batch.records:
+            await self._in_thread(self._store.append, batch.records)
+            self._after_commit()
+        if self._engine.position - self._snapshot_at >= SNAPSHOT_EVERY:
+            await self._in_thread(self._save_snapshot)
+
+    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+        """Do it in the log's thread; nothing is processed meanwhile, so it may read what the core made."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _save_snapshot(self) -> None:
+        self._store.save_snapshot(self._engine.snapshot(), self._engine.position)
+        self._snapshot_at = self._engine.position
+
+    def _take(self, batch: Batch, answer: Answer) -> dict[str, Any]:
+        batch.records += answer.records
+        batch.activatable += answer.activatable
+        batch.results.update(answer.results)
+        return answer.response if isinstance(answer.response, dict) else {}
+
+    def _await_result(self, instance: int, result: asyncio.Future[str]) -> None:
+        self._awaited[instance] = result
+        result.add_done_callback(lambda _: self._awaited.pop(instance, None))
+
+    def _hand_out(self, batch: Batch, now: int) -> None:
+        """Activate new jobs for streams, then for polls, until nothing has become activatable any more."""
+        fresh = [poll for poll in batch.polls if not poll.abandoned]
+        for poll in fresh:
+            self._polls.add(poll)
+        woken = batch.woken
+        types = {poll.request.type for poll in fresh}
+        while True:
+            offered, batch.activatable = batch.activatable, []
+            chosen, left = self._streams.assign(offered)
+            for stream, keys in chosen.items():
+                jobs, _ = self._activate(batch, stream.request, len(keys), keys, now)
+                stream.reserved -= len(keys) - len(jobs)
+                batch.pushes.append((stream, jobs))
+            woken.update(left)
+            for poll in self._polls.to_try(types, woken):
+                poll.fresh = False
+                jobs, truncated = self._activate(batch, poll.request, poll.max_jobs, [], now)
+                woken[poll.request.type] = woken[poll.request.type] - len(jobs) if jobs else 0
+                if jobs or not poll.waits:
+                    self._polls.discard(poll)
+                    batch.served.append((poll, jobs, truncated))
+            if not batch.activatable:
+                return
+
+    def _activate(
+        self, batch: Batch, request: JobRequest, most: int, keys: list[int], now: int
+    ) -> tuple[list[dict[str, Any]], bool]:
+        value = {
+            "type": request.type,
+            "worker": request.worker,
+            "timeout": request.timeout,
+            "maxJobsToActivate": most,
+            "fetchVariables": list(request.fetch_variables),
+            "jobKeys": keys,
+        }
+        response = self._take(batch, self._engine.process(Command("JOB_BATCH", "ACTIVATE", value=value), now))
+        return response.get("jobs", []), response.get("truncated", False)
+
+    def _answer(self, batch: Batch) -> None:
+        """Let everything leave that waited for the commit."""
+        batch.committed.set_result(None)
+        for stream, jobs in batch.pushes:
+            if stream.closed:
+                self.give_back(jobs)
+            else:
+                stream.put(jobs)
+        for poll, jobs, truncated in batch.served:
+            poll.answer.set_result(Activated(jobs, truncated))
+        for instance, variables in batch.results.items():
+            result = self._awaited.get(instance)
+            if result is not None and not result.done():
+                result.set_result(variables)
+        if self._stopping:
+            for poll in self._polls.clear():
+                poll.answer.set_exception(Stopping())
+        for listener in self.listeners:
+            listener(batch.records)
+
+    def _give_back_answer(self, answer: asyncio.Future[Activated]) -> None:
+        if answer.exception() is None:
+            self.give_back(answer.result().jobs)
+
+
+def end(reason: str) -> None:
+    """End the process at once, without an answer to anybody: memory may have what the log has not."""
+    sys.stderr.write(f"saga engine: {reason}. The process ends, so that nothing is answered that is not on the disk.\n")
+    sys.stderr.flush()
+    os._exit(1)
