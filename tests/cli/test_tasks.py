@@ -1,5 +1,6 @@
 """`saga tasks`: people see what they are asked, claim it and answer it; what is wrong is said and changes nothing."""
 
+import asyncio
 import io
 import json
 import os
@@ -7,19 +8,33 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AsyncExitStack, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from pyzeebe.proto import gateway_pb2 as pb
 
 from bpmn.render import BPMN
+from tests.engine.process import PATIENCE, running
 from tests.stack import ROOT, SAGA, Result
 from tests.tasks.cluster import BASE, FakeCluster, serving
+from tests.world import eventually
 from workers.cli import main
+from workers.instances import Instances
+from workers.reconcile.by_hand import MESSAGE
 
 SETTLE = (BPMN / "settle-by-hand.form").read_text(encoding="utf-8")
+SETTLING = {
+    "orderId": "4711",
+    "participant": "inventory",
+    "branch": "reservation",
+    "taskType": "reserve-inventory",
+    "processInstance": "",
+    "doneAt": "2026-01-01T02:03:04+00:00",
+    "why": "The participant was not told which process instance had it done.",
+}
 CARD = "4242424242424242"
 KEY = BASE + 3
 UNKNOWN = BASE + 10**9
@@ -72,7 +87,8 @@ def at_a_terminal(cluster: FakeCluster, typed: list[str], *arguments: str) -> tu
         close_fds=True,
     ) as process:
         os.close(its)
-        os.write(ours, "".join(f"{line}\n" for line in typed).encode())
+        # And an end of file, so that a question too many does not wait for ever.
+        os.write(ours, "".join(f"{line}\n" for line in [*typed, "\x04"]).encode())
         shown = b""
         try:
             while part := os.read(ours, 1024):
@@ -87,16 +103,7 @@ def at_a_terminal(cluster: FakeCluster, typed: list[str], *arguments: str) -> tu
 def settle_by_hand(cluster: FakeCluster, assignee: str | None = None) -> int:
     """Add the task that the reconciler asks for, with its form and variables."""
     key = cluster.add(form=SETTLE, assignee=assignee)
-    variables = {
-        "orderId": "4711",
-        "participant": "inventory",
-        "branch": "reservation",
-        "taskType": "reserve-inventory",
-        "processInstance": "",
-        "doneAt": "2026-01-01T02:03:04+00:00",
-        "why": "The participant was not told which process instance had it done.",
-    }
-    for name, value in variables.items():
+    for name, value in SETTLING.items():
         cluster.set(key, name, value)
     return key
 
@@ -332,3 +339,56 @@ def test_credentials_are_sent_and_asked_for(cluster: FakeCluster) -> None:
 def test_a_cluster_without_a_known_rest_api_cannot_be_asked(cluster: FakeCluster) -> None:
     done = tasks(cluster, CAMUNDA_REST_ADDRESS="")
     assert (done.status, "CAMUNDA_REST_ADDRESS is not set" in done.errors) == (2, True)
+
+
+async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer() -> None:
+    async with AsyncExitStack() as opened:
+        engine = await opened.enter_async_context(running())
+        gateway = await opened.enter_async_context(engine.stub())
+        rest = f"http://{engine.rest}"
+        instances = await opened.enter_async_context(Instances(rest))
+
+        async def saga(*arguments: str) -> str:
+            process = await asyncio.create_subprocess_exec(
+                SAGA,
+                *arguments,
+                cwd=ROOT,
+                env={**os.environ, "ZEEBE_ADDRESS": engine.gateway, "CAMUNDA_REST_ADDRESS": rest},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            output, errors = await process.communicate()
+            assert (process.returncode, errors.decode()) == (0, "")
+            return output.decode()
+
+        async def listed() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = json.loads(await saga("tasks", "--json"))
+            return found
+
+        await saga("deploy")
+        asked = pb.PublishMessageRequest(name=MESSAGE, correlationKey="4711", variables=json.dumps(SETTLING))
+        await gateway.PublishMessage(asked, timeout=PATIENCE)
+        [task] = await eventually(listed, bool)
+        key = str(task["key"])
+        assert (task["name"], task["assignee"]) == ("Settle by hand", None)
+
+        shown = flat(await saga("tasks", "show", key))
+        assert "Order 4711" in shown
+        assert "What is to become of it? (decision: one of, required)" in shown
+        await saga("tasks", "claim", key, "--as", "ada")
+        [claimed] = await eventually(listed, lambda found: found[0]["assignee"] is not None)
+        assert claimed["assignee"] == "ada"
+        await saga("tasks", "answer", key, "--set", "decision=undo", "--set", "comment=lost", "--yes")
+        await eventually(listed, lambda found: not found)
+
+        wanted = pb.ActivateJobsRequest(
+            type="settle-effect", worker="test", timeout=10_000, maxJobsToActivate=1, requestTimeout=10_000
+        )
+        [job] = [job async for jobs in gateway.ActivateJobs(wanted, timeout=PATIENCE) for job in jobs.jobs]
+        assert json.loads(job.variables) == {**SETTLING, "decision": "undo", "comment": "lost"}
+        await gateway.CompleteJob(pb.CompleteJobRequest(jobKey=job.key, variables="{}"), timeout=PATIENCE)
+        instance = task["processInstanceKey"]
+        ended = await eventually(lambda: instances.get(instance), lambda shown: shown is not None and shown.has_ended)
+        assert ended is not None
+        assert ended.state == "COMPLETED"

@@ -105,14 +105,9 @@ def test_a_json_value_of_another_type_is_refused(component: dict[str, Any], valu
 
 
 def test_json_values_are_taken_as_they_are() -> None:
-    components: list[dict[str, Any]] = [
-        {**TEXT, "key": "a"},
-        {**NUMBER, "key": "b"},
-        {**RADIO, "key": "c"},
-        {**CHECKBOX, "key": "d"},
-    ]
+    kinds: dict[str, dict[str, Any]] = {"a": TEXT, "b": NUMBER, "c": RADIO, "d": CHECKBOX}
     given = {"a": "text", "b": 1.5, "c": 2, "d": True}
-    assert answered(*components, given=given) == given
+    assert answered(*({**kind, "key": key} for key, kind in kinds.items()), given=given) == given
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
@@ -129,7 +124,7 @@ def test_a_required_field_that_nobody_answered_is_missing() -> None:
 
 
 def test_what_is_not_answered_is_its_variable_else_its_default_else_empty() -> None:
-    components = [
+    components: list[dict[str, Any]] = [
         {**TEXT, "key": "variable", "defaultValue": "default"},
         {**TEXT, "key": "default", "defaultValue": "default"},
         {**TEXT, "key": "empty"},

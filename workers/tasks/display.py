@@ -24,6 +24,8 @@ def show_list(console: Console, tasks: Sequence[UserTask]) -> None:
         console.print("No user task is open.")
         return
     table = Table("key", "name", "process", "since", "assignee", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in (table.columns[0], table.columns[3]):
+        column.no_wrap = True
     for task in tasks:
         row = (str(task.key), task.title, task.process, _since(task), task.assignee or "")
         table.add_row(*map(printable, row))
