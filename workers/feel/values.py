@@ -1,0 +1,212 @@
+"""FEEL's values: their types, texts, equality and order, and the way from and to JSON."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from .numbers import from_float, number_text, to_variable
+from .temporal import Date, DateTime, DayTimeDuration, Time, YearMonthDuration
+
+if TYPE_CHECKING:
+    from .scope import Run, Scope
+
+MAX_DEPTH = 200
+"""Levels of lists and contexts in a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An interval, as the range functions take it."""
+
+    start: Any
+    end: Any
+    start_closed: bool
+    end_closed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function that the expression defines, with the names that were visible there."""
+
+    parameters: tuple[str, ...]
+    body: "Callable[[Scope], Any]"
+    scope: "Scope"
+    size: int
+    """Steps that one invocation costs."""
+
+
+class TooLarge(ValueError):
+    """A value is nested too deeply or has too many parts."""
+
+
+_NAMES: dict[type, str] = {
+    type(None): "NULL",
+    bool: "BOOLEAN",
+    Decimal: "NUMBER",
+    str: "STRING",
+    list: "ARRAY",
+    dict: "OBJECT",
+    Date: "DATE",
+    Time: "TIME",
+    DateTime: "DATE_TIME",
+    DayTimeDuration: "DURATION",
+    YearMonthDuration: "PERIOD",
+    Range: "RANGE",
+    Function: "FUNCTION",
+}
+
+
+def type_name(value: object) -> str:
+    """Name the type as Zeebe's incidents do: NULL, BOOLEAN, NUMBER, STRING, ARRAY, OBJECT, DATE, ..."""
+    return _NAMES[type(value)]
+
+
+def from_json(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any FEEL value
+    """Turn a value as json.loads gives it into a FEEL value.
+
+    Raises:
+        TooLarge: It is nested too deeply.
+
+    """
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, float):
+        return from_float(value)
+    if depth > MAX_DEPTH:
+        message = "a variable is nested too deeply"
+        raise TooLarge(message)
+    if isinstance(value, list):
+        return [from_json(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {key: from_json(item, depth + 1) for key, item in value.items()}
+    return value
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Turn a FEEL value into what Zeebe stores as variable; functions and ranges become null."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if isinstance(value, Decimal):
+        return to_variable(value)
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, DateTime):
+        return value.iso()
+    return None if isinstance(value, Range | Function) else str(value)
+
+
+def check_size(value: object, limit: int) -> None:
+    """Refuse a value with more than `limit` parts or too many levels, before somebody walks through it.
+
+    Raises:
+        TooLarge: It is one.
+
+    """
+    todo = [(value, 0)]
+    count = 0
+    while todo:
+        part, depth = todo.pop()
+        if isinstance(part, list | dict):
+            count += len(part) + 1
+            if count > limit or depth > MAX_DEPTH:
+                message = "the result is too large" if count > limit else "the result is nested too deeply"
+                raise TooLarge(message)
+            items = part.values() if isinstance(part, dict) else part
+            todo.extend((item, depth + 1) for item in items if isinstance(item, list | dict))
+
+
+def text_of(value: object, limit: int) -> str:
+    """Write any value as FEEL does, strings in quotes.
+
+    Raises:
+        TooLarge: The text would be longer than about `limit` characters.
+
+    """
+    parts: list[str] = []
+    _write(value, parts, [limit], 0)
+    return "".join(parts)
+
+
+def _write(value: object, parts: list[str], left: list[int], depth: int) -> None:
+    if isinstance(value, list | dict):
+        if depth > MAX_DEPTH:
+            message = "a value is nested too deeply"
+            raise TooLarge(message)
+        opening, closing = "[]" if isinstance(value, list) else "{}"
+        parts.append(opening)
+        separator = ""
+        items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+        for key, item in items:
+            parts.append(separator if key is None else f"{separator}{key}:")
+            _write(item, parts, left, depth + 1)
+            separator = ", "
+        piece = closing
+    else:
+        piece = _scalar_text(value)
+    parts.append(piece)
+    left[0] -= len(piece) + 1
+    if left[0] < 0:
+        message = "a text is too long"
+        raise TooLarge(message)
+
+
+def _scalar_text(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, Decimal):
+        return number_text(value)
+    if isinstance(value, Function):
+        return f"function({', '.join(value.parameters)})"
+    if isinstance(value, Range):
+        opening, closing = "[" if value.start_closed else "(", "]" if value.end_closed else ")"
+        return f"{opening}{_scalar_text(value.start)}..{_scalar_text(value.end)}{closing}"
+    return str(value)
+
+
+def equal(run: "Run", left: Any, right: Any) -> bool | None:  # noqa: ANN401 - any FEEL value
+    """Compare by `=`; None where the two cannot be compared."""
+    kind = type(left)
+    if kind is type(right):
+        if kind is list:
+            run.spend(len(left))
+            return len(left) == len(right) and all(equal(run, a, b) for a, b in zip(left, right, strict=True))
+        if kind is dict:
+            run.spend(len(left))
+            return left.keys() == right.keys() and all(equal(run, value, right[key]) for key, value in left.items())
+        if kind is DateTime or kind is Time:
+            return bool(left == right) if (left.offset is None) == (right.offset is None) else None
+        return None if kind is Function else bool(left == right)
+    return False if left is None or right is None else None
+
+
+def compare(left: Any, right: Any) -> int | None:  # noqa: ANN401 - any FEEL value
+    """Order two values: negative, 0 or positive; None where they have no order."""
+    kind = type(left)
+    if kind is not type(right):
+        return None
+    if kind is Decimal or kind is str:
+        a, b = left, right
+    elif kind is Date:
+        a, b = left.day, right.day
+    elif kind is DateTime or kind is Time:
+        if (left.offset is None) != (right.offset is None):
+            return None
+        a, b = (left.instant(), right.instant()) if kind is DateTime else (left.microseconds(), right.microseconds())
+    elif kind is DayTimeDuration:
+        a, b = left.microseconds, right.microseconds
+    elif kind is YearMonthDuration:
+        a, b = left.months, right.months
+    else:
+        return None
+    return (a > b) - (a < b)
