@@ -85,11 +85,13 @@ def _of(work: Work, instance: ElementInstance) -> list[Compensation]:
 
 
 def _value(work: Work, compensation: Compensation, throw: ElementInstance | None) -> dict[str, Any]:
-    scope = work.state.tables.elements[compensation.scope]
+    instance = work.state.tables.elements[compensation.process_instance]
+    activity = work.model(instance.definition).elements[compensation.activity]
+    assert activity.scope is not None
     return {
-        **work.process_of(scope),
+        **work.process_of(instance),
         "compensableActivityId": compensation.activity,
-        "compensableActivityScopeId": scope.element,
+        "compensableActivityScopeId": activity.scope.id,
         "compensableActivityScopeKey": compensation.scope,
         "compensationHandlerId": compensation.handler,
         "throwEventId": "" if throw is None else throw.element,

@@ -1,6 +1,7 @@
 """Messages find who waits for them: events of instances, and start events."""
 
 from . import events, lifecycle, subscriptions
+from .creation import create
 from .entities import ElementInstance, Message, StartSubscription, Subscription
 from .work import Work
 
@@ -44,8 +45,6 @@ def _buffered(work: Work, name: str, correlation_key: str) -> list[Message]:
 
 def start(work: Work, subscription: StartSubscription, message: Message) -> None:
     """Start an instance by a message, unless its process has had it or an instance holds its correlation key."""
-    from .elements.process import create  # noqa: PLC0415 - a process instance is written in terms of this module
-
     definition = work.state.tables.definitions[subscription.definition]
     process_id = definition.process_id
     held = message.correlation_key and (process_id, message.correlation_key) in work.state.locks
@@ -67,9 +66,7 @@ def start(work: Work, subscription: StartSubscription, message: Message) -> None
         "messageKey": message.key,
     }
     work.event("MESSAGE_START_EVENT_SUBSCRIPTION", "CORRELATED", subscription.key, value)
-    element = work.element(instance)
-    with work.step(instance):
-        lifecycle.behavior_of(element).activate(work, instance, element)
+    lifecycle.activate(work, instance)
 
 
 def start_waiting(work: Work, process_id: str, correlation_key: str) -> None:

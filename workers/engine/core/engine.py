@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import lifecycle
+from . import elements, follow_ups  # noqa: F401 - importing the kinds of elements registers how they behave
 from .apply import apply
 from .commands import handler_of
 from .records import EVENT, NONE_KEY, Command, Fault, Record, Rejection, invalid
 from .state import State
-from .work import Work
+from .work import Observer, Work
 
 MAX_FOLLOW_UPS = 100
 """Follow-up commands that are carried out before others have their turn."""
@@ -43,6 +43,8 @@ class Engine:
         self.state = State()
         self.position = 0
         """Position of the last record."""
+        self.on_emit: Observer | None = None
+        """Called with each record before it is applied; a test makes it raise."""
         self._zone = zone
 
     def begin(self, *, seed: int, first_key: int, now: int) -> list[Record]:
@@ -76,7 +78,7 @@ class Engine:
             command: What is asked for.
             now: The machine's time in milliseconds since 1970.
         """
-        work = Work(self.state, self._zone, self.position)
+        work = self._work()
         work.begin(command, self.clock(now))
         response = self._respond(work, command)
         return self._finish(work, response)
@@ -88,7 +90,7 @@ class Engine:
     def resume(self, now: int) -> Answer:
         """Go on with follow-up commands that had to wait for others."""
         del now  # They keep the time of the command that they follow from.
-        return self._finish(Work(self.state, self._zone, self.position), {})
+        return self._finish(self._work(), {})
 
     def due(self, now: int) -> list[Command]:
         """Return the commands whose time has come; each has to be processed before the next call."""
@@ -115,6 +117,9 @@ class Engine:
     def digest(self) -> str:
         """Return the SHA-256 of the state."""
         return self.state.digest()
+
+    def _work(self) -> Work:
+        return Work(self.state, self._zone, self.position, self.on_emit)
 
     @staticmethod
     def _respond(work: Work, command: Command) -> dict[str, Any] | Rejection:
@@ -143,7 +148,12 @@ class Engine:
         self.position = work.position
         woken, self.state.woken = self.state.woken, []
         self.state.commit()
-        return Answer(work.records, response, woken, work.results)
+        results = {
+            record.key: record.value["variables"]
+            for record in work.records
+            if record.value_type == "PROCESS_INSTANCE_RESULT"
+        }
+        return Answer(work.records, response, woken, results)
 
 
 def _follow_up(work: Work, position: int) -> None:
@@ -152,7 +162,7 @@ def _follow_up(work: Work, position: int) -> None:
     work.go_on(position, pending.timestamp)
     mark = work.mark()
     try:
-        lifecycle.carry_out(work, command)
+        follow_ups.carry_out(work, command)
     except Rejection as refused:
         work.rollback(mark)
         work.reject("PROCESS_INSTANCE", pending.intent, pending.key, refused)
@@ -160,11 +170,11 @@ def _follow_up(work: Work, position: int) -> None:
         work.rollback(mark)
         bug = _bug(error)
         work.reject("PROCESS_INSTANCE", pending.intent, pending.key, bug)
-        instance = work.state.tables.elements.get(
-            pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"]
-        )
-        if instance is not None and instance.key not in work.state.incident_of:
-            work.incident(instance, Fault("UNKNOWN", bug.reason))
+        about = pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"]
+        instance = work.state.tables.elements.get(about)
+        if instance is not None:
+            failed = {"intent": pending.intent, "key": pending.key, "value": pending.value}
+            work.incident(instance, Fault("UNKNOWN", bug.reason), followUp=failed)
 
 
 def _bug(error: Exception) -> Rejection:

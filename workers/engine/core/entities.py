@@ -103,7 +103,8 @@ class Incident(msgspec.Struct):
     error_type: str
     message: str
     job: int
-    scope: int
+    follow_up: dict[str, Any] | None = None
+    """A follow-up command that the engine failed to carry out: intent, key and value; resolving has it tried again."""
 
 
 class Message(msgspec.Struct):
@@ -172,7 +173,7 @@ class UserTask(msgspec.Struct):
 
 
 class Pending(msgspec.Struct):
-    """A follow-up command that is not carried out yet."""
+    """A follow-up command that has not been carried out yet."""
 
     position: int
     timestamp: int

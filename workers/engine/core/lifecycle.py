@@ -1,42 +1,19 @@
 """An element's life: activating, activated, completing, completed, or terminated; and what its end means around it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import compensation, subscriptions
+from . import subscriptions
+from .behaviors import behavior_of
 from .entities import ElementInstance
 from .model import Element, Flow
-from .records import NONE_KEY, Command, Fault, not_found
+from .records import NONE_KEY
 from .work import Work
-
-if TYPE_CHECKING:
-    from .elements.behavior import Behavior
-
-MAX_HOPS = 10_000
-"""Elements that a token may pass one after the other without a wait."""
-
-
-def behavior_of(element: Element) -> "Behavior":
-    """Return how an element of its kind behaves."""
-    from .elements import BEHAVIORS  # noqa: PLC0415 - the kinds are written in terms of this module
-
-    return BEHAVIORS.get((element.type, element.event_type)) or BEHAVIORS[element.type, ""]
 
 
 def record(work: Work, intent: str, instance: ElementInstance, **more: Any) -> None:  # noqa: ANN401 - a record's value
     """Write where an element instance stands in its life."""
-    element = work.element(instance)
-    value = {
-        **work.process_of(instance),
-        "version": work.state.definition(instance).version,
-        "elementId": element.id,
-        "elementName": element.name,
-        "bpmnElementType": element.type,
-        "bpmnEventType": element.event_type,
-        "flowScopeKey": instance.scope,
-        "parentProcessInstanceKey": NONE_KEY,
-        "parentElementInstanceKey": NONE_KEY,
-        **more,
-    }
+    facts = work.executable(instance.definition).facts[instance.element]
+    value = {**facts, "processInstanceKey": instance.process_instance, "flowScopeKey": instance.scope, **more}
     work.event("PROCESS_INSTANCE", intent, instance.key, value)
 
 
@@ -44,39 +21,6 @@ def request(work: Work, scope: ElementInstance, element: Element, **more: Any) -
     """Ask for an element to be activated in a scope; until that is done the scope has a token for it."""
     value = {"elementId": element.id, "flowScopeKey": scope.key, "hops": work.hops + 1, **more}
     work.follow_up("ACTIVATE_ELEMENT", NONE_KEY, value)
-
-
-def activate_element(work: Work, command: dict[str, Any]) -> None:
-    """Carry out a request to activate an element.
-
-    Raises:
-        Rejection: The scope has ended or is ending.
-    """
-    scope = work.state.tables.elements.get(command["flowScopeKey"])
-    if scope is None:
-        message = f"Expected to activate an element in scope '{command['flowScopeKey']}', but no such scope was found"
-        raise not_found(message)
-    if scope.state == "TERMINATING" or scope.trigger is not None:
-        work.reject("PROCESS_INSTANCE", "ACTIVATE_ELEMENT", NONE_KEY, not_found("The scope is being interrupted"))
-        settle(work, scope, terminated=True)
-        return
-    element = work.model(scope.definition).elements[command["elementId"]]
-    work.hops = command["hops"]
-    extra = {
-        name: command[name]
-        for name in ("variables", "compensationSubscriptionKey")
-        if command.get(name) not in {None, "{}"}
-    }
-    instance = enter(work, scope, element, **extra)
-    if work.hops > MAX_HOPS:
-        message = (
-            f"The token has passed {MAX_HOPS} elements one after the other without a wait state. Put a wait state into "
-            "the loop, or resolve the incident to let it pass as many again"
-        )
-        work.incident(instance, Fault("UNKNOWN", message))
-        return
-    with work.step(instance):
-        behavior_of(element).activate(work, instance, element)
 
 
 def enter(
@@ -90,6 +34,13 @@ def enter(
     made = ElementInstance(key, element.id, scope.definition, scope.process_instance, scope.key, "ACTIVATING")
     record(work, "ELEMENT_ACTIVATING", made, hops=work.hops, **more)
     return work.state.tables.elements[key]
+
+
+def activate(work: Work, instance: ElementInstance) -> None:
+    """Do what an element's kind does when it is activated."""
+    element = work.element(instance)
+    with work.step(instance):
+        behavior_of(element).activate(work, instance, element)
 
 
 def activated(work: Work, instance: ElementInstance) -> None:
@@ -136,9 +87,8 @@ def completed(work: Work, instance: ElementInstance, element: Element, flows: li
         flows: The flows that are taken; by default all.
     """
     subscriptions.close(work, instance)
+    resolve_incidents(work, instance)
     scope = work.state.tables.elements.get(instance.scope)
-    if element.compensation is not None and scope is not None and not element.is_handler:
-        compensation.remember(work, instance, element)
     record(work, "ELEMENT_COMPLETED", instance)
     if scope is not None:
         for flow in element.outgoing if flows is None else flows:
@@ -150,17 +100,8 @@ def completed(work: Work, instance: ElementInstance, element: Element, flows: li
 
 
 def _take(work: Work, scope: ElementInstance, flow: str, instance: ElementInstance) -> None:
-    value = {
-        **work.process_of(instance),
-        "version": work.state.definition(instance).version,
-        "elementId": flow,
-        "elementName": "",
-        "bpmnElementType": "SEQUENCE_FLOW",
-        "bpmnEventType": "UNSPECIFIED",
-        "flowScopeKey": scope.key,
-        "parentProcessInstanceKey": NONE_KEY,
-        "parentElementInstanceKey": NONE_KEY,
-    }
+    facts = work.executable(instance.definition).facts[flow]
+    value = {**facts, "processInstanceKey": instance.process_instance, "flowScopeKey": scope.key}
     # A flow has no life of its own and nobody names it: its record carries the key of the element that it leaves.
     work.event("PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", instance.key, value)
 
@@ -171,12 +112,17 @@ def terminate(work: Work, instance: ElementInstance) -> None:
         return
     record(work, "ELEMENT_TERMINATING", instance)
     behavior_of(work.element(instance)).terminate(work, instance)
-    if instance.key in work.state.incident_of:
-        resolve_record(work, work.state.incident_of[instance.key])
+    resolve_incidents(work, instance)
     subscriptions.close(work, instance)
     for child in work.state.children_of(instance.key):
         work.follow_up("TERMINATE_ELEMENT", child.key, {})
     settle(work, instance, terminated=True)
+
+
+def resolve_incidents(work: Work, instance: ElementInstance) -> None:
+    """Close the incidents of an element that ends."""
+    for key in sorted(work.state.incidents_of.get(instance.key, ())):
+        resolve_record(work, key)
 
 
 def resolve_record(work: Work, key: int) -> None:
@@ -190,7 +136,7 @@ def resolve_record(work: Work, key: int) -> None:
         "elementId": instance.element,
         "elementInstanceKey": instance.key,
         "jobKey": incident.job,
-        "variableScopeKey": incident.scope,
+        "variableScopeKey": instance.key,
     }
     work.event("INCIDENT", "RESOLVED", key, value)
 
@@ -245,73 +191,3 @@ def _terminated(work: Work, instance: ElementInstance) -> None:
     behavior_of(element).left(work, instance, element)
     if scope is not None:
         settle(work, scope, terminated=True)
-
-
-def complete_element(work: Work, key: int) -> None:
-    """Carry out a request to complete a scope, or a throw event whose handlers are done.
-
-    Raises:
-        Rejection: It has ended, or something has begun in it since.
-    """
-    instance = _living(work, key)
-    if instance.state != "ACTIVATED" or not work.state.is_empty(instance) or instance.trigger is not None:
-        message = f"Expected to complete the element instance with key '{key}', but it is not at its end"
-        raise not_found(message)
-    work.hops = instance.hops
-    complete(work, instance)
-
-
-def terminate_element(work: Work, key: int) -> None:
-    """Carry out a request to terminate an element.
-
-    Raises:
-        Rejection: It has ended, or is being terminated.
-    """
-    instance = _living(work, key)
-    if instance.state == "TERMINATING":
-        message = f"Expected to terminate the element instance with key '{key}', but it is being terminated"
-        raise not_found(message)
-    terminate(work, instance)
-
-
-def _living(work: Work, key: int) -> ElementInstance:
-    instance = work.state.tables.elements.get(key)
-    if instance is None:
-        message = f"Expected an element instance with key '{key}', but no such element instance was found"
-        raise not_found(message)
-    return instance
-
-
-def carry_out(work: Work, command: Command) -> None:
-    """Carry out a follow-up command.
-
-    Raises:
-        Rejection: What it is about has ended.
-    """
-    match command.intent:
-        case "ACTIVATE_ELEMENT":
-            activate_element(work, command.value)
-        case "COMPLETE_ELEMENT":
-            complete_element(work, command.key)
-        case "TERMINATE_ELEMENT":
-            terminate_element(work, command.key)
-        case "CONTINUE_ELEMENT":
-            continue_element(work, command.key)
-
-
-def continue_element(work: Work, key: int) -> None:
-    """Repeat the step at which an element had an incident.
-
-    Raises:
-        Rejection: The element has ended.
-    """
-    instance = _living(work, key)
-    if instance.state == "ACTIVATING":
-        element = work.element(instance)
-        with work.step(instance):
-            behavior_of(element).activate(work, instance, element)
-    elif instance.state == "COMPLETING":
-        finish(work, instance)
-    else:
-        with work.step(instance):
-            behavior_of(work.element(instance)).repeat(work, instance)

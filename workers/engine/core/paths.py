@@ -36,8 +36,7 @@ def activate_inside(
         set_locals(work, scope, variables.get(around.id, {}))
     made = lifecycle.enter(work, scope, element)
     set_locals(work, made, variables.get(element.id, {}))
-    with work.step(made):
-        lifecycle.behavior_of(element).activate(work, made, element)
+    lifecycle.activate(work, made)
 
 
 def _inside(work: Work, scope: ElementInstance, element: Element, ancestor: int) -> ElementInstance:

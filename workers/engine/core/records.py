@@ -58,12 +58,11 @@ class Rejection(Exception):
 class Fault(Exception):
     """A step of an element that cannot be carried out until a person has put something right: an incident."""
 
-    def __init__(self, error_type: str, message: str, *, scope: int = NONE_KEY, job: int = NONE_KEY) -> None:
-        """`scope` is where a variable would have to be set; the element itself by default."""
+    def __init__(self, error_type: str, message: str, *, job: int = NONE_KEY) -> None:
+        """`error_type` is Zeebe's, such as IO_MAPPING_ERROR; `job` is the key of the job that it is about."""
         super().__init__(error_type, message)
         self.error_type = error_type
         self.message = message
-        self.scope = scope
         self.job = job
 
 

@@ -21,6 +21,7 @@ from .entities import (
     Tables,
     UserTask,
 )
+from .executable import Executable
 
 _MISSING: Any = object()
 Table = dict[Any, Any]
@@ -45,9 +46,9 @@ class State:
         self._queues: dict[str, list[int]] = defaultdict(list)
         self._due: list[tuple[int, str, int]] = []
         self.job_of: dict[int, int] = {}
-        """Jobs, user tasks and incidents by their element instance."""
+        """Jobs, user tasks and incidents by the element instance that they belong to."""
         self.user_task_of: dict[int, int] = {}
-        self.incident_of: dict[int, int] = {}
+        self.incidents_of: dict[int, dict[int, None]] = {}
         self.buffered: dict[tuple[str, str], dict[int, None]] = {}
         """Messages by name and correlation key."""
         self.subscribed: dict[tuple[str, str], dict[int, None]] = {}
@@ -63,6 +64,8 @@ class State:
         self.form_versions: dict[str, list[int]] = {}
         self.compensations_of: dict[int, dict[int, None]] = {}
         """Compensation subscriptions by process instance."""
+        self.executables: dict[int, Executable] = {}
+        """Models of process definitions that have been asked for."""
 
     # -- changes, each of which can be taken back -----------------------------------------------------------------
 
@@ -99,6 +102,12 @@ class State:
             self.drop(members, member)
             if not members:
                 self.drop(table, key)
+
+    def count_token(self, intent: str, value: dict[str, Any], by: int) -> None:
+        """Add to the tokens of the scope in which a follow-up command is to activate an element, if it is one."""
+        scope = self.tables.elements.get(value["flowScopeKey"]) if intent == "ACTIVATE_ELEMENT" else None
+        if scope is not None:
+            self.change(scope, "tokens", scope.tokens + by)
 
     def mark(self) -> int:
         """Return a point to which `rollback` can go back."""
@@ -244,7 +253,7 @@ class State:
                 if entity.recurring != -1:
                     self.expect(entity.recurring, "BACKOFF", entity.key)
             case Incident():
-                self.put(self.incident_of, entity.element, entity.key)
+                self.index(self.incidents_of, entity.element, entity.key)
             case UserTask():
                 self.put(self.user_task_of, entity.element, entity.key)
             case Message():
@@ -273,7 +282,7 @@ class State:
                 self.drop(self.job_of, entity.element)
                 self.take(entity)
             case Incident():
-                self.drop(self.incident_of, entity.element)
+                self.unindex(self.incidents_of, entity.element, entity.key)
             case UserTask():
                 self.drop(self.user_task_of, entity.element)
             case Message():
@@ -286,11 +295,17 @@ class State:
             case Compensation():
                 self.unindex(self.compensations_of, entity.process_instance, entity.key)
             case Definition():
-                rest = [key for key in self.versions[entity.process_id] if key != entity.key]
-                self.put(self.versions, entity.process_id, rest)
+                self._without(self.versions, entity.process_id, entity.key)
+                self.drop(self.executables, entity.key)
             case Form():
-                rest = [key for key in self.form_versions[entity.form_id] if key != entity.key]
-                self.put(self.form_versions, entity.form_id, rest)
+                self._without(self.form_versions, entity.form_id, entity.key)
+
+    def _without(self, versions: dict[str, list[int]], identity: str, key: int) -> None:
+        rest = [other for other in versions[identity] if other != key]
+        if rest:
+            self.put(versions, identity, rest)
+        else:
+            self.drop(versions, identity)
 
 
 def _in_order(value: object) -> object:

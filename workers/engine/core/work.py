@@ -1,13 +1,13 @@
 """The work on one command: it emits records, each applied at once, and looks at the state that they made."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from ...feel import Now
 from .apply import apply
-from .bpmn import read_processes
 from .entities import ElementInstance
+from .executable import Executable, load
 from .model import Element, Process
 from .records import COMMAND, EVENT, NONE_KEY, REJECTION, Command, Fault, Record, Rejection
 from .scope import Scope
@@ -19,8 +19,8 @@ Observer = Callable[[Record], None]
 class Work:
     """Emits records for the command that is being carried out."""
 
-    def __init__(self, state: State, zone: str, position: int) -> None:
-        """`position` is that of the last record."""
+    def __init__(self, state: State, zone: str, position: int, on_emit: Observer | None = None) -> None:
+        """`position` is that of the last record; `on_emit` is called with each record before it is applied."""
         self.state = state
         self.records: list[Record] = []
         self.position = position
@@ -28,11 +28,10 @@ class Work:
         """Engine time in milliseconds; the same for a command and all that follows from it."""
         self.source = NONE_KEY
         self.hops = 0
-        self.results: dict[int, str] = {}
+        """Elements that the token has passed that is being followed."""
         self._zone = zone
         self._last_key = 0
-        self.on_emit: Observer | None = None
-        """Called with each record before it is applied; a test makes it raise."""
+        self._on_emit = on_emit
 
     def begin(self, command: Command, now: int) -> None:
         """Write a command that came from outside; what follows is caused by it."""
@@ -71,8 +70,8 @@ class Work:
         self, kind: str, value_type: str, intent: str, key: int, value: dict[str, Any], code: str = "", reason: str = ""
     ) -> Record:
         record = Record(self.position + 1, self.source, key, self.now, kind, value_type, intent, value, code, reason)
-        if self.on_emit is not None:
-            self.on_emit(record)
+        if self._on_emit is not None:
+            self._on_emit(record)
         apply(self.state, record)
         self.position += 1
         self.records.append(record)
@@ -92,17 +91,11 @@ class Work:
         del self.state.woken[mark[3] :]
         self._last_key = 0
 
-    @contextmanager
-    def step(self, instance: ElementInstance) -> Iterator[None]:
+    def step(self, instance: ElementInstance) -> "Step":
         """Carry out a step of an element; where it cannot be, it is undone and an incident stands in its place."""
-        mark = self.mark()
-        try:
-            yield
-        except Fault as fault:
-            self.rollback(mark)
-            self.incident(instance, fault)
+        return Step(self, instance)
 
-    def incident(self, instance: ElementInstance, fault: Fault) -> None:
+    def incident(self, instance: ElementInstance, fault: Fault, **more: Any) -> None:  # noqa: ANN401 - a record's value
         """Create an incident of an element."""
         self.event(
             "INCIDENT",
@@ -115,20 +108,28 @@ class Work:
                 "elementId": instance.element,
                 "elementInstanceKey": instance.key,
                 "jobKey": fault.job,
-                "variableScopeKey": instance.key if fault.scope == NONE_KEY else fault.scope,
+                "variableScopeKey": instance.key,
+                **more,
             },
         )
 
     # -- what is looked at ----------------------------------------------------------------------------------------
 
+    def executable(self, definition: int) -> Executable:
+        """Return the model of a definition, with what its records repeat."""
+        found = self.state.executables.get(definition)
+        if found is None:
+            found = load(self.state.tables.definitions[definition])
+            self.state.put(self.state.executables, definition, found)
+        return found
+
     def model(self, definition: int) -> Process:
         """Return the executable process of a definition."""
-        found = self.state.tables.definitions[definition]
-        return next(process for process in read_processes(found.resource) if process.id == found.process_id)
+        return self.executable(definition).process
 
     def element(self, instance: ElementInstance) -> Element:
         """Return the element of an instance as it stands in the diagram."""
-        return self.model(instance.definition).elements[instance.element]
+        return self.executable(instance.definition).process.elements[instance.element]
 
     def scope_of(self, instance: ElementInstance) -> ElementInstance:
         """Return the element instance around another."""
@@ -149,3 +150,28 @@ class Work:
             "processDefinitionKey": instance.definition,
             "processInstanceKey": instance.process_instance,
         }
+
+
+class Step:
+    """Undoes what was emitted inside of it and creates an incident, where it is left by a `Fault`."""
+
+    __slots__ = ("_instance", "_mark", "_work")
+
+    def __init__(self, work: Work, instance: ElementInstance) -> None:
+        """The incident is one of `instance`."""
+        self._work = work
+        self._instance = instance
+
+    def __enter__(self) -> None:
+        """Note where to go back to."""
+        self._mark = self._work.mark()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Turn a `Fault` into an incident."""
+        if not isinstance(error, Fault):
+            return False
+        self._work.rollback(self._mark)
+        self._work.incident(self._instance, error)
+        return True

@@ -41,10 +41,20 @@ def _ended(state: State, record: Record) -> None:
     if record.key in state.job_of:
         # A job that has thrown an error goes with its element, without a record of its own.
         remove_job(state, state.job_of[record.key])
+    if record.intent == "ELEMENT_COMPLETED" and record.value["bpmnElementType"].endswith("SUB_PROCESS"):
+        _hand_over(state, instance)
     state.leave(instance)
     state.drop(state.tables.elements, record.key)
     state.drop(state.tables.variables, record.key)
     state.drop(state.tables.results, record.key)
+
+
+def _hand_over(state: State, subprocess: ElementInstance) -> None:
+    """Let what completed in a subprocess be undone from the scope around it, once the subprocess has completed too."""
+    for key in state.compensations_of.get(subprocess.process_instance, ()):
+        compensation = state.tables.compensations[key]
+        if compensation.scope == subprocess.key:
+            state.change(compensation, "scope", subprocess.scope)
 
 
 @applies("PROCESS_INSTANCE_CREATION", "CREATED")

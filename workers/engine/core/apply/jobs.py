@@ -78,6 +78,13 @@ def remove_job(state: State, key: int) -> None:
     state.drop(state.tables.jobs, key)
 
 
+def withhold(state: State, key: int) -> None:
+    """Let a job with an incident wait; one that has not failed is failed by the incident."""
+    job = state.tables.jobs[key]
+    if job.state == "ACTIVATABLE":
+        _withdraw(state, job, "FAILED")
+
+
 def return_to_pool(state: State, key: int) -> None:
     """Make the job of a resolved incident activatable again, if it is still there and has retries left."""
     job = state.tables.jobs.get(key)

@@ -1,9 +1,9 @@
 """Incidents, user tasks, the clock, and the log's own first record."""
 
 from ..entities import Incident, UserTask
-from ..records import Record
+from ..records import NONE_KEY, Record
 from ..state import State
-from .jobs import return_to_pool
+from .jobs import return_to_pool, withhold
 from .registry import applies
 
 
@@ -22,10 +22,15 @@ def _incident(state: State, record: Record) -> None:
         error_type=value["errorType"],
         message=value["errorMessage"],
         job=value["jobKey"],
-        scope=value["variableScopeKey"],
+        follow_up=value.get("followUp"),
     )
     state.put(state.tables.incidents, record.key, incident)
     state.enter(incident)
+    if incident.job != NONE_KEY:
+        withhold(state, incident.job)
+    if incident.follow_up is not None:
+        # Its token is neither carried out nor lost.
+        state.count_token(incident.follow_up["intent"], incident.follow_up["value"], 1)
 
 
 @applies("INCIDENT", "RESOLVED")
@@ -34,7 +39,9 @@ def _resolved(state: State, record: Record) -> None:
     state.leave(incident)
     state.drop(state.tables.incidents, record.key)
     element = state.tables.elements.get(incident.element)
-    if incident.job != -1 and element is not None and element.state != "TERMINATING":
+    if incident.follow_up is not None:
+        state.count_token(incident.follow_up["intent"], incident.follow_up["value"], -1)
+    if incident.job != NONE_KEY and element is not None and element.state != "TERMINATING":
         return_to_pool(state, incident.job)
 
 

@@ -27,7 +27,9 @@ def apply(state: State, record: Record) -> None:
     A record that was caused by a follow-up command shows that this command is carried out. A follow-up command itself
     waits from here on, and its scope has a token more: so a scope never ends while something is on its way in it.
     """
-    finish_pending(state, record.source)
+    if record.source in state.tables.pending:
+        finished: Pending = state.drop(state.tables.pending, record.source)
+        state.count_token(finished.intent, finished.value, -1)
     if record.record_type == EVENT:
         if record.key > state.tables.last_key:
             state.change(state.tables, "last_key", record.key)
@@ -37,15 +39,4 @@ def apply(state: State, record: Record) -> None:
     elif record.record_type == COMMAND and record.source != -1:
         pending = Pending(record.position, record.timestamp, record.intent, record.key, record.value)
         state.put(state.tables.pending, record.position, pending)
-        if record.intent == "ACTIVATE_ELEMENT":
-            scope = state.tables.elements[record.value["flowScopeKey"]]
-            state.change(scope, "tokens", scope.tokens + 1)
-
-
-def finish_pending(state: State, position: int) -> None:
-    """Take a follow-up command off the list, if it is on it."""
-    pending = state.drop(state.tables.pending, position) if position in state.tables.pending else None
-    if pending is not None and pending.intent == "ACTIVATE_ELEMENT":
-        scope = state.tables.elements.get(pending.value["flowScopeKey"])
-        if scope is not None:
-            state.change(scope, "tokens", scope.tokens - 1)
+        state.count_token(record.intent, record.value, 1)

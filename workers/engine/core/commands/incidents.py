@@ -24,6 +24,8 @@ def resolve(work: Work, command: Command) -> dict[str, Any]:
         )
         raise wrong_state(message)
     lifecycle.resolve_record(work, key)
-    if job is None:
+    if incident.follow_up is not None:
+        work.follow_up(**incident.follow_up)
+    elif job is None:
         work.follow_up("CONTINUE_ELEMENT", incident.element, {})
     return {}

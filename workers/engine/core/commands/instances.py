@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import lifecycle
-from ..elements.process import create as create_instance
+from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
 from ..paths import activate_inside
 from ..records import Command, Fault, invalid, not_found, wrong_state
@@ -42,9 +42,7 @@ def create(work: Work, command: Command) -> dict[str, Any]:
     if starts:
         _start_at(work, instance, starts)
     else:
-        element = work.element(instance)
-        with work.step(instance):
-            lifecycle.behavior_of(element).activate(work, instance, element)
+        lifecycle.activate(work, instance)
     return {
         "processDefinitionKey": definition.key,
         "bpmnProcessId": definition.process_id,

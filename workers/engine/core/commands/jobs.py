@@ -7,7 +7,7 @@ from typing import Any
 from .. import errors, lifecycle
 from ..entities import Job
 from ..jobs import job_value
-from ..records import Command, Fault, invalid, not_found, wrong_state
+from ..records import NONE_KEY, Command, Fault, invalid, not_found, wrong_state
 from ..variables import read_document, set_locals
 from ..work import Work
 from .registry import handles
@@ -89,7 +89,6 @@ def _too_large(work: Work, job: Job, size: int) -> None:
         "the configured message size (4 MB). Try to reduce the size by reducing the number of fetched variables or "
         "modifying the variable values."
     )
-    work.state.take(job)
     fault = Fault("MESSAGE_SIZE_EXCEEDED", message, job=job.key)
     work.incident(work.state.tables.elements[job.element], fault)
 
@@ -192,7 +191,10 @@ def give_back(work: Work, command: Command) -> dict[str, Any]:
 @handles("JOB", "TIME_OUT")
 def time_out(work: Work, command: Command) -> dict[str, Any]:
     """End a lease that nobody has answered."""
-    job = work.state.tables.jobs[command.key]
+    job = _job(work, command.key, "time out")
+    if job.state != "ACTIVATED" or job.deadline > work.now:
+        message = f"Expected to time out job with key '{job.key}', but its deadline has not passed"
+        raise wrong_state(message)
     work.event("JOB", "TIMED_OUT", job.key, job_value(work, job, deadline=-1))
     return {}
 
@@ -200,7 +202,10 @@ def time_out(work: Work, command: Command) -> dict[str, Any]:
 @handles("JOB", "RECUR")
 def recur(work: Work, command: Command) -> dict[str, Any]:
     """End a backoff."""
-    job = work.state.tables.jobs[command.key]
+    job = _job(work, command.key, "recur")
+    if job.recurring == NONE_KEY or job.recurring > work.now:
+        message = f"Expected to recur job with key '{job.key}', but its backoff is not over"
+        raise wrong_state(message)
     work.event("JOB", "RECURRED_AFTER_BACKOFF", job.key, job_value(work, job, recurringTime=-1))
     return {}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from .. import correlation
 from ..apply.messages import message_identity
-from ..records import Command, Rejection
+from ..records import Command, Rejection, not_found
 from ..variables import read_document
 from ..work import Work
 from .registry import handles
@@ -36,7 +36,10 @@ def publish(work: Work, command: Command) -> dict[str, Any]:
 @handles("MESSAGE", "EXPIRE")
 def expire(work: Work, command: Command) -> dict[str, Any]:
     """Take a message from the buffer whose time is over."""
-    message = work.state.tables.messages[command.key]
+    message = work.state.tables.messages.get(command.key)
+    if message is None:
+        reason = f"Expected to expire message with key '{command.key}', but no such message was found"
+        raise not_found(reason)
     value = {
         "name": message.name,
         "correlationKey": message.correlation_key,

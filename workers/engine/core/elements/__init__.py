@@ -1,26 +1,13 @@
-"""The kinds of elements, one file each."""
+"""The kinds of elements, one file each; importing them registers them."""
 
-from .behavior import Behavior
-from .boundary_event import ErrorBoundaryEvent
-from .compensation_event import CompensationEvent
-from .event_subprocess import EventSubprocess, EventSubprocessStart
-from .exclusive_gateway import ExclusiveGateway
-from .process import ProcessInstance
-from .service_task import ServiceTask
-from .user_task import CamundaUserTask
+from . import boundary_event, compensation_event, event_subprocess, exclusive_gateway, process, service_task, user_task
 
-BEHAVIORS: dict[tuple[str, str], Behavior] = {
-    ("PROCESS", ""): ProcessInstance(),
-    ("START_EVENT", ""): EventSubprocessStart(),
-    ("END_EVENT", ""): Behavior(),
-    ("END_EVENT", "COMPENSATION"): CompensationEvent(),
-    ("INTERMEDIATE_THROW_EVENT", "COMPENSATION"): CompensationEvent(),
-    ("EXCLUSIVE_GATEWAY", ""): ExclusiveGateway(),
-    ("BOUNDARY_EVENT", "ERROR"): ErrorBoundaryEvent(),
-    ("EVENT_SUB_PROCESS", ""): EventSubprocess(),
-    ("SERVICE_TASK", ""): ServiceTask(),
-    ("USER_TASK", ""): CamundaUserTask(),
-}
-"""By bpmnElementType and bpmnEventType; an empty event type stands for every other."""
-
-__all__ = ["BEHAVIORS", "Behavior"]
+__all__ = [
+    "boundary_event",
+    "compensation_event",
+    "event_subprocess",
+    "exclusive_gateway",
+    "process",
+    "service_task",
+    "user_task",
+]

@@ -1,14 +1,16 @@
 """Boundary events that catch errors."""
 
 from .. import lifecycle
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
 from ..variables import apply_outputs, read_document, set_locals
 from ..work import Work
-from .behavior import Behavior
+from .passing import Passing
 
 
-class ErrorBoundaryEvent(Behavior):
+@behaves_as("BOUNDARY_EVENT", "ERROR")
+class ErrorBoundaryEvent(Passing):
     """The error's variables are its own; only output mappings let something out."""
 
     def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:

@@ -1,14 +1,17 @@
 """Compensation throw and end events."""
 
 from .. import compensation, lifecycle
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
 from ..variables import apply_inputs
 from ..work import Work
-from .behavior import Behavior
+from .passing import Passing
 
 
-class CompensationEvent(Behavior):
+@behaves_as("END_EVENT", "COMPENSATION")
+@behaves_as("INTERMEDIATE_THROW_EVENT", "COMPENSATION")
+class CompensationEvent(Passing):
     """Has completed activities undone, and goes on when all their handlers are done."""
 
     def activate(self, work: Work, instance: ElementInstance, element: Element) -> None:

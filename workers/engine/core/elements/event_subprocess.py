@@ -1,14 +1,16 @@
 """Event subprocesses and start events."""
 
 from .. import compensation, correlation, lifecycle, subscriptions
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
 from ..variables import apply_inputs, apply_outputs, read_document, set_locals
 from ..work import Work
-from .behavior import Behavior
+from .passing import Passing
 
 
-class EventSubprocess(Behavior):
+@behaves_as("EVENT_SUB_PROCESS")
+class EventSubprocess(Passing):
     """A scope that begins at its start event, whose event has happened."""
 
     is_scope = True
@@ -33,8 +35,9 @@ class EventSubprocess(Behavior):
         compensation.forget(work, instance)
 
 
-class EventSubprocessStart(Behavior):
-    """A start event; that of an event subprocess writes its variables where the subprocess stands."""
+@behaves_as("START_EVENT")
+class StartEvent(Passing):
+    """A start event; that of an event subprocess writes its variables into the scope around the subprocess."""
 
     def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Set the variables that came with the event."""

@@ -1,16 +1,18 @@
 """Exclusive gateways."""
 
 from .. import lifecycle
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element, Flow
 from ..records import Fault
 from ..work import Work
-from .behavior import Behavior
+from .passing import Passing
 
 _NO_FLOW = ("CONDITION_ERROR", "Expected at least one condition to evaluate to true, or to have a default flow")
 
 
-class ExclusiveGateway(Behavior):
+@behaves_as("EXCLUSIVE_GATEWAY")
+class ExclusiveGateway(Passing):
     """Takes the first flow whose condition is true, in the order of the diagram, or else the default flow."""
 
     def activate(self, work: Work, instance: ElementInstance, element: Element) -> None:

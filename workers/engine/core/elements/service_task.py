@@ -1,23 +1,15 @@
 """Service tasks: a job for a worker."""
 
-from .. import compensation, correlation, jobs, lifecycle, subscriptions
+from .. import correlation, jobs, lifecycle, subscriptions
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
 from ..variables import apply_inputs
 from ..work import Work
-from .behavior import Behavior
+from .activity import Activity
 
 
-class Activity(Behavior):
-    """What a task of every kind does at its end: a handler tells the throw event that it is done."""
-
-    def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
-        """Go on with the compensation that it was carried out for."""
-        del element
-        if instance.compensation != -1:
-            compensation.handler_left(work, instance, done=instance.state == "COMPLETING")
-
-
+@behaves_as("SERVICE_TASK")
 class ServiceTask(Activity):
     """Creates a job and completes with it."""
 
@@ -31,7 +23,7 @@ class ServiceTask(Activity):
         correlation.correlate_buffered(work, instance)
 
     def terminate(self, work: Work, instance: ElementInstance) -> None:
-        """Cancel the job; one that has thrown an error goes without a record of its own."""
+        """Cancel the job; one whose error was caught goes without a record of its own."""
         job = work.state.tables.jobs.get(work.state.job_of.get(instance.key, -1))
-        if job is not None and job.state != "ERROR_THROWN":
+        if job is not None and (job.state != "ERROR_THROWN" or instance.key in work.state.incidents_of):
             work.event("JOB", "CANCELED", job.key, jobs.job_value(work, job))

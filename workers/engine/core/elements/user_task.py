@@ -3,13 +3,15 @@
 from typing import Any
 
 from .. import correlation, lifecycle, subscriptions, user_tasks
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
 from ..variables import apply_inputs
 from ..work import Work
-from .service_task import Activity
+from .activity import Activity
 
 
+@behaves_as("USER_TASK")
 class CamundaUserTask(Activity):
     """Creates a task for a person and completes with it."""
 

@@ -1,21 +1,18 @@
-"""How a kind of element behaves; by default it passes through at once."""
+"""Elements that pass through at once, and what the other kinds have in common with them."""
 
 from .. import lifecycle
+from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
 from ..variables import apply_inputs, apply_outputs, read_document
 from ..work import Work
 
 
-class Behavior:
-    """What an element does when it is activated, completed and terminated.
-
-    `activate` and `complete` are steps: a `Fault` in them undoes the step and becomes an incident, and the step is
-    repeated when that is resolved.
-    """
+@behaves_as("END_EVENT")
+class Passing:
+    """Carries out its mappings and completes as soon as it is activated."""
 
     is_scope = False
-    """Whether it ends when nothing inside it is active any more."""
 
     def activate(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Activate it. The element instance is ACTIVATING."""
@@ -33,6 +30,3 @@ class Behavior:
 
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Do what has to be done after its end, completed or terminated. `instance` is no longer in the state."""
-
-    def repeat(self, work: Work, instance: ElementInstance) -> None:
-        """Repeat what it did while it was ACTIVATED and had an incident."""

@@ -1,0 +1,25 @@
+"""What all activities have in common: compensation."""
+
+from .. import compensation, lifecycle
+from ..entities import ElementInstance
+from ..model import Element
+from ..variables import apply_outputs, read_document
+from ..work import Work
+from .passing import Passing
+
+
+class Activity(Passing):
+    """A task: once completed it can be undone, and as a compensation handler it undoes another."""
+
+    def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Let out its variables, and note that it can be undone from now on."""
+        apply_outputs(work, instance, element.outputs, read_document(instance.variables))
+        if element.compensation is not None:
+            compensation.remember(work, instance, element)
+        lifecycle.completed(work, instance, element)
+
+    def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Go on with the compensation that it was carried out for."""
+        del element
+        if instance.compensation != -1:
+            compensation.handler_left(work, instance, done=instance.state == "COMPLETING")

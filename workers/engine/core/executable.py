@@ -1,0 +1,45 @@
+"""A deployed process, ready to run: its model, and what every record about an element of it repeats."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .bpmn import read_processes
+from .entities import Definition
+from .model import Process
+from .records import NONE_KEY
+
+
+@dataclass(slots=True)
+class Executable:
+    """The model of a process definition."""
+
+    process: Process
+    facts: dict[str, dict[str, Any]] = field(repr=False)
+    """By the id of an element or a flow: the part of a PROCESS_INSTANCE record's value that is always the same."""
+
+
+def load(definition: Definition) -> Executable:
+    """Read the model of a process definition; its resource was checked when it was deployed."""
+    process = next(found for found in read_processes(definition.resource) if found.id == definition.process_id)
+    facts = {
+        element.id: _facts(definition, element.id, element.name, element.type, element.event_type)
+        for element in process.elements.values()
+    }
+    for element in process.elements.values():
+        for flow in element.outgoing:
+            facts[flow.id] = _facts(definition, flow.id, "", "SEQUENCE_FLOW", "UNSPECIFIED")
+    return Executable(process, facts)
+
+
+def _facts(definition: Definition, identity: str, name: str, kind: str, event_type: str) -> dict[str, Any]:
+    return {
+        "bpmnProcessId": definition.process_id,
+        "processDefinitionKey": definition.key,
+        "version": definition.version,
+        "elementId": identity,
+        "elementName": name,
+        "bpmnElementType": kind,
+        "bpmnEventType": event_type,
+        "parentProcessInstanceKey": NONE_KEY,
+        "parentElementInstanceKey": NONE_KEY,
+    }

@@ -1,0 +1,108 @@
+"""Follow-up commands: steps of elements that come after the one before, so that nothing recurs over elements."""
+
+from typing import Any
+
+from . import lifecycle
+from .entities import ElementInstance
+from .records import NONE_KEY, Command, Fault, not_found
+from .work import Work
+
+MAX_HOPS = 10_000
+"""Elements that a token may pass one after the other without a wait."""
+
+
+def activate_element(work: Work, command: dict[str, Any]) -> None:
+    """Carry out a request to activate an element.
+
+    Raises:
+        Rejection: The scope has ended or is ending.
+    """
+    scope = work.state.tables.elements.get(command["flowScopeKey"])
+    if scope is None:
+        message = f"Expected to activate an element in scope '{command['flowScopeKey']}', but no such scope was found"
+        raise not_found(message)
+    if scope.state == "TERMINATING" or scope.trigger is not None:
+        work.reject("PROCESS_INSTANCE", "ACTIVATE_ELEMENT", NONE_KEY, not_found("The scope is being interrupted"))
+        lifecycle.settle(work, scope, terminated=True)
+        return
+    element = work.model(scope.definition).elements[command["elementId"]]
+    work.hops = command["hops"]
+    extra = {
+        name: command[name]
+        for name in ("variables", "compensationSubscriptionKey")
+        if command.get(name) not in {None, "{}"}
+    }
+    instance = lifecycle.enter(work, scope, element, **extra)
+    if work.hops > MAX_HOPS:
+        message = (
+            f"The token has passed {MAX_HOPS} elements one after the other without a wait state. Put a wait state into "
+            "the loop, or resolve the incident to let it pass as many again"
+        )
+        work.incident(instance, Fault("UNKNOWN", message))
+        return
+    lifecycle.activate(work, instance)
+
+
+def complete_element(work: Work, key: int) -> None:
+    """Carry out a request to complete a scope, or a throw event whose handlers are done.
+
+    Raises:
+        Rejection: It has ended, or something has begun in it since.
+    """
+    instance = _living(work, key)
+    if instance.state != "ACTIVATED" or not work.state.is_empty(instance) or instance.trigger is not None:
+        message = f"Expected to complete the element instance with key '{key}', but it is not at its end"
+        raise not_found(message)
+    work.hops = instance.hops
+    lifecycle.complete(work, instance)
+
+
+def terminate_element(work: Work, key: int) -> None:
+    """Carry out a request to terminate an element.
+
+    Raises:
+        Rejection: It has ended, or is being terminated.
+    """
+    instance = _living(work, key)
+    if instance.state == "TERMINATING":
+        message = f"Expected to terminate the element instance with key '{key}', but it is being terminated"
+        raise not_found(message)
+    lifecycle.terminate(work, instance)
+
+
+def _living(work: Work, key: int) -> ElementInstance:
+    instance = work.state.tables.elements.get(key)
+    if instance is None:
+        message = f"Expected an element instance with key '{key}', but no such element instance was found"
+        raise not_found(message)
+    return instance
+
+
+def carry_out(work: Work, command: Command) -> None:
+    """Carry out a follow-up command.
+
+    Raises:
+        Rejection: What it is about has ended.
+    """
+    match command.intent:
+        case "ACTIVATE_ELEMENT":
+            activate_element(work, command.value)
+        case "COMPLETE_ELEMENT":
+            complete_element(work, command.key)
+        case "TERMINATE_ELEMENT":
+            terminate_element(work, command.key)
+        case "CONTINUE_ELEMENT":
+            continue_element(work, command.key)
+
+
+def continue_element(work: Work, key: int) -> None:
+    """Repeat the step at which an element had an incident.
+
+    Raises:
+        Rejection: The element has ended.
+    """
+    instance = _living(work, key)
+    if instance.state == "ACTIVATING":
+        lifecycle.activate(work, instance)
+    elif instance.state == "COMPLETING":
+        lifecycle.finish(work, instance)
