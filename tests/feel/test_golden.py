@@ -33,7 +33,7 @@ _TYPES = {
 }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """A value as the table writes it."""
     if isinstance(value, list):
         return [_plain(item) for item in value]

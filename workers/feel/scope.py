@@ -132,7 +132,7 @@ class Run(Scope):
 
     def raw(self, name: str) -> Any:  # noqa: ANN401 - a JSON value
         """Give a variable as it came, without reading it wholly; MISSING without a warning."""
-        return self._variables[name] if name in self._variables else MISSING
+        return self._variables.get(name, MISSING)
 
     def warn(self, code: str, text: str) -> None:
         """Add a warning, up to a number of them."""

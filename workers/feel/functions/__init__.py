@@ -13,11 +13,6 @@ for _subject in _SUBJECTS:
         _BY_NAME.setdefault(_function.name, []).append(_function)
 
 
-def is_known(name: str) -> bool:
-    """Tell whether Camunda has a function of this name."""
-    return name in _BY_NAME or name in LACKING
-
-
 def find(name: str, count: int, names: tuple[str, ...]) -> Builtin | None:
     """Find a signature by the number of arguments, or by their names where they have some."""
     for function in _BY_NAME.get(name, ()):
@@ -30,4 +25,4 @@ def find(name: str, count: int, names: tuple[str, ...]) -> Builtin | None:
     return None
 
 
-__all__ = ["LACKING", "Builtin", "find", "is_known"]
+__all__ = ["LACKING", "Builtin", "find"]
