@@ -157,13 +157,14 @@ def _check(text: str) -> None:
     try:
         expression = parse(text)
     except FeelSyntaxError as error:
-        assert "\n" not in str(error)
-        assert error.line >= 1
-        assert error.column >= 1
+        refusal = error
+    else:
+        answer = expression.evaluate(_CONTEXT, NOW)
+        assert type_name(answer.value)
+        json.dumps(to_json(answer.value), allow_nan=False)
         return
-    answer = expression.evaluate(_CONTEXT, NOW)
-    assert type_name(answer.value)
-    json.dumps(to_json(answer.value), allow_nan=False)
+    assert "\n" not in str(refusal)
+    assert min(refusal.line, refusal.column) >= 1
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)

@@ -91,7 +91,13 @@ def _relate(relation: Relation, points: tuple[bool, bool], *, swap: bool) -> Cal
 def _functions(name: str, relation: Relation, *, points: tuple[bool, bool], swap: bool = False) -> tuple[Builtin, ...]:
     """Describe all signatures; `points` says which of the arguments may be a point."""
     call = _relate(relation, points, swap=swap)
-    names = (("range1", "range2"), ("point1", "point2"), ("range", "point"), ("point", "range"))
+    names = [("range1", "range2")]
+    if all(points):
+        names.append(("point1", "point2"))
+    if points[1]:
+        names.append(("range", "point"))
+    if points[0]:
+        names.append(("point", "range"))
     return tuple(builtin(name, call, **{first: ANY, second: ANY}) for first, second in names)
 
 
