@@ -57,6 +57,31 @@ def test_fails_soon_instead_of_running_on(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "pattern", ["(a{65535}){65535}", "((a{99}b){99}){99}", "(" * 3_000, "a" * 100_000, "(a) {60000}"]
+)
+def test_a_pattern_that_is_expensive_to_compile_is_invalid(pattern: str) -> None:
+    answer = evaluate_in_time(f'matches("aaa", "{pattern}")')
+    assert [warning.code for warning in answer.warnings] == ["FUNCTION_INVOCATION_FAILURE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1" + " + 1" * 5_000, "5001"),
+        ("-" * 10_001 + "1", "-1"),
+        ("true" + " and true" * 5_000, "True"),
+        ("2 ** 999999999 > 0", "True"),
+        ("floor(10 ** 999999999) = 10 ** 999999999", "True"),
+        ("[1, 2][10 ** 1000000]", "None"),
+        ("odd(10 ** 1000000 + 1)", "False"),
+        ('substring("abc", 1, 10 ** 1000000)', "abc"),
+    ],
+)
+def test_what_only_looks_expensive_has_an_answer(text: str, expected: str) -> None:
+    assert str(evaluate_in_time(text).value) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "(" * 3_000 + "1" + ")" * 3_000,
@@ -70,3 +95,17 @@ def test_fails_soon_instead_of_running_on(name: str) -> None:
 def test_deep_nesting_is_a_syntax_error(text: str) -> None:
     with pytest.raises(FeelSyntaxError, match="nested too deeply"):
         parse(text)
+
+
+def test_a_long_text_is_a_syntax_error() -> None:
+    with pytest.raises(FeelSyntaxError, match="at most 200000 characters"):
+        parse("1 + " * 100_000 + "1")
+
+
+def test_a_deeply_nested_variable_fails_the_evaluation_that_reads_it() -> None:
+    value: list[object] = []
+    for _ in range(500):
+        value = [value]
+    answer = parse("x").evaluate({"x": value}, NOW)
+    assert answer.failure == "failed to evaluate expression 'x' : a variable is nested too deeply"
+    assert parse("y").evaluate({"x": value, "y": 1}, NOW).value == 1

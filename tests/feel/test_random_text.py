@@ -167,13 +167,13 @@ def _check(text: str) -> None:
     assert min(refusal.line, refusal.column) >= 1
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(_TOKENS), max_size=12).map(" ".join)))
 def test_random_text_is_refused_or_has_an_answer(text: str) -> None:
     _check(text)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, database=None)
+@settings(max_examples=120, deadline=None, derandomize=True, database=None)
 @given(_EXPRESSIONS)
 def test_random_expressions_always_have_an_answer(text: str) -> None:
     _check(text)

@@ -151,7 +151,7 @@ def _write(value: object, parts: list[str], left: list[int], depth: int) -> None
     else:
         piece = _scalar_text(value)
     parts.append(piece)
-    left[0] -= len(piece) + 4  # so that a tree with shared parts ends soon, too
+    left[0] -= len(piece) + 10  # so that a tree with shared parts ends soon, too
     if left[0] < 0:
         message = "a text is too long"
         raise TooLarge(message)
@@ -182,10 +182,10 @@ def equal(run: "Run", left: Any, right: Any) -> bool | None:  # noqa: ANN401 - a
     if kind is not type(right):
         return False if left is None or right is None else None
     if kind is list:
-        run.spend(len(left) + 2)
+        run.spend(len(left) + 8)
         return len(left) == len(right) and all(equal(run, a, b) for a, b in zip(left, right, strict=True))
     if kind is dict:
-        run.spend(len(left) + 2)
+        run.spend(len(left) + 8)
         return left.keys() == right.keys() and all(equal(run, value, right[key]) for key, value in left.items())
     mixed = (kind is DateTime or kind is Time) and (left.offset is None) != (right.offset is None)
     return None if mixed or kind is Function else bool(left == right)
