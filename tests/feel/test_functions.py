@@ -66,7 +66,7 @@ def _arguments(signature: Builtin) -> list[tuple[str, ...]]:
     ]
     combinations = list(itertools.islice(itertools.product(*pools), 20_000))
     random.Random(1).shuffle(combinations)  # noqa: S311 - the same choice every time
-    return combinations[:20]
+    return combinations[:40]
 
 
 @pytest.mark.parametrize("signature", _SIGNATURES, ids=lambda signature: f"{signature.name}{signature.parameters}")
