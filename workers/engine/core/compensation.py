@@ -54,9 +54,7 @@ def _activate_handler(work: Work, compensation: Compensation) -> None:
     lifecycle.activated(work, passed)
     lifecycle.record(work, "ELEMENT_COMPLETING", passed)
     lifecycle.record(work, "ELEMENT_COMPLETED", passed)
-    lifecycle.request(
-        work, scope, elements[compensation.handler], compensationSubscriptionKey=compensation.key
-    )
+    lifecycle.request(work, scope, elements[compensation.handler], compensationSubscriptionKey=compensation.key)
 
 
 def handler_left(work: Work, handler: ElementInstance, *, done: bool) -> None:

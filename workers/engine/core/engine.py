@@ -160,7 +160,9 @@ def _follow_up(work: Work, position: int) -> None:
         work.rollback(mark)
         rejection = _bug(error)
         work.reject("PROCESS_INSTANCE", pending.intent, pending.key, rejection)
-        instance = work.state.tables.elements.get(pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"])
+        instance = work.state.tables.elements.get(
+            pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"]
+        )
         if instance is not None and instance.key not in work.state.incident_of:
             work.incident(instance, Fault("UNKNOWN", rejection.reason))
 
@@ -171,4 +173,6 @@ def _bug(error: Exception) -> Rejection:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
-    return Rejection("PROCESSING_ERROR", f"The engine failed: {type(error).__name__}{where}. This is a bug of the engine")
+    return Rejection(
+        "PROCESSING_ERROR", f"The engine failed: {type(error).__name__}{where}. This is a bug of the engine"
+    )

@@ -38,9 +38,7 @@ class Expression:
         """
         return self.outcome(variables, now, fault)[0]
 
-    def outcome(
-        self, variables: Mapping[str, Any], now: Now, fault: str = "EXTRACT_VALUE_ERROR"
-    ) -> tuple[Any, str]:
+    def outcome(self, variables: Mapping[str, Any], now: Now, fault: str = "EXTRACT_VALUE_ERROR") -> tuple[Any, str]:
         """Return the value, and the warnings as they stand at the end of an incident's message.
 
         Raises:

@@ -32,7 +32,9 @@ def _retries(work: Work, instance: ElementInstance, element: Element) -> int:
     value = expression.typed(work.variables(instance.key), work.clock(), "NUMBER")
     number = int(expression.to_json(value))
     if abs(number) > MAX_RETRIES:
-        message = f"Expected result of the expression '{expression.text}' to be a number of retries, but it is too large"
+        message = (
+            f"Expected result of the expression '{expression.text}' to be a number of retries, but it is too large"
+        )
         raise Fault("EXTRACT_VALUE_ERROR", message)
     return number
 

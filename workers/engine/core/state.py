@@ -291,4 +291,3 @@ class State:
             case Form():
                 rest = [key for key in self.form_versions[entity.form_id] if key != entity.key]
                 self.put(self.form_versions, entity.form_id, rest)
-

@@ -129,4 +129,3 @@ def _placed(held: object, path: Path, value: Any) -> Any:  # noqa: ANN401 - any 
         return value
     base = held if isinstance(held, dict) else {}
     return {**base, path[0]: _placed(base.get(path[0]), path[1:], value)}
-

@@ -70,9 +70,7 @@ class Work:
     def _write(  # noqa: PLR0913, PLR0917 - the fields of a record
         self, kind: str, value_type: str, intent: str, key: int, value: dict[str, Any], code: str = "", reason: str = ""
     ) -> Record:
-        record = Record(
-            self.position + 1, self.source, key, self.now, kind, value_type, intent, value, code, reason
-        )
+        record = Record(self.position + 1, self.source, key, self.now, kind, value_type, intent, value, code, reason)
         if self.on_emit is not None:
             self.on_emit(record)
         apply(self.state, record)

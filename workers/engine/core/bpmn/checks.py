@@ -41,9 +41,7 @@ def _check_starts(root: Element, findings: Findings) -> None:
     names = Counter(start.message.name.text for start in starts if start.message)
     for name, times in names.items():
         if times > 1:
-            findings.add(
-                root.id, f"Multiple message event definitions with the same name '{name}' are not allowed."
-            )
+            findings.add(root.id, f"Multiple message event definitions with the same name '{name}' are not allowed.")
 
 
 def _check_flows(element: Element, incoming: Counter[str], findings: Findings) -> None:
@@ -123,7 +121,8 @@ def _check_catchers(scope: str, events: Iterable[Element], findings: Findings) -
             )
         elif times > 1:
             findings.add(
-                scope, f"Multiple error catch events with the same error code '{code}' are not supported on the same scope."
+                scope,
+                f"Multiple error catch events with the same error code '{code}' are not supported on the same scope.",
             )
 
 
@@ -134,8 +133,4 @@ def _check_messages(element: Element, findings: Findings) -> None:
             names[event.message.name.text] += 1
     for name, times in names.items():
         if times > 1:
-            findings.add(
-                element.id, f"Multiple message event definitions with the same name '{name}' are not allowed."
-            )
-
-
+            findings.add(element.id, f"Multiple message event definitions with the same name '{name}' are not allowed.")

@@ -79,9 +79,7 @@ class EventReader:
         if element.scope is None or element.scope.type != "PROCESS":
             subscription = xml.find(f"{BPMN}extensionElements/{ZEEBE}subscription")
             if subscription is None:
-                self._findings.add(
-                    xml.get("id", ""), "Must have exactly one zeebe:subscription extension element"
-                )
+                self._findings.add(xml.get("id", ""), "Must have exactly one zeebe:subscription extension element")
             elif not subscription.get("correlationKey", "").strip():
                 self._findings.add(xml.get("id", ""), "Attribute 'correlationKey' must be present and not empty")
             else:
@@ -97,8 +95,6 @@ class EventReader:
             return
         code = "" if error is None else error.get("errorCode", "")
         if code.strip().startswith("="):
-            self._findings.add(
-                element.id, "The errorCode of the error catch event is not allowed to be an expression"
-            )
+            self._findings.add(element.id, "The errorCode of the error catch event is not allowed to be an expression")
         # An error without a code is as good as none: it stands for every error.
         element.error_code = code or None

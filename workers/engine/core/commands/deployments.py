@@ -205,9 +205,7 @@ def delete(work: Work, command: Command) -> dict[str, Any]:
         message = f"Expected to delete resource but no resource found with key `{key}`"
         raise not_found(message)
     if any(found.definition == key for found in work.state.tables.elements.values()):
-        message = (
-            f"Expected to delete process definition with key '{key}', but it still has running instances"
-        )
+        message = f"Expected to delete process definition with key '{key}', but it still has running instances"
         raise wrong_state(message)
     latest = _latest(work, definition.process_id)
     is_latest = latest is not None and latest.key == key

@@ -17,9 +17,7 @@ def publish(work: Work, command: Command) -> dict[str, Any]:
     read_document(value["variables"])
     name, correlation_key, message_id = value["name"], value["correlationKey"], value["messageId"]
     if message_id and message_identity(name, correlation_key, message_id) in work.state.tables.message_ids:
-        message = (
-            f"Expected to publish a new message with id '{message_id}', but a message with that id was already published"
-        )
+        message = f"Expected to publish a new message with id '{message_id}', but a message with that id was already published"
         raise Rejection("ALREADY_EXISTS", message)
     key = work.key()
     lives = max(0, value["timeToLive"])

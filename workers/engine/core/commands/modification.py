@@ -60,15 +60,15 @@ def _check(
     if unknown:
         message = f"{said} activate instructions with an element that could not be found: {_quoted(unknown)}"
         raise invalid(message)
-    refused = [found["elementId"] for found in activations if process.elements[found["elementId"]].type in _NOT_ACTIVATED]
+    refused = [
+        found["elementId"] for found in activations if process.elements[found["elementId"]].type in _NOT_ACTIVATED
+    ]
     if refused:
         message = f"{said} activate instructions for elements that are unsupported: {_quoted(refused)}"
         raise invalid(message)
     missing = [key for key in terminations if not _belongs(work, instance, key)]
     if missing:
-        message = (
-            f"{said} terminate instructions with an element instance that could not be found: {_quoted(missing)}"
-        )
+        message = f"{said} terminate instructions with an element instance that could not be found: {_quoted(missing)}"
         raise invalid(message)
     for activation in activations:
         element = process.elements[activation["elementId"]]

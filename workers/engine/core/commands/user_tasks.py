@@ -19,9 +19,7 @@ def assign(work: Work, command: Command) -> dict[str, Any]:
     task = _task(work, command.key, "assign")
     assignee = command.value["assignee"]
     if task.assignee not in {"", assignee} and not command.value.get("allowOverride", True):
-        message = (
-            f"Expected to claim user task with key '{task.key}', but it has already been assigned"
-        )
+        message = f"Expected to claim user task with key '{task.key}', but it has already been assigned"
         raise wrong_state(message)
     action = command.value.get("action") or "assign"
     work.event("USER_TASK", "ASSIGNED", task.key, task_value(work, task, assignee=assignee, action=action))

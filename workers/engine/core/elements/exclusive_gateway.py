@@ -24,9 +24,7 @@ class ExclusiveGateway(Behavior):
         for flow in element.outgoing:
             if flow.id == element.default_flow:
                 default = flow
-            elif flow.condition is None or flow.condition.typed(
-                work.variables(instance.key), work.clock(), "BOOLEAN"
-            ):
+            elif flow.condition is None or flow.condition.typed(work.variables(instance.key), work.clock(), "BOOLEAN"):
                 return [flow]
         if default is None and element.outgoing:
             message = "Expected at least one condition to evaluate to true, or to have a default flow"
