@@ -1,6 +1,7 @@
 """Expressions that are parsed once and evaluated often."""
 
 from collections.abc import Mapping
+from decimal import DecimalException
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,8 +13,8 @@ from .values import check_size
 
 MAX_LENGTH = 200_000
 """Characters of an expression."""
-MAX_PARTS = 4_000_000
-"""Parts of a result. Zeebe's limit of 4 MB for a variable cannot hold as many."""
+MAX_PARTS = 1_000_000
+"""Parts of a result."""
 _CACHED = 4_096
 """Expressions that are kept parsed."""
 
@@ -55,6 +56,8 @@ class Expression:
             return Evaluation(None, run.warnings, failure.describe(self.text))
         except RecursionError:
             return Evaluation(None, run.warnings, self._failed("it is nested too deeply"))
+        except DecimalException:
+            return Evaluation(None, run.warnings, self._failed("a number is out of range"))
         except (ArithmeticError, ValueError) as error:
             # What the library raises for numbers, dates and patterns out of its range fails the evaluation in
             # Camunda as well.

@@ -45,7 +45,7 @@ class Failure(Exception):
 
     def describe(self, text: str) -> str:
         """Say it with the text of the expression, as Camunda does."""
-        return f"failed to evaluate expression '{text}': {self}"
+        return f"failed to evaluate expression '{text}' : {self}"
 
 
 class AssertionFailure(Failure):
@@ -132,7 +132,7 @@ class Run(Scope):
 
     def raw(self, name: str) -> Any:  # noqa: ANN401 - a JSON value
         """Give a variable as it came, without reading it wholly; MISSING without a warning."""
-        return self._variables[name] if name in self._variables else MISSING
+        return self._variables.get(name, MISSING)
 
     def warn(self, code: str, text: str) -> None:
         """Add a warning, up to a number of them."""
@@ -196,8 +196,16 @@ class Run(Scope):
         return DateTime(*zones.at_local(local, zone), self.now.zone) if zone else DateTime(local, 0)
 
     def regex_timeout(self) -> float:
-        """Give the seconds that are left for regular expressions."""
-        return max(self._regex_seconds, 0.001)
+        """Give the seconds that are left for regular expressions.
+
+        Raises:
+            Failure: None are.
+
+        """
+        if self._regex_seconds <= 0:
+            message = "the regular expressions take too long"
+            raise Failure(message)
+        return self._regex_seconds
 
     def regex_spent(self, since: float) -> None:
         """Count the time of a regular expression that began at `since` (of `regex_clock`)."""
