@@ -164,7 +164,7 @@ def test_a_form_that_cannot_be_shown_here_gives_way_to_the_variables(cluster: Fa
     cluster.set(key, "clear", "\x1b[2J")
     shown = flat(tasks(cluster, "show", str(key)).output)
     assert f"both of the task clear \N{REPLACEMENT CHARACTER}[2J long {'x' * 100} outer around" in shown
-    assert "Its form has parts that only Tasklist can show: taglist." in shown
+    assert "Its form has parts that a terminal cannot ask: taglist." in shown
 
 
 def test_a_task_is_claimed_by_whoever_asks(cluster: FakeCluster) -> None:
