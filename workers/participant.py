@@ -55,6 +55,11 @@ class Participant:
         try:
             headers = self._tokens.authorization(caller)
             answer = await self._http.request(method, path, headers=headers, **request)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                # It may know a newer one already, and has not looked at what it was sent.
+                newer = self._tokens.authorization(caller, look_again=True)
+                if newer != headers:
+                    answer = await self._http.request(method, path, headers=newer, **request)
         except TokenMissingError as error:
             raise Failure(str(error)) from None
         except httpx.HTTPError as error:

@@ -63,22 +63,30 @@ class Bearer(httpx.Auth):
         self._credentials = credentials
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign one request.
+        """Sign one request, and once more where the token was refused.
 
         Raises:
             NoToken: There is no token.
         """
         request.headers["Authorization"] = self._credentials.bearer()
-        yield request
+        answer = yield request
+        if answer.status_code == httpx.codes.UNAUTHORIZED:  # It was not carried out.
+            self._credentials.refused()
+            request.headers["Authorization"] = self._credentials.bearer()
+            yield request
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Sign one request; a token is fetched on a thread.
+        """Sign one request, and once more where the token was refused; a token is fetched on a thread.
 
         Raises:
             NoToken: There is no token.
         """
         request.headers["Authorization"] = await asyncio.to_thread(self._credentials.bearer)
-        yield request
+        answer = yield request
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._credentials.refused()
+            request.headers["Authorization"] = await asyncio.to_thread(self._credentials.bearer)
+            yield request
 
 
 class RestClient:

@@ -5,10 +5,10 @@ The worker never retries by itself here: the engine does, from its persisted sta
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -45,12 +45,24 @@ _RETRY_AFTER_MOST = 300
 _RETRY_AFTER_DIGITS = 9
 
 
-def no_token(task_type: str) -> str:
+class TokenOf(Protocol):
+    """How the token of a task type is looked up."""
+
+    def __call__(self, task_type: str, *, look_again: bool = False) -> str:
+        """Return the token; with `look_again`, one that was read a moment ago does not count.
+
+        Raises:
+            Broken: There is none.
+        """
+
+
+def no_token(task_type: str, *, look_again: bool = False) -> str:
     """Have no token for any task type: for a worker whose steps ask no participant.
 
     Raises:
         Broken: Always.
     """
+    del look_again
     message = f"There is no token for {task_type}: this worker was made without any."
     raise Broken(message)
 
@@ -69,9 +81,7 @@ class Problem(BaseModel):
 class Service:
     """One participant, bound to the job at hand: every command carries that job's idempotency key."""
 
-    def __init__(
-        self, name: str, http: httpx.AsyncClient, idempotency_key: str, origin: str, token: Callable[[], str]
-    ) -> None:
+    def __init__(self, name: str, http: httpx.AsyncClient, idempotency_key: str, origin: str, token: TokenOf) -> None:
         """Speak to one participant for one job.
 
         Args:
@@ -79,7 +89,7 @@ class Service:
             http: Has the participant's base URL and the deadlines.
             idempotency_key: `<saga id>/<task type>`.
             origin: Of the job; the participant's ledger keeps it, so that the reconciler finds whose an effect is.
-            token: Returns what proves to the participant who asks. It is called at each command, so that a token may
+            token: Looks up what proves to the participant who asks. It is called at each command, so that a token may
                 change while the worker runs.
         """
         self._name = name
@@ -111,8 +121,19 @@ class Service:
                 "letters, digits, '-', '.', '_' and '~'. Let the step's model refuse it, or mend it, then retry."
             )
             raise Broken(message)
+        caller = self._key.rpartition("/")[2]
+        token = self._token(caller)
+        response = await self._send(method, path, content, token)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and (newer := self._token(caller, look_again=True)) != token:
+            # The participant knows a newer one already; it has not looked at what it was sent.
+            response = await self._send(method, path, content, newer)
+        if response.is_success:
+            return self._read(response, answer)
+        raise self._error(response)
+
+    async def _send(self, method: str, path: str, content: str | None, token: str) -> httpx.Response:
         headers = {
-            "Authorization": f"Bearer {self._token()}",
+            "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             # The key is a structured-field string (RFC 8941): the IETF Idempotency-Key draft asks for that.
             "Idempotency-Key": f'"{self._key}"',
@@ -120,14 +141,11 @@ class Service:
         }
         try:
             # Where a redirect leads, no token may go, and no order.
-            response = await self._http.request(method, path, content=content, headers=headers, follow_redirects=False)
+            return await self._http.request(method, path, content=content, headers=headers, follow_redirects=False)
         except httpx.RequestError as error:
             # A timeout, a reset or a garbled body leaves open whether it took effect: only the same key may ask again.
             message = f"{self._name} could not be asked ({type(error).__name__})."
             raise Unavailable(message) from error
-        if response.is_success:
-            return self._read(response, answer)
-        raise self._error(response)
 
     def _read(self, response: httpx.Response, answer: type[_Answer]) -> _Answer:
         try:
@@ -164,13 +182,12 @@ class Participants:
 
     clients: Mapping[str, httpx.AsyncClient]
     """An HTTP client by the participant's name; each has the participant's base URL and the deadlines."""
-    token: Callable[[str], str]
-    """Returns the token of a task type; raises Broken where there is none."""
+    token: TokenOf
 
     def service(self, name: str, saga_id: str, job: Job) -> Service:
         """Return the participant `name` for a job of a saga."""
         key = f"{saga_id}/{job.task_type}"
-        return Service(name, self.clients[name], key, job.origin, lambda: self.token(job.task_type))
+        return Service(name, self.clients[name], key, job.origin, self.token)
 
 
 class BlockingService:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -30,7 +30,7 @@ from workers.kit.middleware import Ended, Middleware
 from workers.kit.outcomes import Answer, Fail
 from workers.kit.pace import Pace
 from workers.kit.runner import Runner
-from workers.kit.service import Participants, no_token
+from workers.kit.service import Participants, TokenOf, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.subscription import Subscription
 from workers.kit.threads import Threads
@@ -67,7 +67,7 @@ class Worker:
         *,
         middleware: Sequence[Middleware] = (),
         activations: Activations | None = None,
-        token: Callable[[str], str] = no_token,
+        token: TokenOf = no_token,
     ) -> None:
         """Wire the worker; nothing is sent before `run`.
 
