@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from services.kit.tokens import Tokens
 from workers.kit import Broken, Declined, Receipt, Service, Unavailable
 from workers.kit.job import Job
+from workers.kit.passing import PASSING
 from workers.kit.service import Participants
 from workers.tokens import for_step
 
@@ -165,7 +166,7 @@ async def test_a_business_refusal_is_declined_with_its_code(
     assert caught.value.errors[0].field == "card"
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
+@pytest.mark.parametrize("status", [*sorted(PASSING), 500])
 async def test_a_participant_that_cannot_now_is_unavailable(
     network: respx.Router, payment: Service, status: int
 ) -> None:
@@ -185,12 +186,26 @@ async def test_the_barriers_own_refusals_never_compensate(network: respx.Router,
         await answered(network, payment, problem(422, code))
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 409, 422, 500])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 409, 422, 501, 505, 507, 508, 511, 526, 561])
 async def test_an_answer_that_nobody_expects_is_an_incident(
     network: respx.Router, payment: Service, status: int
 ) -> None:
     with pytest.raises(Broken, match=str(status)):
         await answered(network, payment, httpx.Response(status, text="<html>oops</html>"))
+
+
+async def test_a_bug_that_the_participant_itself_tells_is_an_incident_at_once(
+    network: respx.Router, payment: Service
+) -> None:
+    with pytest.raises(Broken, match="500 INTERNAL_ERROR"):
+        await answered(network, payment, problem(500, "INTERNAL_ERROR"))
+
+
+async def test_a_refusal_is_one_however_its_content_type_is_written(network: respx.Router, payment: Service) -> None:
+    response = problem(409, "PAYMENT_DECLINED")
+    response.headers["Content-Type"] = "Application/Problem+JSON ; charset=UTF-8"
+    with pytest.raises(Declined):
+        await answered(network, payment, response)
 
 
 async def test_a_receipt_that_cannot_be_read_is_an_incident_without_its_values(

@@ -14,6 +14,8 @@ import httpx
 import structlog
 from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError
 
+from services.kit.responses import fetch
+
 _AGE = 300.0
 """Seconds after which a token is renewed, however long it would last; one that is refused is renewed at once."""
 _RENEWED_AFTER = 0.8
@@ -185,7 +187,7 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         form = {**self._form, "client_secret": self._secret.get_secret_value()}
         # Asynchronous for the sake of one deadline over all: httpx's own timeouts begin again with each byte.
         async with asyncio.timeout(_DEADLINE), httpx.AsyncClient(verify=self._trust, timeout=None) as http:  # noqa: S113
-            answer = await http.post(str(self._url), data=form)
+            answer = await fetch(http, "POST", str(self._url), data=form)
         return _Grant.model_validate_json(answer.raise_for_status().content)
 
 

@@ -13,22 +13,14 @@ from typing import Protocol, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.kit.responses import PROBLEM, fetch, media_type, retry_after, why_unread
 from workers.kit.job import Job
 from workers.kit.outcomes import Broken, Declined, FieldError, Unavailable
+from workers.kit.passing import is_passing
 from workers.kit.variables import KEEPS
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
-_TRY_AGAIN = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_EARLY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
 _REFUSAL = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 _IN_PROGRESS = "COMMAND_IN_PROGRESS"
 _NOT_BUSINESS = frozenset({"IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "REQUEST_INVALID"})
@@ -42,7 +34,6 @@ _KEY = re.compile(r"[!#-\[\]-~]+")
 """What a structured-field string (RFC 8941) holds without escapes, but for the space."""
 _RETRY_AFTER_MOST = 300
 """Seconds: whoever says more is asked again after these."""
-_RETRY_AFTER_DIGITS = 9
 
 
 class TokenOf(Protocol):
@@ -141,13 +132,16 @@ class Service:
         }
         try:
             # Where a redirect leads, no token may go, and no order.
-            return await self._http.request(method, path, content=content, headers=headers, follow_redirects=False)
+            return await fetch(self._http, method, path, content=content, headers=headers, follow_redirects=False)
         except httpx.RequestError as error:
             # A timeout, a reset or a garbled body leaves open whether it took effect: only the same key may ask again.
             message = f"{self._name} could not be asked ({type(error).__name__})."
             raise Unavailable(message) from error
 
     def _read(self, response: httpx.Response, answer: type[_Answer]) -> _Answer:
+        if why := why_unread(response):
+            message = f"{self._name} answered {response.status_code} with {why}. Fix it, then retry."
+            raise Broken(message)
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
@@ -161,8 +155,10 @@ class Service:
         status = response.status_code
         problem = problem_of(response)
         code = problem.code if problem else None
-        if status in _TRY_AGAIN or (status == HTTPStatus.CONFLICT and code == _IN_PROGRESS):
-            return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", _retry_after(response))
+        in_progress = status == HTTPStatus.CONFLICT and code == _IN_PROGRESS
+        if in_progress or is_passing(status, is_problem=problem is not None):
+            wish = retry_after(response, _RETRY_AFTER_MOST)
+            return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", wish)
         if problem and status in _REFUSAL and code not in _NOT_BUSINESS:
             return Declined(problem.code, problem.detail or problem.title, tuple(problem.errors))
         # Its code, and not its free text, which may quote the request.
@@ -212,17 +208,9 @@ class BlockingService:
 
 def problem_of(response: httpx.Response) -> Problem | None:
     """Return the problem document that a participant answered with, None where it is none."""
-    if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
+    if media_type(response) != PROBLEM:
         return None
     try:
         return Problem.model_validate_json(response.content)
     except ValidationError:
         return None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Read Retry-After in its form of seconds (RFC 9110, 10.2.3), up to a bound; our participants send no dates."""
-    value = response.headers.get("Retry-After", "")
-    if not (value.isascii() and value.isdecimal()):
-        return None
-    return float(min(int(value[:_RETRY_AFTER_DIGITS]), _RETRY_AFTER_MOST))
