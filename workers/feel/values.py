@@ -191,6 +191,12 @@ def equal(run: "Run", left: Any, right: Any) -> bool | None:  # noqa: ANN401 - a
     return None if mixed or kind is Function else bool(left == right)
 
 
+def contains(run: "Run", items: list[Any], value: object) -> bool:
+    """Tell whether one item equals the value."""
+    run.spend(len(items) >> 1)
+    return any(equal(run, item, value) for item in items)
+
+
 def compare(left: Any, right: Any) -> int | None:  # noqa: ANN401 - any FEEL value
     """Order two values: negative, 0 or positive; None where they have no order."""
     kind = type(left)
