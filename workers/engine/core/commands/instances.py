@@ -91,5 +91,14 @@ def cancel(work: Work, command: Command) -> dict[str, Any]:
     if instance is None or instance.scope != -1 or instance.state == "TERMINATING":
         message = f"Expected to cancel a process instance with key '{command.key}', but no such process was found"
         raise not_found(message)
+    if instance.parent != -1:
+        root = instance
+        while root.parent != -1:
+            root = work.state.instance(root.parent)
+        message = (
+            f"Expected to cancel a process instance with key '{command.key}', but it is created by a parent process "
+            f"instance. Cancel the root process instance '{root.key}' instead."
+        )
+        raise wrong_state(message)
     lifecycle.terminate(work, instance)
     return {}
