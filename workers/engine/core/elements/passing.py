@@ -8,6 +8,7 @@ from ..variables import apply_inputs, apply_outputs, read_document
 from ..work import Work
 
 
+@behaves_as("BOUNDARY_EVENT")
 @behaves_as("END_EVENT")
 @behaves_as("INTERMEDIATE_THROW_EVENT", "NONE")
 @behaves_as("BOUNDARY_EVENT")
