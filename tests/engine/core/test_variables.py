@@ -72,7 +72,9 @@ def test_input_mappings_stand_between_activating_and_activated(bench: Bench) -> 
     bench.deploy(one({"x": "=a"}, {"o": "=x"}))
     bench.create(a=1)
     bench.complete("t")
-    of_task = [r for r in bench.log if r.record_type == "EVENT" and bench.key_of("a") in {r.key, r.value.get("scopeKey")}]
+    of_task = [
+        r for r in bench.log if r.record_type == "EVENT" and bench.key_of("a") in {r.key, r.value.get("scopeKey")}
+    ]
     assert [r.intent for r in of_task][:3] == ["ELEMENT_ACTIVATING", "CREATED", "ELEMENT_ACTIVATED"]
     told = [r.value["name"] if r.value_type == "VARIABLE" else r.intent for r in bench.log if r.record_type == "EVENT"]
     assert told[told.index("o") - 1] == "ELEMENT_COMPLETING"
@@ -189,7 +191,13 @@ def test_an_end_event_has_output_mappings(bench: Bench) -> None:
 
 def test_a_start_event_has_output_mappings(bench: Bench) -> None:
     bench.deploy(
-        draw("p", "start > a", message("m"), start=start(message="m", extensions=mapping(outputs={"o": "=x"})), a=task("t"))
+        draw(
+            "p",
+            "start > a",
+            message("m"),
+            start=start(message="m", extensions=mapping(outputs={"o": "=x"})),
+            a=task("t"),
+        )
     )
     bench.publish("m", x=1, y=2)
     assert bench.job("t")["variables"] == {"o": 1}
@@ -207,7 +215,23 @@ def test_output_mappings_of_an_event_subprocess_let_out_of_its_variables(bench: 
     assert bench.results == {instance: {"o": 5}}
 
 
-VALUES = [2**53, 2**63 - 1, -(2**63), -1, 1.5, "ü\u0000", "", [], {}, None, True, False, [[1, {"a": [None]}]], "😀", "\"\\/\b"]
+VALUES = [
+    2**53,
+    2**63 - 1,
+    -(2**63),
+    -1,
+    1.5,
+    "ü\u0000",
+    "",
+    [],
+    {},
+    None,
+    True,
+    False,
+    [[1, {"a": [None]}]],
+    "😀",
+    '"\\/\b',
+]
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -251,7 +275,9 @@ def test_values_that_are_too_deep_are_refused(bench: Bench, text: str) -> None:
     assert len(rejection.reason) < 1000
 
 
-@pytest.mark.parametrize("text", ['{"a":"\ud800"}', '{"\udc00":1}', "\x00", '{"a":\x00}', '{"a":"\\ud800"}', "\ufeff{}"])
+@pytest.mark.parametrize(
+    "text", ['{"a":"\ud800"}', '{"\udc00":1}', "\x00", '{"a":\x00}', '{"a":"\\ud800"}', "\ufeff{}"]
+)
 def test_text_that_is_not_unicode_is_refused_and_harms_nobody(bench: Bench, text: str) -> None:
     bench.deploy(one())
     rejection = bench.refused("PROCESS_INSTANCE_CREATION", "CREATE", **creation(variables=text))

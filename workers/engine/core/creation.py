@@ -8,7 +8,14 @@ from .work import Work
 
 
 def create(  # noqa: PLR0913 - what an instance begins with
-    work: Work, definition: int, variables: str, *, start_event: str = "", start_key: str = "", own: str = "{}", parent: int = NONE_KEY
+    work: Work,
+    definition: int,
+    variables: str,
+    *,
+    start_event: str = "",
+    start_key: str = "",
+    own: str = "{}",
+    parent: int = NONE_KEY,
 ) -> ElementInstance:
     """Create a process instance that is ACTIVATING; `lifecycle.activate` goes on.
 

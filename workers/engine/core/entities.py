@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 
-
 BODY = -1
 """The loop counter of a multi-instance body, which is not one of its instances."""
 

@@ -193,7 +193,7 @@ def _is_boundary(work: Work, scope: ElementInstance) -> bool:
 
 
 def _after_interruption(work: Work, scope: ElementInstance) -> None:
-    """Activate the event subprocess that a scope has been emptied for, or complete the scope after a terminate event."""
+    """Activate the event subprocess that a scope was emptied for, or complete the scope after a terminate event."""
     trigger = scope.trigger
     assert trigger is not None
     target = work.model(scope.definition).elements[trigger.element]

@@ -27,6 +27,20 @@ class Cycle:
     interval: str
 
 
+def check_static(kind: str, text: str) -> None:
+    """Do nothing where the text is a `duration`, a `date` or a `cycle`, as `kind` says.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if kind == "duration":
+        after(text, 0)
+    elif kind == "date":
+        date(text)
+    else:
+        cycle(text)
+
+
 def after(text: str, now: int) -> int:
     """Return the time that lies a duration after another, both in milliseconds since 1970; months are counted in UTC.
 

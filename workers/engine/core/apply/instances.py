@@ -60,7 +60,7 @@ def _ended(state: State, record: Record) -> None:
     if record.key in state.job_of:
         # A job that has thrown an error goes with its element, without a record of its own.
         remove_job(state, state.job_of[record.key])
-    if record.intent == "ELEMENT_COMPLETED" and record.value["bpmnElementType"].endswith("SUB_PROCESS"):
+    if record.intent == "ELEMENT_COMPLETED" and record.value["bpmnElementType"] in _HANDING_OVER:
         _hand_over(state, instance)
     state.leave(instance)
     state.drop(state.tables.elements, record.key)
@@ -71,6 +71,9 @@ def _ended(state: State, record: Record) -> None:
         if instance.scope not in state.tables.outputs:
             state.put(state.tables.outputs, instance.scope, {})
         state.put(state.tables.outputs[instance.scope], instance.loop, record.value["output"])
+
+
+_HANDING_OVER = frozenset({"SUB_PROCESS", "EVENT_SUB_PROCESS", "MULTI_INSTANCE_BODY"})
 
 
 def _hand_over(state: State, subprocess: ElementInstance) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from .. import lifecycle
 from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
-from ..paths import NOT_ACTIVATED, activate_inside
+from ..paths import activate_inside, can_be_entered
 from ..records import Command, Fault, invalid, not_found, wrong_state
 from ..variables import read_document
 from ..work import Work
@@ -26,8 +26,8 @@ def create(work: Work, command: Command) -> dict[str, Any]:
                 f"'{element}'."
             )
             raise invalid(message)
-        kind = process.elements[element].type
-        if kind in NOT_ACTIVATED:
+        if not can_be_entered(process.elements[element], process):
+            kind = process.elements[element].type
             message = (
                 "Expected to create instance of process with start instructions but the element with id "
                 f"'{element}' targets unsupported element type '{kind}'"
