@@ -17,6 +17,7 @@ from tests.engine.drawing import (
     event_subprocess,
     gateway,
     handler,
+    headers,
     inside,
     mapping,
     message,
@@ -142,7 +143,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no start event": (draw("p", "a > end", a=task("t"), end=end()), "Must have at least one start event"),
     "two none start events": (draw("p", one=start(), two=start()), "Multiple none start events are not allowed"),
     "a start event of two types": (
-        draw("p", s=element("startEvent", content='<bpmn:messageEventDefinition /><bpmn:timerEventDefinition />')),
+        draw("p", s=element("startEvent", content="<bpmn:messageEventDefinition /><bpmn:timerEventDefinition />")),
         "Start event can't have more than one type",
     ),
     "nothing executable": (
@@ -164,7 +165,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     ),
     "a message event without reference": (draw("p", start=start(message="m")), "Must reference a message"),
     "a message event without subscription": (
-        draw("p", beside=message("m"), start=start(), e=event_subprocess(inside(s=message_start("m", interrupting=True)))),
+        draw(
+            "p", beside=message("m"), start=start(), e=event_subprocess(inside(s=message_start("m", interrupting=True)))
+        ),
         "Must have exactly one zeebe:subscription extension element",
     ),
     "a subscription without key": (
@@ -230,14 +233,16 @@ BAD: dict[str, tuple[bytes, str]] = {
         draw(
             "p",
             start=start(),
-            e=event_subprocess(inside(s=error_start().replace("<bpmn:error", 'X<bpmn:error').replace("X", ""))).replace(
+            e=event_subprocess(inside(s=error_start().replace("<bpmn:error", "X<bpmn:error").replace("X", ""))).replace(
                 'id="s"', 'id="s" isInterrupting="false"'
             ),
         ),
         "Non-Interrupting event of this type is not allowed",
     ),
     "one error code twice": (
-        draw("p", _ROW, error("E"), **_TWO, b=error_boundary("a", "E"), c=error_boundary("a", "E").replace("-def", "-2")),
+        draw(
+            "p", _ROW, error("E"), **_TWO, b=error_boundary("a", "E"), c=error_boundary("a", "E").replace("-def", "-2")
+        ),
         "Multiple error catch events with the same error code 'E' are not supported on the same scope.",
     ),
     "two catch-alls": (
@@ -331,13 +336,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         draw(
             "p",
             _ROW,
-            **{
-                **_TWO,
-                "a": task(
-                    "t",
-                    extensions='<zeebe:taskHeaders><zeebe:header key="io.camunda.zeebe:x" value="" /></zeebe:taskHeaders>',
-                ),
-            },
+            **{**_TWO, "a": task("t", extensions=headers("io.camunda.zeebe:x"))},
         ),
         "starts with the reserved 'io.camunda.zeebe:'",
     ),
@@ -362,18 +361,25 @@ BAD: dict[str, tuple[bytes, str]] = {
         "Ids of elements must be present and unique",
     ),
     "a form by two ways": (
-        draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:formDefinition formId="f" formKey="k" />')),
+        draw(
+            "p", "start > a", start=start(), a=user_task(extensions='<zeebe:formDefinition formId="f" formKey="k" />')
+        ),
         "Exactly one of the attributes 'formId, externalReference' must be present and not blank",
     ),
     "candidates with a hole": (
-        draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:assignmentDefinition candidateUsers="1,," />')),
+        draw(
+            "p",
+            "start > a",
+            start=start(),
+            a=user_task(extensions='<zeebe:assignmentDefinition candidateUsers="1,," />'),
+        ),
         "Attribute 'candidateUsers' must be a list of names with commas between them",
     ),
     "a priority out of range": (
         draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:priorityDefinition priority="101" />')),
         "Attribute 'priority' must be a whole number from 0 to 100",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -409,11 +415,13 @@ UNSUPPORTED = {
     "BoundaryEvent' with a definition of type 'timer": element(
         "boundaryEvent", attributes='attachedToRef="t"', content="<bpmn:timerEventDefinition />"
     ),
-    "StandardLoopCharacteristics": task("x").replace("</bpmn:service", "<bpmn:standardLoopCharacteristics /></bpmn:service"),
+    "StandardLoopCharacteristics": task("x").replace(
+        "</bpmn:service", "<bpmn:standardLoopCharacteristics /></bpmn:service"
+    ),
     "MultiInstanceLoopCharacteristics": task("x").replace(
         "</bpmn:service", "<bpmn:multiInstanceLoopCharacteristics /></bpmn:service"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
@@ -436,8 +444,16 @@ def test_a_job_based_user_task_is_refused_with_a_hint(bench: Bench) -> None:
 @pytest.mark.parametrize("extension", ["executionListeners", "loopCharacteristics", "taskListeners", "whoKnows"])
 def test_an_extension_that_could_change_the_execution_is_refused(bench: Bench, extension: str) -> None:
     drawn = draw("p", _ROW, **{**_TWO, "a": task("t", extensions=f"<zeebe:{extension} />")})
-    assert f"Extension elements 'zeebe:{extension}' are currently not supported here." in bench.refused_deployment(drawn)
-    drawn = draw("p", "start > end", start=start(), end=end(), x=f"<bpmn:extensionElements><zeebe:{extension} /></bpmn:extensionElements>")  # fmt: skip  # noqa: E501
+    assert f"Extension elements 'zeebe:{extension}' are currently not supported here." in bench.refused_deployment(
+        drawn
+    )
+    drawn = draw(
+        "p",
+        "start > end",
+        start=start(),
+        end=end(),
+        x=f"<bpmn:extensionElements><zeebe:{extension} /></bpmn:extensionElements>",
+    )
     assert f"'zeebe:{extension}'" in bench.refused_deployment(drawn)
 
 

@@ -11,6 +11,7 @@ from ..variables import read_document
 from ..work import Work
 from .registry import handles
 
+
 @handles("PROCESS_INSTANCE_MODIFICATION", "MODIFY")
 def modify(work: Work, command: Command) -> dict[str, Any]:
     """Activate and terminate elements of an instance: all that is asked, or nothing."""
