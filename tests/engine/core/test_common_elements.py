@@ -334,7 +334,7 @@ def test_a_start_timer_starts_instances_until_a_new_version_comes(bench: Bench) 
     assert len(bench.activate("t")) == 2
     bench.deploy(draw("p", "start > a", start=start(), a=task("t")))
     bench.wait(5000)
-    assert len([record for record in bench.events("JOB", "CREATED")]) == 2
+    assert len(list(bench.events("JOB", "CREATED"))) == 2
 
 
 def test_an_event_based_gateway_goes_the_way_of_the_first_event(bench: Bench) -> None:

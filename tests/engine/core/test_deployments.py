@@ -17,6 +17,7 @@ from tests.engine.drawing import (
     event_subprocess,
     gateway,
     handler,
+    headers,
     inside,
     mapping,
     message,
@@ -164,7 +165,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     ),
     "a message event without reference": (draw("p", start=start(message="m")), "Must reference a message"),
     "a message event without subscription": (
-        draw("p", beside=message("m"), start=start(), e=event_subprocess(inside(s=message_start("m", interrupting=True)))),
+        draw(
+            "p", beside=message("m"), start=start(), e=event_subprocess(inside(s=message_start("m", interrupting=True)))
+        ),
         "Must have exactly one zeebe:subscription extension element",
     ),
     "a subscription without key": (
@@ -237,7 +240,9 @@ BAD: dict[str, tuple[bytes, str]] = {
         "Non-Interrupting event of this type is not allowed",
     ),
     "one error code twice": (
-        draw("p", _ROW, error("E"), **_TWO, b=error_boundary("a", "E"), c=error_boundary("a", "E").replace("-def", "-2")),
+        draw(
+            "p", _ROW, error("E"), **_TWO, b=error_boundary("a", "E"), c=error_boundary("a", "E").replace("-def", "-2")
+        ),
         "Multiple error catch events with the same error code 'E' are not supported on the same scope.",
     ),
     "two catch-alls": (
@@ -331,13 +336,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         draw(
             "p",
             _ROW,
-            **{
-                **_TWO,
-                "a": task(
-                    "t",
-                    extensions='<zeebe:taskHeaders><zeebe:header key="io.camunda.zeebe:x" value="" /></zeebe:taskHeaders>',
-                ),
-            },
+            **{**_TWO, "a": task("t", extensions=headers("io.camunda.zeebe:x"))},
         ),
         "starts with the reserved 'io.camunda.zeebe:'",
     ),
@@ -362,18 +361,25 @@ BAD: dict[str, tuple[bytes, str]] = {
         "Ids of elements must be present and unique",
     ),
     "a form by two ways": (
-        draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:formDefinition formId="f" formKey="k" />')),
+        draw(
+            "p", "start > a", start=start(), a=user_task(extensions='<zeebe:formDefinition formId="f" formKey="k" />')
+        ),
         "Exactly one of the attributes 'formId, externalReference' must be present and not blank",
     ),
     "candidates with a hole": (
-        draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:assignmentDefinition candidateUsers="1,," />')),
+        draw(
+            "p",
+            "start > a",
+            start=start(),
+            a=user_task(extensions='<zeebe:assignmentDefinition candidateUsers="1,," />'),
+        ),
         "Attribute 'candidateUsers' must be a list of names with commas between them",
     ),
     "a priority out of range": (
         draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:priorityDefinition priority="101" />')),
-        "Attribute 'priority' must be a number from 0 to 100",
+        "Attribute 'priority' must be a whole number from 0 to 100",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -406,8 +412,10 @@ UNSUPPORTED = {
     "BoundaryEvent' with a definition of type 'signal": element(
         "boundaryEvent", attributes='attachedToRef="t"', content="<bpmn:signalEventDefinition />"
     ),
-    "StandardLoopCharacteristics": task("x").replace("</bpmn:service", "<bpmn:standardLoopCharacteristics /></bpmn:service"),
-}  # fmt: skip
+    "StandardLoopCharacteristics": task("x").replace(
+        "</bpmn:service", "<bpmn:standardLoopCharacteristics /></bpmn:service"
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
@@ -434,7 +442,13 @@ def test_an_extension_that_could_change_the_execution_is_refused(bench: Bench, e
     assert f"Extension elements 'zeebe:{extension}' are currently not supported here." in bench.refused_deployment(
         drawn
     )
-    drawn = draw("p", "start > end", start=start(), end=end(), x=f"<bpmn:extensionElements><zeebe:{extension} /></bpmn:extensionElements>")  # fmt: skip  # noqa: E501
+    drawn = draw(
+        "p",
+        "start > end",
+        start=start(),
+        end=end(),
+        x=f"<bpmn:extensionElements><zeebe:{extension} /></bpmn:extensionElements>",
+    )
     assert f"'zeebe:{extension}'" in bench.refused_deployment(drawn)
 
 

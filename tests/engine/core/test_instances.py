@@ -89,7 +89,7 @@ def test_elements_say_what_they_are(bench: Bench) -> None:
 
 def test_an_unknown_process_comes_before_an_unknown_element(bench: Bench) -> None:
     bench.deploy(ONE)
-    at = {"startInstructions": [{"elementId": "-"}]}
+    at: dict[str, Any] = {"startInstructions": [{"elementId": "-"}]}
     assert refused(bench, "q") == (
         "NOT_FOUND",
         "Expected to find process definition with process ID 'q', but none found",

@@ -94,18 +94,9 @@ def test_a_path_of_an_output_mapping_goes_into_the_object(bench: Bench) -> None:
 
 
 def test_the_last_of_two_mappings_to_one_target_wins(bench: Bench) -> None:
-    bench.deploy(
-        draw(
-            "p",
-            "start > a",
-            start=start(),
-            a=task(
-                "t",
-                extensions='<zeebe:ioMapping><zeebe:output source="=1" target="o" /><zeebe:output source="=2" target="o" />'
-                "</zeebe:ioMapping>",
-            ),
-        )
-    )  # fmt: skip
+    outputs = '<zeebe:output source="=1" target="o" /><zeebe:output source="=2" target="o" />'
+    doubled = task("t", extensions=f"<zeebe:ioMapping>{outputs}</zeebe:ioMapping>")
+    bench.deploy(draw("p", "start > a", start=start(), a=doubled))
     bench.create()
     assert result(bench) == {"o": 2}
 
@@ -160,7 +151,7 @@ def test_setting_nothing_is_fine_and_on_what_has_ended_it_is_not(bench: Bench) -
     bench.set_variables(instance)
     bench.do("JOB", "COMPLETE", bench.jobs("t")[0], variables="")
     for key in (instance, element, 4242):
-        value = {"scopeKey": key, "variables": "{}", "updateSemantics": "LOCAL"}
+        value: dict[str, Any] = {"scopeKey": key, "variables": "{}", "updateSemantics": "LOCAL"}
         rejection = bench.refused("VARIABLE_DOCUMENT", "UPDATE", **value)
         assert rejection.code == "NOT_FOUND"
         assert rejection.reason == (
@@ -170,7 +161,7 @@ def test_setting_nothing_is_fine_and_on_what_has_ended_it_is_not(bench: Bench) -
 
 def test_variables_that_are_set_have_to_be_an_object(bench: Bench) -> None:
     bench.deploy(one())
-    value = {"scopeKey": bench.create(), "variables": "[]", "updateSemantics": "LOCAL"}
+    value: dict[str, Any] = {"scopeKey": bench.create(), "variables": "[]", "updateSemantics": "LOCAL"}
     assert bench.refused("VARIABLE_DOCUMENT", "UPDATE", **value).code == "INVALID_ARGUMENT"
 
 

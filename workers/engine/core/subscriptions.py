@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from . import timers
 from .entities import BODY, ElementInstance, Subscription
 from .model import Element, Message
-from .records import not_extracted
+from .records import TooLarge, not_extracted
 from .work import Work
+
+MAX_KEY = 32 * 1024
+"""Bytes of a correlation key. Zeebe cannot store one of a megabyte either; where its limit lies is not known."""
 
 
 def open_all(work: Work, instance: ElementInstance, element: Element) -> None:
@@ -48,6 +51,14 @@ def _waiting(instance: ElementInstance, element: Element) -> Iterator[Element]:
     yield from (inner.none_start for inner in element.event_subprocesses if inner.none_start is not None)
 
 
+def too_long(correlation_key: str) -> str:
+    """Return what is wrong with a correlation key that is too long; empty for every other."""
+    size = len(correlation_key.encode())
+    if size <= MAX_KEY:
+        return ""
+    return f"Expected a correlation key of at most {MAX_KEY} bytes, but it has {size}"
+
+
 def _correlation_key(work: Work, instance: ElementInstance, event: Element) -> str:
     assert event.message is not None
     assert event.message.correlation_key is not None
@@ -55,6 +66,10 @@ def _correlation_key(work: Work, instance: ElementInstance, event: Element) -> s
     value, warnings = expression.outcome(work.variables(instance.key), work.clock())
     kind = expression.kind(value)
     if kind == "STRING":
+        refusal = too_long(value)
+        if refusal:
+            error_type = "EXTRACT_VALUE_ERROR"
+            raise TooLarge(error_type, f"{refusal}: '{expression.text}'")
         return str(value)
     number = expression.to_json(value)
     if kind == "NUMBER" and isinstance(number, int):

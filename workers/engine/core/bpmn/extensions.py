@@ -182,7 +182,8 @@ class Extensions:
         if priority is not None and priority.feel is None and not re.fullmatch(r"\d{1,2}|100", priority.text.strip()):
             self._findings.add(
                 f"{self._id} > priorityDefinition",
-                f"Attribute 'priority' must be a number from 0 to 100 or an expression, but was '{priority.text}'",
+                f"Attribute 'priority' must be a whole number from 0 to 100 or an expression, but was "
+                f"'{priority.text}'",
             )
         return priority
 

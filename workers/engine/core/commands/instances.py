@@ -3,10 +3,11 @@
 from typing import Any
 
 from .. import lifecycle
+from ..behaviors import behavior_of
 from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
 from ..paths import activate_inside, can_be_entered
-from ..records import Command, Fault, invalid, not_found, wrong_state
+from ..records import Command, Fault, TooLarge, invalid, not_found, wrong_state
 from ..variables import read_document
 from ..work import Work
 from .registry import handles
@@ -49,13 +50,22 @@ def create(work: Work, command: Command) -> dict[str, Any]:
     if starts:
         _start_at(work, instance, starts)
     else:
-        lifecycle.activate(work, instance)
+        _activate(work, instance)
     return {
         "processDefinitionKey": definition.key,
         "bpmnProcessId": definition.process_id,
         "version": definition.version,
         "processInstanceKey": instance.key,
     }
+
+
+def _activate(work: Work, instance: ElementInstance) -> None:
+    element = work.element(instance)
+    with work.step(instance):
+        try:
+            behavior_of(element, instance).activate(work, instance, element)
+        except TooLarge as fault:
+            raise invalid(fault.message) from None
 
 
 def _start_at(work: Work, instance: ElementInstance, starts: list[str]) -> None:
