@@ -4,7 +4,7 @@ import typer
 
 from workers.failure import Failure
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
