@@ -6,7 +6,9 @@ from pathlib import Path
 
 import uvloop
 
+from ..feel.zones import load_zone
 from .access import access_rules
+from .errors import CannotStart
 from .server import Options, Ports, serve
 
 
@@ -25,10 +27,13 @@ def parse(arguments: Sequence[str], name: str) -> Options:
     """Return the options that the command line names.
 
     Raises:
-        CannotStart: Others could reach the engine without a token, or the token file cannot be used.
+        CannotStart: Others could reach the engine without a token, or the token file or the zone cannot be used.
         SystemExit: The arguments are wrong, or ask for help.
     """
     given = _parser(name).parse_args(arguments)
+    if given.time_zone != "UTC" and load_zone(given.time_zone) is None:
+        message = f"There is no time zone {given.time_zone!r}; name one such as Europe/Berlin."
+        raise CannotStart(message)
     access = access_rules(given.host, given.token_file, given.allowed_host, insecure_host=given.insecure_host)
     return Options(
         access=access,
