@@ -11,6 +11,7 @@ from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
 from tests.engine.writing import create as create_in
 from tests.engine.writing import creation, wanted, writing
+from workers.engine.core import Command
 from workers.engine.streams import UNSENT, JobStream, JobStreams
 
 if TYPE_CHECKING:
@@ -123,6 +124,25 @@ async def test_a_stream_that_breaks_while_its_job_is_committed_gives_it_back() -
         await created
         [job] = (await poll).jobs
         assert job["worker"] == "poll"
+
+
+async def test_what_does_not_fit_into_one_push_goes_to_a_waiting_poll() -> None:
+    async with writing() as (writer, log):
+        stream = writer.open_stream(wanted(worker="stream"))
+        poll = asyncio.create_task(writer.activate(wanted(worker="poll"), 9, 60_000))
+        await writer.send(Command("CLOCK", "RESET"))
+        await log.hold()
+        blocker = asyncio.create_task(writer.send(Command("CLOCK", "RESET")))
+        await log.begun.wait()
+        large = creation(variables=f'{{"text": "{"x" * 1_600_000}"}}')
+        created = [asyncio.create_task(writer.send(large)) for _ in range(3)]
+        await asyncio.sleep(0)
+        log.release()
+        await asyncio.gather(blocker, *created)
+        pushed = [(await anext(stream))["key"] for _ in range(2)]
+        assert [job["worker"] for job in (await poll).jobs] == ["poll"]
+        assert len({*pushed, *(job["key"] for job in (await poll).jobs)}) == 3
+        writer.close_stream(stream)
 
 
 async def test_a_job_that_is_being_sent_counts_as_unsent_until_the_next_one() -> None:

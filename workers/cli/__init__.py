@@ -67,8 +67,20 @@ def load(name: str) -> TyperCommand | TyperGroup:
     return found
 
 
+class _Group(TyperGroup):
+    """The commands; without `--help` it is not looked at closer, for which Typer would import pydantic."""
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer names no type for a context
+        """Return the option with a value that needs no conversion."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
+
+
 app = typer.Typer(
     name="saga",
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     # A traceback with local variables would print a customer's order.
