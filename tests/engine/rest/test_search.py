@@ -267,8 +267,9 @@ async def test_pages_forward_and_back_show_each_item_once(
 
 
 async def test_a_cursor_of_another_order_is_refused(client: httpx.AsyncClient) -> None:
-    cursor = (await found(client, "process-instances", page={"limit": 1}))["page"]["endCursor"]
-    await refused(client, "process-instances", sort=[{"field": "state"}], page={"after": cursor})
+    by_state = await found(client, "process-instances", sort=[{"field": "state"}], page={"limit": 1})
+    for sort in ([], [{"field": "tenantId"}], [{"field": "state"}, {"field": "tenantId"}]):
+        await refused(client, "process-instances", sort=sort, page={"after": by_state["page"]["endCursor"]})
 
 
 async def test_from_leaves_out_as_many(client: httpx.AsyncClient) -> None:
