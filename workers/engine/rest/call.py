@@ -1,5 +1,6 @@
 """One request: its key, its body, and what may be asked of the engine for it."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ from . import fields
 from .encoding import decode, encode
 from .kinds import key_in_path
 from .problems import Problem, bad_request
+
+_JSON = "application/json"
 
 LARGEST_BODY = (4 << 20) + (256 << 10)
 """Bytes of a request's body: Zeebe's 4 MiB for a message, and a margin for what is around it."""
@@ -81,6 +84,11 @@ class Call:
         """
         return fields.read(known, await self.json(needed=needed))
 
+    async def ask(self, query: Callable[[sqlite3.Connection], Any]) -> Response:
+        """Answer with what a query finds; both are done in the reader's thread, so large answers stall nobody."""
+        found = await self.engine.reader.read(lambda connection: encode(query(connection)))
+        return Response(found, media_type=_JSON)
+
     async def send(self, value_type: str, intent: str, value: dict[str, Any] | None = None, key: int = -1) -> Any:  # noqa: ANN401 - as the command's response
         """Send a command to the engine and return its response."""
         return await self.engine.writer.send(Command(value_type, intent, key, value or {}))
@@ -96,7 +104,7 @@ Endpoint = Callable[[Call], Awaitable[Response]]
 
 def answer(value: Any) -> Response:  # noqa: ANN401 - whatever is JSON
     """Return an answer with a JSON body."""
-    return Response(encode(value), media_type="application/json")
+    return Response(encode(value), media_type=_JSON)
 
 
 def empty() -> Response:

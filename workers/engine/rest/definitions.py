@@ -27,10 +27,14 @@ async def search_all(call: Call) -> Response:
     latest = isinstance(filtered, dict) and filtered.get("isLatestVersion") is True
     if latest:
         _check_latest(query)
-    found = await call.engine.reader.read(lambda connection: search.run(connection, query))
-    if latest:
-        found["page"]["startCursor"] = None
-    return answer(found)
+
+    def run(connection: sqlite3.Connection) -> dict[str, Any]:
+        found = search.run(connection, query)
+        if latest:
+            found["page"]["startCursor"] = None
+        return found
+
+    return await call.ask(run)
 
 
 def _check_latest(query: search.Query) -> None:
