@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tests.kit.tokens import FakeTokenServer
 from workers import rest
 from workers.failure import Failure
+from workers.kit import credentials
 from workers.rest import RestClient
 
 URL = "http://engine"
@@ -201,6 +202,24 @@ async def test_a_token_of_the_oauth_server_is_sent_and_kept(
     await client.close()
     assert {tokens.takes(call.request.headers["authorization"]) for call in route.calls} == {True}
     assert len(tokens.asked) == 1
+
+
+async def test_a_token_that_the_cluster_refuses_is_replaced_and_the_question_asked_again(
+    respx_mock: respx.MockRouter, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_PAUSE", 0.0)
+    respx_mock.route(host="127.0.0.1").pass_through()
+
+    def cluster(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200 if tokens.takes(request.headers["authorization"]) else 401, json={"n": 1})
+
+    respx_mock.get("https://engine/v2/things/1").mock(side_effect=cluster)
+    client = RestClient("https://engine")
+    await client.item("/v2/things/1", Thing)
+    tokens.revoke()
+    assert await client.item("/v2/things/1", Thing) == Thing(n=1)
+    await client.close()
+    assert len(tokens.asked) == 2
 
 
 async def test_a_want_of_a_token_is_told_and_nothing_is_sent(

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kit.responses import MOST, PROBLEM, fetch, media_type
 from workers.environment import read
 from workers.failure import Failure, bad_input
 from workers.kit.connection import LOOPBACK, oauth
@@ -16,13 +17,14 @@ from workers.kit.settings import EngineSettings
 
 _PAGE = 500
 """Items of one page."""
+_MOST = 16 * MOST
+"""Bytes of one answer: a page has the values of variables, a definition its whole diagram."""
 _TIMEOUT = 10.0
 """Seconds for one answer."""
 _BASIC = "CAMUNDA_BASIC_AUTH_USERNAME and CAMUNDA_BASIC_AUTH_PASSWORD"
 _OAUTH = "CAMUNDA_CLIENT_ID and CAMUNDA_CLIENT_SECRET"
 _REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 _REFUSED_COMMAND = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND, httpx.codes.CONFLICT})
-_PROBLEM = "application/problem+json"
 
 _Item = TypeVar("_Item", bound=BaseModel)
 
@@ -80,6 +82,10 @@ class Bearer(httpx.Auth):
         """
         request.headers["Authorization"] = await asyncio.to_thread(self._credentials.bearer)
         yield request
+
+    def refused(self) -> None:
+        """Note that the token was refused; the next request asks for another one."""
+        self._credentials.refused()
 
 
 class RestClient:
@@ -184,7 +190,10 @@ class RestClient:
 
     async def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
-            return await self._http.request(method, path, json=body)
+            response = await self._fetch(method, path, body)
+            if response.status_code == httpx.codes.UNAUTHORIZED and isinstance(self._auth, Bearer):
+                self._auth.refused()
+                response = await self._fetch(method, path, body)
         except NoToken as error:
             message = f"There is no token for the cluster's REST API: {error}. {_OAUTH} say for whom."
             raise Failure(message) from error
@@ -194,6 +203,10 @@ class RestClient:
                 "CAMUNDA_REST_ADDRESS says where it is."
             )
             raise Failure(message) from error
+        return response
+
+    async def _fetch(self, method: str, path: str, body: object) -> httpx.Response:
+        return await fetch(self._http, method, path, most=_MOST, json=body)
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
         """Return a response that is a success.
@@ -247,7 +260,7 @@ def _credentials(base_url: str) -> tuple[httpx.Auth | None, str]:
 
 def _is_problem(response: httpx.Response) -> bool:
     """Tell whether the cluster itself refuses: a 404 of whatever else listens there says nothing about an instance."""
-    return str(response.headers.get("Content-Type", "")).startswith(_PROBLEM)
+    return media_type(response) == PROBLEM
 
 
 def _detail(response: httpx.Response) -> str:

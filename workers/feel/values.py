@@ -72,10 +72,10 @@ def from_json(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any FEEL 
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
-    if isinstance(value, int):
-        return Decimal(value)
-    if isinstance(value, float):
-        return from_float(value)
+    if kind is int:
+        return Decimal(value)  # type: ignore[arg-type]  # mypy does not narrow by `kind`
+    if kind is float:
+        return from_float(value)  # type: ignore[arg-type]  # the same
     if depth > MAX_DEPTH:
         message = "a variable is nested too deeply"
         raise TooLarge(message)
