@@ -184,7 +184,11 @@ class RestClient:
 
     async def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
-            return await self._http.request(method, path, json=body)
+            try:
+                return await self._http.request(method, path, json=body)
+            except (httpx.ReadError, httpx.RemoteProtocolError):
+                # A kept connection may be closed just when it is used again, and a question may be asked twice.
+                return await self._http.request(method, path, json=body)
         except NoToken as error:
             message = f"There is no token for the cluster's REST API: {error}. {_OAUTH} say for whom."
             raise Failure(message) from error
