@@ -119,7 +119,7 @@ class _Bugs:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except (Exception, SystemExit, GeneratorExit):
             if begun:
                 raise  # Half an answer is sent: the server logs the bug and cuts the connection.
             request = Request(scope)

@@ -20,6 +20,7 @@ import structlog
 
 from services.kit.database import Database
 from services.kit.events import BATCH, LIMIT
+from services.kit.responses import fetch, retry_after
 from services.kit.tokens import TokenMissingError, Tokens
 
 CALLER = "record-events"
@@ -178,14 +179,14 @@ class Relay:
         try:
             headers = {**self._tokens.authorization(CALLER), "Content-Type": BATCH}
             async with asyncio.timeout(_POST_TIMEOUT):  # httpx bounds each read, and not their sum
-                answer = await http.post(self._events_url, content=f"[{','.join(events)}]", headers=headers)
+                answer = await fetch(http, "POST", self._events_url, content=f"[{','.join(events)}]", headers=headers)
         except TokenMissingError:
             return _Failed(f"no token for {CALLER}")
         except (httpx.HTTPError, TimeoutError) as error:
             return _Failed(f"consumer: {type(error).__name__}")
         if answer.is_success:
             return None
-        return _Failed(f"consumer: {answer.status_code}", answer.status_code, _retry_after(answer))
+        return _Failed(f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _PATIENCE) or 0.0)
 
     async def _tidy(self, connection: _Connection) -> None:
         for statement in _TIDY:
@@ -218,9 +219,3 @@ class Relay:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
         return self._stopping.is_set()
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    """Return the seconds that the consumer asks for; a date is not followed, our backoff is."""
-    asked = answer.headers.get("Retry-After", "")
-    return min(float(asked), _PATIENCE) if asked.isascii() and asked.isdigit() else 0.0

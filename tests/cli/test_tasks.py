@@ -164,7 +164,7 @@ def test_a_form_that_cannot_be_shown_here_gives_way_to_the_variables(cluster: Fa
     cluster.set(key, "clear", "\x1b[2J")
     shown = flat(tasks(cluster, "show", str(key)).output)
     assert f"both of the task clear \N{REPLACEMENT CHARACTER}[2J long {'x' * 100} outer around" in shown
-    assert "Its form has parts that only Tasklist can show: taglist." in shown
+    assert "Its form has parts that a terminal cannot ask: taglist." in shown
 
 
 def test_a_task_is_claimed_by_whoever_asks(cluster: FakeCluster) -> None:
@@ -348,7 +348,7 @@ async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer
         rest = f"http://{engine.rest}"
         instances = await opened.enter_async_context(Instances(rest))
 
-        async def saga(*arguments: str) -> str:
+        async def saga(*arguments: str, status: int = 0) -> str:
             process = await asyncio.create_subprocess_exec(
                 SAGA,
                 *arguments,
@@ -359,15 +359,17 @@ async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer
                 stderr=asyncio.subprocess.PIPE,
             )
             output, errors = await process.communicate()
-            assert (process.returncode, errors.decode()) == (0, "")
-            return output.decode()
+            assert (process.returncode, not errors) == (status, status == 0), errors.decode()
+            return (errors or output).decode()
 
         async def listed() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = json.loads(await saga("tasks", "--json"))
             return found
 
         await saga("deploy")
-        asked = pb.PublishMessageRequest(name=MESSAGE, correlationKey="4711", variables=json.dumps(SETTLING))
+        # More than a search for variables shows of one.
+        variables = {**SETTLING, "why": "Nobody knows. " + "x" * 10_000}
+        asked = pb.PublishMessageRequest(name=MESSAGE, correlationKey="4711", variables=json.dumps(variables))
         await gateway.PublishMessage(asked, timeout=PATIENCE)
         [task] = await eventually(listed, bool)
         key = str(task["key"])
@@ -375,18 +377,23 @@ async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer
 
         shown = flat(await saga("tasks", "show", key))
         assert "Order 4711" in shown
+        assert shown.count("x") > 10_000
         assert "What is to become of it? (decision: one of, required)" in shown
+        assert "There is no user task with the key" in await saga("tasks", "show", str(UNKNOWN), status=2)
         await saga("tasks", "claim", key, "--as", "ada")
         [claimed] = await eventually(listed, lambda found: found[0]["assignee"] is not None)
         assert claimed["assignee"] == "ada"
+        assert "is assigned to ada." in await saga("tasks", "claim", key, "--as", "grace", status=1)
         await saga("tasks", "answer", key, "--set", "decision=undo", "--set", "comment=lost", "--yes")
         await eventually(listed, lambda found: not found)
+        again = await saga("tasks", "answer", key, "--set", "decision=keep", "--yes", status=2)
+        assert "is not open: it is COMPLETED" in again
 
         wanted = pb.ActivateJobsRequest(
             type="settle-effect", worker="test", timeout=10_000, maxJobsToActivate=1, requestTimeout=10_000
         )
         [job] = [job async for jobs in gateway.ActivateJobs(wanted, timeout=PATIENCE) for job in jobs.jobs]
-        assert json.loads(job.variables) == {**SETTLING, "decision": "undo", "comment": "lost"}
+        assert json.loads(job.variables) == {**variables, "decision": "undo", "comment": "lost"}
         await gateway.CompleteJob(pb.CompleteJobRequest(jobKey=job.key, variables="{}"), timeout=PATIENCE)
         instance = task["processInstanceKey"]
         ended = await eventually(lambda: instances.get(instance), lambda shown: shown is not None and shown.has_ended)

@@ -20,7 +20,7 @@ def draw(process: str, flows: str = "", beside: str = "", **elements: str) -> by
 
 def inside(flows: str = "", **elements: str) -> str:
     """Draw what is inside a process or a subprocess."""
-    drawn = [element.replace("ID", identity, 1) for identity, element in elements.items()]
+    drawn = [element.replace('"ID', f'"{identity}') for identity, element in elements.items()]
     for chain in filter(None, (part.strip() for part in flows.split(";"))):
         drawn += [
             f'<bpmn:sequenceFlow id="{source}-{target}" sourceRef="{source}" targetRef="{target}" />'
@@ -32,8 +32,9 @@ def inside(flows: str = "", **elements: str) -> str:
 def condition(source: str, target: str, expression: str) -> str:
     """Draw a sequence flow with a condition; it goes among the elements under any name."""
     return (
-        f'<bpmn:sequenceFlow id="{source}-{target}" sourceRef="{source}" targetRef="{target}"><bpmn:conditionExpression '
-        f'xsi:type="bpmn:tFormalExpression">{escape(expression)}</bpmn:conditionExpression></bpmn:sequenceFlow>'
+        f'<bpmn:sequenceFlow id="{source}-{target}" sourceRef="{source}" targetRef="{target}">'
+        f'<bpmn:conditionExpression xsi:type="bpmn:tFormalExpression">{escape(expression)}</bpmn:conditionExpression>'
+        "</bpmn:sequenceFlow>"
     )
 
 
@@ -104,6 +105,26 @@ def compensate(activity: str = "", kind: str = "intermediateThrowEvent") -> str:
     """Draw an event that has an activity undone, or all of them."""
     reference = f'activityRef="{activity}"' if activity else ""
     return element(kind, content=f'<bpmn:compensateEventDefinition id="throw-def-{activity}-{kind}" {reference} />')
+
+
+def gateway(default: str = "") -> str:
+    """Draw an exclusive gateway; `default` is the element that its default flow leads to."""
+    return element("exclusiveGateway", attributes=f'default="ID-{default}"' if default else "")
+
+
+def user_task(*, extensions: str = "", attributes: str = "") -> str:
+    """Draw a Camunda user task."""
+    return element("userTask", attributes=attributes, extensions="<zeebe:userTask />" + extensions)
+
+
+def message_boundary(activity: str, message: str, *, interrupting: bool = True, extensions: str = "") -> str:
+    """Draw a boundary event that waits for a message."""
+    return element(
+        "boundaryEvent",
+        attributes=f'attachedToRef="{activity}" cancelActivity="{str(interrupting).lower()}"',
+        extensions=extensions,
+        content=f'<bpmn:messageEventDefinition id="message-def-{activity}-{message}" messageRef="{message}" />',
+    )
 
 
 def event_subprocess(content: str, extensions: str = "") -> str:

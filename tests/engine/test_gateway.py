@@ -377,14 +377,17 @@ async def test_a_definition_is_deleted_once_none_of_its_instances_runs(
 async def test_a_call_that_is_not_served_says_so_in_a_sentence(
     saga_engine: EngineProcess, gateway: "GatewayAsyncStub"
 ) -> None:
-    for name, call in {
+    calls: dict[str, Awaitable[object]] = {
         "BroadcastSignal": gateway.BroadcastSignal(pb.BroadcastSignalRequest(signalName="x")),
         "EvaluateDecision": gateway.EvaluateDecision(pb.EvaluateDecisionRequest(decisionId="x")),
         "MigrateProcessInstance": gateway.MigrateProcessInstance(pb.MigrateProcessInstanceRequest()),
-    }.items():
+    }
+    for name, call in calls.items():
         assert f"does not serve {name}" in await refused(call, Code.UNIMPLEMENTED)
     async with grpc.aio.insecure_channel(saga_engine.gateway) as channel:
-        newer = channel.unary_unary("/gateway_protocol.Gateway/FromTheFuture")
+        newer: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/gateway_protocol.Gateway/FromTheFuture"
+        )
         assert "does not serve FromTheFuture" in await refused(newer(b""), Code.UNIMPLEMENTED)
 
 

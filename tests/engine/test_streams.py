@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def stream(stub: "GatewayAsyncStub", job_type: str, worker: str = "stream") -> "Call":
     """Open a stream; the engine has it when this returns."""
     request = pb.StreamActivatedJobsRequest(type=job_type, worker=worker, timeout=60_000)
-    call: Call = stub.StreamActivatedJobs(request)  # type: ignore[assignment]
+    call: Call = stub.StreamActivatedJobs(request)
     await asyncio.wait_for(call.initial_metadata(), PATIENCE)
     return call
 

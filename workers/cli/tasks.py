@@ -201,7 +201,7 @@ def _no_number(name: str) -> NoReturn:
 def _why_variables(form: Form | None) -> str:
     if form is None:
         return "The task has no form."
-    return f"Its form has parts that only Tasklist can show: {', '.join(form.foreign)}."
+    return f"Its form has parts that a terminal cannot ask: {', '.join(form.foreign)}."
 
 
 def _refuse(form: Form | None, key: int) -> NoReturn:

@@ -1,5 +1,6 @@
 """FEEL's arithmetic on numbers, texts, temporal values and durations."""
 
+import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -29,10 +30,8 @@ def add(run: Run, left: Any, right: Any) -> Any:  # noqa: ANN401 - any FEEL valu
             return DayTimeDuration(left.microseconds + right.microseconds)
         if kind is YearMonthDuration:
             return YearMonthDuration(left.months + right.months)
-    if isinstance(left, DayTimeDuration | YearMonthDuration):
-        moved = move(right, left, 1)
-    else:
-        moved = move(left, right, 1)
+    duration_first = isinstance(left, DayTimeDuration | YearMonthDuration)
+    moved = move(right, left, 1) if duration_first else move(left, right, 1)
     if moved is None:
         run.warn("INVALID_TYPE", f"Can't add '{run.quote(right)}' to '{run.quote(left)}'")
     return moved
@@ -98,7 +97,7 @@ def power(run: Run, left: Any, right: Any) -> Any:  # noqa: ANN401 - any FEEL va
         if is_whole(right):
             return CONTEXT.power(left, right) if left or right > 0 else None
         result = float(left) ** float(right)
-        return Decimal(repr(result)) if isinstance(result, float) else None
+        return Decimal(repr(result)) if isinstance(result, float) and math.isfinite(result) else None
     run.warn("INVALID_TYPE", f"Can't raise '{run.quote(left)}' to the power of '{run.quote(right)}'")
     return None
 

@@ -1,6 +1,7 @@
 """Expressions that are parsed once and evaluated often."""
 
 from collections.abc import Mapping
+from decimal import DecimalException
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,10 +13,12 @@ from .values import check_size
 
 MAX_LENGTH = 200_000
 """Characters of an expression."""
-MAX_PARTS = 4_000_000
-"""Parts of a result. Zeebe's limit of 4 MB for a variable cannot hold as many."""
-_CACHED = 4_096
+MAX_PARTS = 1_000_000
+"""Parts of a result."""
+_CACHED = 2_048
 """Expressions that are kept parsed."""
+_CACHED_LENGTH = 5_000
+"""Characters of an expression that is kept."""
 
 
 class Evaluation(NamedTuple):
@@ -55,6 +58,8 @@ class Expression:
             return Evaluation(None, run.warnings, failure.describe(self.text))
         except RecursionError:
             return Evaluation(None, run.warnings, self._failed("it is nested too deeply"))
+        except DecimalException:
+            return Evaluation(None, run.warnings, self._failed("a number is out of range"))
         except (ArithmeticError, ValueError) as error:
             # What the library raises for numbers, dates and patterns out of its range fails the evaluation in
             # Camunda as well.
@@ -65,7 +70,6 @@ class Expression:
         return Failure(reason).describe(self.text)
 
 
-@lru_cache(maxsize=_CACHED)
 def parse(text: str) -> Expression:
     """Parse an expression, without the `=` in front; what was parsed before is not parsed again.
 
@@ -73,6 +77,10 @@ def parse(text: str) -> Expression:
         FeelSyntaxError: It is not an expression, or uses a function that is lacking (Missing).
 
     """
+    return _parse_once(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> Expression:
     if len(text) > MAX_LENGTH:
         message = f"expected at most {MAX_LENGTH} characters"
         raise FeelSyntaxError(message, text, MAX_LENGTH)
@@ -82,3 +90,6 @@ def parse(text: str) -> Expression:
     except RecursionError:
         parser.too_deep()
         raise
+
+
+_parse_once = lru_cache(maxsize=_CACHED)(_parse)

@@ -159,7 +159,7 @@ def quantified(iterations: tuple[Iteration, ...], test: Closure, size: int, *, d
         inner = Scope({}, scope)
         try:
             for _ in _walk(inner, iterations, size):
-                value = test(inner)
+                value: object = test(inner)
                 if value is decisive:
                     return decisive
                 if not isinstance(value, bool):

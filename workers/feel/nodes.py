@@ -156,13 +156,12 @@ def input_test(value: Closure) -> Closure:
     """Compile a test of the input value by a value: equal, contained in it, or true for it."""
 
     def evaluate(scope: Scope) -> Any:  # noqa: ANN401 - any FEEL value
-        run, given = scope.run, scope.lookup("?")
+        run, given = scope.run, scope.lookup("?")  # `in` has set it
         wanted = value(scope)
         if wanted is True:
             return True
-        if isinstance(wanted, list) and not isinstance(given, list):
-            if any(equal(run, given, item) for item in wanted):
-                return True
+        if isinstance(wanted, list) and any(equal(run, given, item) for item in wanted):
+            return True
         same = equal(run, given, wanted)
         if same is None and wanted is not False:
             run.warn("NOT_COMPARABLE", f"Can't compare '{run.quote(given)}' with '{run.quote(wanted)}'")

@@ -43,7 +43,7 @@ def from_float(value: float) -> Decimal | None:
 
 def number_text(value: Decimal) -> str:
     """Write a number as `string()` does. There is no negative zero."""
-    return str(value if value else value.copy_abs())
+    return str(value or value.copy_abs())
 
 
 def is_whole(value: Decimal) -> bool:

@@ -2,7 +2,7 @@
 
 from . import arithmetic, loops, nodes, paths
 from .nodes import Closure
-from .scanner import CLOSING_BRACKET, OPERATOR, ORDER, RESERVED, WORDS
+from .scanner import CLOSING_BRACKET, OPERATOR, ORDER, TIME_OFFSET, TYPE
 from .terms import Node, Terms
 
 MAX_DEPTH = 100
@@ -71,7 +71,7 @@ class Parser(Terms):
 
     def _iterations(self, keyword: str) -> tuple[loops.Iteration, ...]:
         self.keyword(keyword)
-        found = []
+        found: list[loops.Iteration] = []
         while not found or self.accept(","):
             name = self.name("a name")
             self.keyword("in")
@@ -81,13 +81,14 @@ class Parser(Terms):
         return tuple(found)
 
     def _loop(self) -> Node:
-        size, outer_partial = self.size, self.partial
+        size = self.size
         iterations = self._iterations("for")
+        outer_partial = self.partial
         self.keyword("return")
         self.partial = False
         body = self.expression()
         closure = loops.loop(iterations, body.evaluate, self.size - size + 1, partial=self.partial)
-        self.partial = self.partial or outer_partial
+        self.partial = outer_partial
         return Node(closure)
 
     def _quantified(self, word: str) -> Node:
@@ -161,28 +162,17 @@ class Parser(Terms):
         return node.evaluate
 
     def _type(self) -> str:
-        start = self.position
-        match = WORDS.match(self.text, start)
-        words = match[0].split() if match else []
-        for count in (4, 3, 1):
-            name = " ".join(words[:count])
-            if len(words) >= count and name in nodes.TYPES:
-                break
-        else:
-            name = words[0] if words and words[0] not in RESERVED else ""
-            count = 1
-        if not name:
+        name = self.read(TYPE)
+        if name is None:
             self.fail("the name of a type")
-        for word in name.split():
-            self.keyword(word)
-        return name
+        return " ".join(name[1].split())
 
     def _tests(self) -> tuple[Closure, ...]:
         if not self.at("("):
             return (self._test(self._operators(_SUM) if not ORDER.match(self.text, self.position) else None),)
         start = self.position
         self.accept("(")
-        found = []
+        found: list[Closure] = []
         while not found or self.accept(","):
             first = self.expression() if not ORDER.match(self.text, self.position) else None
             if first is not None and not found and self.at(".."):
@@ -231,13 +221,7 @@ class Parser(Terms):
         keys = []
         while self.at(".") and not self.at(".."):
             self.accept(".")
-            found = WORDS.match(self.text, self.position)
-            if found and found[0].split()[:2] == ["time", "offset"]:
-                self.keyword("time")
-                self.keyword("offset")
-                keys.append("time offset")
-            else:
-                keys.append(self.name("a name"))
+            keys.append("time offset" if self.read(TIME_OFFSET) else self.name("a name"))
         if node.kind == "VARIABLE":
             return Node(paths.variable_path(node.value, tuple(keys)))
         return Node(paths.value_path(node.evaluate, tuple(keys)))

@@ -6,7 +6,10 @@ from typing import NoReturn
 from .errors import FeelSyntaxError
 
 RESERVED = frozenset(
-    "null true false function if then else for return between instance of in and or some every satisfies".split()
+    {
+        *("null", "true", "false", "function", "if", "then", "else", "for", "return", "between", "instance", "of"),
+        *("in", "and", "or", "some", "every", "satisfies"),
+    }
 )
 """No variable and no entry after a dot may have such a name, outside backticks."""
 
@@ -17,9 +20,17 @@ QUOTED_NAME = re.compile(r"`([^`]++)`")
 KEY = re.compile(r"[\w$]++")
 NUMBER = re.compile(r"\d++(?:\.\d++)?|\.\d++", re.ASCII)
 STRING = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL)
-CALL = re.compile(rf"({_NAME}(?:\s++{_NAME})*+)\s*+\(")
+_PART = rf"(?!(?:{'|'.join(sorted(RESERVED - {'between', 'of'}))})(?![\w$])){_NAME}"
+"""A word of a function's name. It may be `between`: in Camunda, `x between f(1) and 2` invokes `x between f`."""
+CALL = re.compile(
+    rf"(date\s++and\s++time|years\s++and\s++months\s++duration|get\s++or\s++else|and|or|{_PART}(?:\s++{_PART})*+)\s*+\("
+)
+TYPE = re.compile(
+    r"(date\s++and\s++time|days\s++and\s++time\s++duration|years\s++and\s++months\s++duration|function|"
+    rf"{_PART})(?![\w$])"
+)
+TIME_OFFSET = re.compile(r"time\s++offset(?![\w$])")
 ARGUMENT_NAME = re.compile(rf"({_NAME}(?:\s++{_NAME})*+)\s*+:")
-WORDS = re.compile(rf"{_NAME}(?:\s++{_NAME})*+")
 OPERATOR = re.compile(r"\*\*|<=|>=|!=|[-+*/<>=]|(?:and|or|in|between|instance)(?![\w$])")
 CLOSING_BRACKET = re.compile(r"\[\s*+(?:\Z|[,)\]}]|(?:and|or)(?![\w$]))")
 """The end of an interval like ]1..5[, not the beginning of a filter."""

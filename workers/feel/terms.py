@@ -6,13 +6,11 @@ from typing import Any, NamedTuple
 
 from . import calls, nodes, paths
 from .errors import Missing
-from .functions import LACKING, is_known
+from .functions import LACKING
 from .nodes import Closure
-from .scanner import ARGUMENT_NAME, CALL, KEY, NUMBER, RESERVED, STRING, Scanner, unescape
+from .scanner import ARGUMENT_NAME, CALL, KEY, NUMBER, STRING, Scanner, unescape
 from .temporal import parse_temporal
 
-_ENDS_FUNCTION_NAME = RESERVED - {"between", "of"}
-"""Words that no function's name contains, but those of the built-in ones. (`between` and `of` are as in Camunda.)"""
 _LITERALS = {"null": None, "true": True, "false": False}
 
 
@@ -50,19 +48,25 @@ class Terms(Scanner):
         if literal := self.read(NUMBER):
             number = Decimal(literal[0])
             return Node(nodes.constant(number), "NUMBER", number)
-        if self.accept("("):
-            return self._parenthesis()
-        if self.accept("["):
-            return self._list()
-        if self.accept("]"):
-            return self.interval(self.expression(), start_closed=False)
-        if self.accept("{"):
-            return self._context()
-        if self.accept("@"):
-            return self._temporal()
-        if self.accept("?"):
-            return Node(paths.variable("?"), "VARIABLE", "?")
-        return self._name()
+        opening = {
+            "(": self._parenthesis,
+            "[": self._list,
+            "]": self._open_interval,
+            "{": self._context,
+            "@": self._temporal,
+            "?": self._input,
+        }.get(self.text[self.position : self.position + 1])
+        if opening is None:
+            return self._name()
+        self.position += 1
+        self.skip()
+        return opening()
+
+    def _input(self) -> Node:
+        return Node(paths.variable("?"), "VARIABLE", "?")
+
+    def _open_interval(self) -> Node:
+        return self.interval(self.expression(), start_closed=False)
 
     def _temporal(self) -> Node:
         literal = self.read(STRING)
@@ -77,12 +81,9 @@ class Terms(Scanner):
         start = self.position
         call = CALL.match(self.text, start)
         if call is not None:
-            words = call[1].split()
-            name = " ".join(words)
-            if is_known(name) or _ENDS_FUNCTION_NAME.isdisjoint(words):
-                self.position = call.end()
-                self.skip()
-                return self._call(name, start)
+            self.position = call.end()
+            self.skip()
+            return self._call(" ".join(call[1].split()), start)
         if word in _LITERALS:
             self.keyword(word)
             return Node(nodes.constant(_LITERALS[word]))

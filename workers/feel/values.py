@@ -72,10 +72,10 @@ def from_json(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any FEEL 
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
-    if isinstance(value, int):
-        return Decimal(value)
-    if isinstance(value, float):
-        return from_float(value)
+    if kind is int:
+        return Decimal(value)  # type: ignore[arg-type]  # mypy does not narrow by `kind`
+    if kind is float:
+        return from_float(value)  # type: ignore[arg-type]  # the same
     if depth > MAX_DEPTH:
         message = "a variable is nested too deeply"
         raise TooLarge(message)
@@ -151,43 +151,44 @@ def _write(value: object, parts: list[str], left: list[int], depth: int) -> None
     else:
         piece = _scalar_text(value)
     parts.append(piece)
-    left[0] -= len(piece) + 1
+    left[0] -= len(piece) + 10  # so that a tree with shared parts ends soon, too
     if left[0] < 0:
         message = "a text is too long"
         raise TooLarge(message)
 
 
+def _range_text(value: Range) -> str:
+    opening, closing = "[" if value.start_closed else "(", "]" if value.end_closed else ")"
+    return f"{opening}{_scalar_text(value.start)}..{_scalar_text(value.end)}{closing}"
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _null: "null",
+    bool: lambda value: "true" if value else "false",
+    str: lambda value: f'"{value}"',
+    Decimal: number_text,
+    Function: lambda value: f"function({', '.join(value.parameters)})",
+    Range: _range_text,
+}
+
+
 def _scalar_text(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, Decimal):
-        return number_text(value)
-    if isinstance(value, Function):
-        return f"function({', '.join(value.parameters)})"
-    if isinstance(value, Range):
-        opening, closing = "[" if value.start_closed else "(", "]" if value.end_closed else ")"
-        return f"{opening}{_scalar_text(value.start)}..{_scalar_text(value.end)}{closing}"
-    return str(value)
+    return _WRITERS.get(type(value), str)(value)
 
 
 def equal(run: "Run", left: Any, right: Any) -> bool | None:  # noqa: ANN401 - any FEEL value
     """Compare by `=`; None where the two cannot be compared."""
     kind = type(left)
-    if kind is type(right):
-        if kind is list:
-            run.spend(len(left))
-            return len(left) == len(right) and all(equal(run, a, b) for a, b in zip(left, right, strict=True))
-        if kind is dict:
-            run.spend(len(left))
-            return left.keys() == right.keys() and all(equal(run, value, right[key]) for key, value in left.items())
-        if kind is DateTime or kind is Time:
-            return bool(left == right) if (left.offset is None) == (right.offset is None) else None
-        return None if kind is Function else bool(left == right)
-    return False if left is None or right is None else None
+    if kind is not type(right):
+        return False if left is None or right is None else None
+    if kind is list:
+        run.spend(len(left) + 8)
+        return len(left) == len(right) and all(equal(run, a, b) for a, b in zip(left, right, strict=True))
+    if kind is dict:
+        run.spend(len(left) + 8)
+        return left.keys() == right.keys() and all(equal(run, value, right[key]) for key, value in left.items())
+    mixed = (kind is DateTime or kind is Time) and (left.offset is None) != (right.offset is None)
+    return None if mixed or kind is Function else bool(left == right)
 
 
 def compare(left: Any, right: Any) -> int | None:  # noqa: ANN401 - any FEEL value
@@ -209,4 +210,4 @@ def compare(left: Any, right: Any) -> int | None:  # noqa: ANN401 - any FEEL val
         a, b = left.months, right.months
     else:
         return None
-    return (a > b) - (a < b)
+    return int(a > b) - int(a < b)

@@ -111,7 +111,7 @@ class Form:
         try:
             components = _Schema.model_validate_json(schema).components
         except ValidationError:
-            message = "The form of the task is not a valid form-js schema. Deploy a valid one, or use Tasklist."
+            message = "The form of the task is not a valid form-js schema. Deploy a valid one."
             raise Failure(message) from None
         parts: list[Text | Question] = []
         foreign: dict[str, None] = {}

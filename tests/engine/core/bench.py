@@ -22,12 +22,18 @@ class Bench:
         """Carry out a command with all that follows from it."""
         answer = self.engine.process(Command(value_type, intent, key, value), self.now)
         self._keep(answer)
-        while self.engine.has_pending():
-            more = self.engine.resume(self.now)
-            self._keep(more)
+        for more in self.drain():
             answer.activatable += more.activatable
             answer.records += more.records
         return answer
+
+    def drain(self) -> list[Answer]:
+        """Carry out what the last command has left over."""
+        answers = []
+        while self.engine.has_pending():
+            answers.append(self.engine.resume(self.now))
+            self._keep(answers[-1])
+        return answers
 
     def _keep(self, answer: Answer) -> None:
         self.log += answer.records
@@ -51,7 +57,7 @@ class Bench:
         """Let time pass, and what is due happen."""
         self.now += milliseconds
         for command in self.engine.due(self.now):
-            self._keep(self.engine.process(command, self.now))
+            self.send(command.value_type, command.intent, command.key)
 
     def deploy(self, *resources: bytes, name: str = "process.bpmn") -> dict[str, Any]:
         """Deploy diagrams, named by their numbers where there are several."""
@@ -61,18 +67,17 @@ class Bench:
         ]
         return self.do("DEPLOYMENT", "CREATE", resources=given)
 
+    def refused_deployment(self, *resources: bytes, name: str = "process.bpmn") -> str:
+        """Deploy diagrams that are refused, and return the reason."""
+        given = [{"resourceName": f"{number}-{name}", "resource": found} for number, found in enumerate(resources)]
+        rejection = self.refused("DEPLOYMENT", "CREATE", resources=given)
+        assert rejection.code == "INVALID_ARGUMENT"
+        return rejection.reason
+
     def create(self, process: str = "p", *, starts: list[str] | None = None, **variables: Any) -> int:  # noqa: ANN401 - any JSON
         """Start an instance whose result is waited for, and return its key."""
-        response = self.do(
-            "PROCESS_INSTANCE_CREATION",
-            "CREATE_WITH_AWAITING_RESULT",
-            bpmnProcessId=process,
-            version=-1,
-            processDefinitionKey=-1,
-            variables=json.dumps(variables),
-            startInstructions=[{"elementId": start} for start in starts or []],
-            fetchVariables=[],
-        )
+        value = creation(process, starts=starts, variables=json.dumps(variables))
+        response = self.do("PROCESS_INSTANCE_CREATION", "CREATE_WITH_AWAITING_RESULT", **value)
         return int(response["processInstanceKey"])
 
     def activate(self, job_type: str, most: int = 100, timeout: int = 60_000, *fetch: str) -> list[dict[str, Any]]:
@@ -151,11 +156,9 @@ class Bench:
         self.do("PROCESS_INSTANCE_MODIFICATION", "MODIFY", instance, **modification(*activate, terminate=terminate))
 
     def events(self, value_type: str, *intents: str) -> Iterator[Record]:
-        """Yield the events of the log of a type, and of some intents if any are named."""
-        for record in self.log:
-            if record.record_type == "EVENT" and record.value_type == value_type:
-                if not intents or record.intent in intents:
-                    yield record
+        """Return the events of the log of a type, and of some intents if any are named."""
+        of_type = (r for r in self.log if r.record_type == "EVENT" and r.value_type == value_type)
+        return (record for record in of_type if not intents or record.intent in intents)
 
     def incidents(self) -> list[dict[str, Any]]:
         """Return the open incidents, oldest first, each with its key."""
@@ -165,6 +168,29 @@ class Bench:
             for record in self.events("INCIDENT", "CREATED")
             if record.key not in closed
         ]
+
+    def incident(self) -> dict[str, Any]:
+        """Return the one incident that is open."""
+        (incident,) = self.incidents()
+        return incident
+
+    def resolve(self) -> None:
+        """Resolve the one incident that is open."""
+        self.do("INCIDENT", "RESOLVE", self.incident()["key"])
+
+    def key_of(self, element: str) -> int:
+        """Return the key of the element's instance that was activated last."""
+        keys = [r.key for r in self.events("PROCESS_INSTANCE", "ELEMENT_ACTIVATING") if r.value["elementId"] == element]
+        return keys[-1]
+
+    def variables(self, scope: int) -> dict[str, Any]:
+        """Return the variables that a scope has had at the end of its life, or has now."""
+        found = [record.value for record in self.events("VARIABLE") if record.value["scopeKey"] == scope]
+        return {value["name"]: json.loads(value["value"]) for value in found}
+
+    def jobs(self, job_type: str) -> list[int]:
+        """Return the keys of the jobs of a type that are alive."""
+        return sorted(job.key for job in self.engine.state.tables.jobs.values() if job.type == job_type)
 
     def path(self, instance: int, intent: str = "ELEMENT_COMPLETED") -> list[str]:
         """Return the elements of an instance that have come to a point of their life, in that order."""
@@ -182,6 +208,18 @@ class Bench:
             if record.key == instance
         ]
         return ended[0] if ended else "ACTIVE"
+
+
+def creation(process: str = "p", *, starts: list[str] | None = None, variables: str = "{}") -> dict[str, Any]:
+    """Return the value of a command that creates an instance."""
+    return {
+        "bpmnProcessId": process,
+        "version": -1,
+        "processDefinitionKey": -1,
+        "variables": variables,
+        "startInstructions": [{"elementId": start} for start in starts or []],
+        "fetchVariables": [],
+    }
 
 
 def activation(element: str, **variables: dict[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,48 @@ import pytest
 
 from tests.engine.core.bench import Bench
 from workers.engine.core import Engine, Record
+from workers.engine.core.state import State
+
+_INDEXES = (
+    "children",
+    "activatable",
+    "job_of",
+    "user_task_of",
+    "incidents_of",
+    "buffered",
+    "subscribed",
+    "subscriptions_of",
+    "starts",
+    "locks",
+    "versions",
+    "form_versions",
+    "compensations_of",
+)
+
+
+def indexes(state: State) -> dict[str, object]:
+    return {name: getattr(state, name) for name in _INDEXES}
+
+
+def replay(log: list[Record]) -> Engine:
+    """Make an engine of a log that has been written and read."""
+    engine = Engine()
+    for record in msgspec.msgpack.decode(msgspec.msgpack.encode(log), type=list[Record]):
+        engine.replay(record)
+    return engine
+
+
+def assert_same(engine: Engine, other: Engine) -> None:
+    assert other.digest() == engine.digest()
+    assert indexes(other.state) == indexes(engine.state)
+    assert other.position == engine.position
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     bench = Bench()
     yield bench
-    replayed = Engine()
-    for record in msgspec.msgpack.decode(msgspec.msgpack.encode(bench.log), type=list[Record]):
-        replayed.replay(record)
-    assert replayed.digest() == bench.engine.digest()
+    assert_same(bench.engine, replay(bench.log))
     restored = Engine()
     restored.restore(bench.engine.snapshot(), bench.engine.position)
-    assert restored.digest() == bench.engine.digest()
+    assert_same(bench.engine, restored)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.engine.core.bench import Bench
@@ -95,8 +97,8 @@ def test_without_retries_a_job_becomes_an_incident_and_takes_no_answers(one: Ben
         "boom",
         job["key"],
     )
-    failing = {"retries": 1, "retryBackoff": 0, "errorMessage": "", "variables": ""}
-    throwing = {"errorCode": "x", "errorMessage": "", "variables": ""}
+    failing: dict[str, Any] = {"retries": 1, "retryBackoff": 0, "errorMessage": "", "variables": ""}
+    throwing: dict[str, Any] = {"errorCode": "x", "errorMessage": "", "variables": ""}
     assert one.refused("JOB", "COMPLETE", job["key"], variables="{}").code == "INVALID_STATE"
     assert one.refused("JOB", "FAIL", job["key"], **failing).code == "INVALID_STATE"
     assert one.refused("JOB", "THROW_ERROR", job["key"], **throwing).code == "INVALID_STATE"
@@ -161,7 +163,7 @@ def test_a_push_leases_exactly_the_job_that_is_named(bench: Bench) -> None:
         "PROCESS_INSTANCE_CREATION", "CREATE", bpmnProcessId="p", version=-1, processDefinitionKey=-1, variables="{}"
     )
     ((_, key),) = answer.activatable
-    lease = {"type": "t", "worker": "w", "timeout": 1000, "maxJobsToActivate": 1}
+    lease: dict[str, Any] = {"type": "t", "worker": "w", "timeout": 1000, "maxJobsToActivate": 1}
     pushed = bench.do("JOB_BATCH", "ACTIVATE", **lease, jobKeys=[key])
     assert [job["key"] for job in pushed["jobs"]] == [key]
     assert bench.do("JOB_BATCH", "ACTIVATE", **lease, jobKeys=[key])["jobs"] == []

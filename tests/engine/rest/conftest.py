@@ -22,7 +22,8 @@ ADDRESS = "http://127.0.0.1:8080"
 class Service:
     """A running engine, by its REST."""
 
-    def __init__(self, writer: Writer, application: ASGIApp, client: httpx.AsyncClient) -> None:
+    def __init__(self, writer: Writer, application: ASGIApp, client: httpx.AsyncClient, log_uri: str) -> None:
+        self.log_uri = log_uri
         self.writer = writer
         self.application = application
         self.client = client
@@ -78,7 +79,7 @@ async def serving(*, controlled_clock: bool = False) -> AsyncIterator[Service]:
     transport = httpx.ASGITransport(app=application)
     try:
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
-            yield Service(writer, application, client)
+            yield Service(writer, application, client, log.reader_uri)
     finally:
         writer.stop()
         writer.close()

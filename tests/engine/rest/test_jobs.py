@@ -8,6 +8,7 @@ from starlette.types import Message
 
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service
+from workers.engine.writer import Activated, JobRequest
 
 ACTIVATION = {"type": "pay", "timeout": 60_000, "maxJobsToActivate": 5, "requestTimeout": -1}
 
@@ -53,38 +54,59 @@ async def test_a_request_waits_for_jobs(engine: Service) -> None:
     assert job["processInstanceKey"] == instance
 
 
-async def test_jobs_for_a_client_that_has_gone_are_there_for_the_next(engine: Service) -> None:
-    gone = asyncio.Event()
-    sent: list[Message] = []
+async def leaving(engine: Service, left: asyncio.Event) -> None:
+    """Ask for jobs as a client that waits long, and goes away when `left` is set."""
+    body = [b'{"type":"pay","timeout":60000,"maxJobsToActivate":5,"requestTimeout":600000}']
 
     async def receive() -> Message:
-        if not sent:
-            sent.append({})
-            body = b'{"type":"pay","timeout":60000,"maxJobsToActivate":5,"requestTimeout":600000}'
-            return {"type": "http.request", "body": body}
-        await gone.wait()
+        if body:
+            return {"type": "http.request", "body": body.pop()}
+        await left.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: Message) -> None:
-        sent.append(message)
+    async def send(_message: Message) -> None:
+        pass
 
+    path = "/v2/jobs/activation"
     scope = {
         "type": "http",
         "method": "POST",
-        "path": "/v2/jobs/activation",
-        "raw_path": b"/v2/jobs/activation",
+        "path": path,
+        "raw_path": path.encode(),
         "query_string": b"",
         "scheme": "http",
         "http_version": "1.1",
         "server": ("127.0.0.1", 8080),
         "headers": [(b"host", b"127.0.0.1:8080"), (b"content-type", b"application/json"), (b"content-length", b"75")],
     }
-    waiting = asyncio.ensure_future(engine.application(scope, receive, send))
+    await engine.application(scope, receive, send)
+
+
+async def test_jobs_for_a_client_that_has_gone_are_there_for_the_next(engine: Service) -> None:
+    left = asyncio.Event()
+    waiting = asyncio.create_task(leaving(engine, left))
     await asyncio.sleep(0)
-    gone.set()
+    left.set()
     await waiting
     await engine.start("order")
     assert (await engine.job("pay"))["type"] == "pay"
+
+
+async def test_jobs_that_come_just_as_their_client_goes_are_given_back(
+    engine: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.start("order")
+    activated = await engine.writer.activate(JobRequest("pay", "w", 60_000), 1, -1)
+
+    async def activate(*_arguments: object) -> Activated:
+        return activated
+
+    left = asyncio.Event()
+    left.set()
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.writer, "activate", activate)
+        await leaving(engine, left)
+    assert (await engine.job("pay"))["jobKey"] == str(activated.jobs[0]["key"])
 
 
 @pytest.mark.parametrize(

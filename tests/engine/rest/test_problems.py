@@ -81,6 +81,22 @@ async def test_a_body_that_is_no_json_object_is_400(quiet_engine: Service, conte
     assert problem(response, 400, "Bad Request")["detail"] == detail
 
 
+@pytest.mark.parametrize("route", ["process-instances", "process-instances/search"])
+async def test_however_deep_a_body_is_nested_it_is_taken_or_refused(engine: Service, route: str) -> None:
+    taken = refused = 0
+    for depth in range(500, 1100, 7):
+        nested = b"[" * depth + b"]" * depth
+        name = b"variables" if route == "process-instances" else b"filter"
+        content = b'{"processDefinitionId":"order","%s":{"a":%s}}' % (name, nested)
+        headers = {"content-type": "application/json"}
+        response = await engine.client.post(f"/v2/{route}", content=content, headers=headers)
+        assert response.status_code in {200, 400}, response.text
+        taken += response.status_code == 200
+        refused += response.status_code == 400
+    assert refused
+    assert taken or route == "process-instances/search"
+
+
 @pytest.mark.parametrize("path", ["process-instances", "deployments"])
 async def test_a_body_that_is_too_large_is_413(quiet_engine: Service, path: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from . import elements, follow_ups  # noqa: F401 - importing the kinds of elements registers how they behave
 from .apply import apply
 from .commands import handler_of
@@ -79,8 +81,9 @@ class Engine:
             now: The machine's time in milliseconds since 1970.
         """
         work = self._work()
-        work.begin(command, self.clock(now))
-        response = self._respond(work, command)
+        writable = _is_writable(command.value)
+        work.begin(command if writable else Command(command.value_type, command.intent, command.key), self.clock(now))
+        response = self._respond(work, command, writable=writable)
         return self._finish(work, response)
 
     def has_pending(self) -> bool:
@@ -122,9 +125,12 @@ class Engine:
         return Work(self.state, self._zone, self.position, self.on_emit)
 
     @staticmethod
-    def _respond(work: Work, command: Command) -> dict[str, Any] | Rejection:
+    def _respond(work: Work, command: Command, *, writable: bool) -> dict[str, Any] | Rejection:
         mark = work.mark()
         try:
+            if not writable:
+                message = "Expected text of Unicode characters, but there is half of a surrogate pair in it"
+                raise invalid(message)  # noqa: TRY301 - one way for every rejection
             handler = handler_of(command)
             if handler is None:
                 message = f"The engine does not know the command {command.value_type} {command.intent}"
@@ -154,6 +160,15 @@ class Engine:
             if record.value_type == "PROCESS_INSTANCE_RESULT"
         }
         return Answer(work.records, response, woken, results)
+
+
+def _is_writable(value: dict[str, Any]) -> bool:
+    """Tell whether a command can stand in the log: half of a surrogate pair, which JSON can name, cannot."""
+    try:
+        msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _follow_up(work: Work, position: int) -> None:

@@ -7,6 +7,8 @@ from .records import invalid
 from .variables import set_locals
 from .work import Work
 
+NOT_ACTIVATED = frozenset({"PROCESS", "START_EVENT", "BOUNDARY_EVENT"})
+"""Elements that begin by themselves, and that nobody activates from outside."""
 ByScope = dict[str, dict[str, str]]
 """Variables by the id of the element whose scope they belong to; the empty id is the process instance."""
 

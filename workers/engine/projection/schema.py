@@ -42,7 +42,7 @@ CREATE TABLE process_instances (
     incidents INTEGER NOT NULL DEFAULT 0 -- open ones of its elements and of the instances that they called
 )
 """,
-    "CREATE INDEX process_instances_by_state ON process_instances (state)",
+    "CREATE INDEX process_instances_by_state ON process_instances (state, process_instance_key, process_definition_id)",
     """
 CREATE INDEX process_instances_by_parent ON process_instances (parent_process_instance_key)
     WHERE parent_process_instance_key IS NOT NULL
@@ -64,6 +64,7 @@ CREATE TABLE element_instances (
     incidents INTEGER NOT NULL DEFAULT 0 -- open ones of it and of what is inside of it
 )
 """,
+    "CREATE INDEX process_instances_with_incident ON process_instances (process_instance_key) WHERE incidents > 0",
     "CREATE INDEX element_instances_by_instance ON element_instances (process_instance_key)",
     """
 CREATE TABLE sequence_flows (

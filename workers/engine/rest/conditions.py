@@ -120,8 +120,11 @@ def _equal(conditions: Conditions, column: Column, value: Any) -> None:  # noqa:
         # The plus keeps SQLite from putting the value's text into `substr`, after which it would not use the index.
         prefix = f"substr({column.expression}, 1, {_PREFIX}) = ?"
         conditions.add(f"{prefix} AND +{column.expression} = ?", value[:_PREFIX], value)
+    elif column.kind is BOOLEAN:
+        # As a condition and not compared with 1, so that an index on just these rows is used.
+        conditions.add(f"({column.expression})" if value else f"NOT ({column.expression})")
     else:
-        conditions.add(f"({column.expression}) = ?", value)
+        conditions.add(f"{column.expression} = ?", value)
 
 
 def _list(kind: Kind, value: Any, path: str) -> str:  # noqa: ANN401 - whatever JSON holds

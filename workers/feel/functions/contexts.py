@@ -1,5 +1,7 @@
 """Functions on contexts."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 from typing import Any
 
 from ..scope import Invalid, Run

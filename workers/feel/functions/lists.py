@@ -1,5 +1,7 @@
 """Functions on lists."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cmp_to_key

@@ -1,5 +1,7 @@
 """Functions on any value, and those that Zeebe adds to the language."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 from decimal import Decimal
 from typing import Any
 

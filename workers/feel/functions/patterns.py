@@ -1,10 +1,12 @@
 """Functions with regular expressions. All of an evaluation share one time limit."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-import regex
+import regex  # type: ignore[import-untyped]  # it ships no types
 
 from ..scope import MAX_TEXT, Failure, Invalid, Run, regex_clock
 from .base import STRING, Builtin, builtin
@@ -12,24 +14,51 @@ from .base import STRING, Builtin, builtin
 _FLAGS = {"s": regex.DOTALL, "m": regex.MULTILINE, "i": regex.IGNORECASE, "x": regex.VERBOSE}
 _GROUP = re.compile(r"\$(\d)|\$\{([A-Za-z]\w*)\}|\\(.)|([$\\])", re.DOTALL | re.ASCII)
 
+_MAX_SIZE = 20_000
+"""Parts of a pattern with its repetitions written out: they are compiled one by one."""
+_PART = re.compile(r"\\[pP]\{\w++\}|\\.|\{(\d++)(?:,\d*+)?\}|.", re.DOTALL | re.ASCII)
+_SINGLE = re.compile(r"\\.+|[\w.\]]", re.DOTALL)
+
+
+def _size(pattern: str) -> int:
+    """Count parts, never too few: what is not sure to repeat one part alone repeats all in front of it."""
+    size, before = 0, ""
+    for part in _PART.finditer(pattern):
+        if part[1] is None:
+            size += 1
+        else:
+            times = max(int(part[1][:9]), 1)
+            size = size + times if _SINGLE.fullmatch(before) else size * times
+        if size > _MAX_SIZE:
+            break
+        before = part[0]
+    return size
+
 
 @lru_cache(maxsize=256)
 def _compile(pattern: str, flags: str) -> "regex.Pattern[str]":
+    if _size(pattern) > _MAX_SIZE:
+        message = f"a pattern with more than {_MAX_SIZE} parts"
+        raise OverflowError(message)
     bits = regex.VERSION0
     for flag in flags:
         bits |= _FLAGS[flag]
     return regex.compile(pattern, bits, cache_pattern=False)
 
 
-def _pattern(pattern: str, flags: str, what: str = "pattern") -> "regex.Pattern[str]":
+def _pattern(run: Run, pattern: str, flags: str, what: str = "pattern") -> "regex.Pattern[str]":
+    if not _FLAGS.keys() >= set(flags):
+        message = f"Invalid flags '{flags[:20]}'"
+        raise Invalid(message)
+    run.regex_timeout()
+    since = regex_clock()
     try:
         return _compile(pattern, flags)
-    except KeyError as error:
-        message = f"Invalid flags '{flags[:20]}'"
-        raise Invalid(message) from error
-    except (regex.error, OverflowError, RecursionError, MemoryError) as error:
+    except (regex.error, LookupError, ValueError, OverflowError, RecursionError) as error:
         message = f"Invalid {what} '{pattern[:200]}'"
         raise Invalid(message) from error
+    finally:
+        run.regex_spent(since)
 
 
 def _find(run: Run, pattern: "regex.Pattern[str]", text: str) -> "Iterator[regex.Match[str]]":
@@ -53,7 +82,7 @@ def _find(run: Run, pattern: "regex.Pattern[str]", text: str) -> "Iterator[regex
 
 def matches(run: Run, text: str, pattern: str, flags: str | None = "") -> bool:
     """Tell whether the pattern is somewhere in the text."""
-    return next(_find(run, _pattern(pattern, flags or ""), text), None) is not None
+    return next(_find(run, _pattern(run, pattern, flags or ""), text), None) is not None
 
 
 def _expand(template: str, match: "regex.Match[str]") -> str:
@@ -77,7 +106,7 @@ def replace(run: Run, text: str, pattern: str, replacement: str, flags: str | No
     """Replace all matches; $1 in the replacement is the first group."""
     parts: list[str] = []
     position = length = 0
-    for match in _find(run, _pattern(pattern, flags or ""), text):
+    for match in _find(run, _pattern(run, pattern, flags or ""), text):
         parts += (text[position : match.start()], _expand(replacement, match))
         position = match.end()
         length += len(parts[-1]) + len(parts[-2])
@@ -91,7 +120,7 @@ def split(run: Run, text: str, delimiter: str) -> list[str]:
     """Split at all matches; an empty one at the very start does not count."""
     parts = []
     position = 0
-    for match in _find(run, _pattern(delimiter, "", "pattern for delimiter"), text):
+    for match in _find(run, _pattern(run, delimiter, "", "pattern for delimiter"), text):
         if match.end() == 0 or (match.start() == match.end() == len(text)):
             continue
         parts.append(text[position : match.start()])
@@ -101,7 +130,7 @@ def split(run: Run, text: str, delimiter: str) -> list[str]:
 
 def extract(run: Run, text: str, pattern: str) -> list[str]:
     """Give all matches."""
-    return [match[0] for match in _find(run, _pattern(pattern, ""), text)]
+    return [match[0] for match in _find(run, _pattern(run, pattern, ""), text)]
 
 
 _FLAG_TYPES = (str, type(None))

@@ -1,5 +1,7 @@
 """Functions that relate points and ranges. A point is like a closed range from itself to itself."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +76,9 @@ def _coincides(run: Run, left: Range, right: Range) -> bool:
 Relation = Callable[[Run, Range, Range], bool]
 
 
-def _relate(relation: Relation, first: bool, second: bool, *, swap: bool) -> Callable[[Run, Any, Any], bool]:
+def _relate(relation: Relation, points: tuple[bool, bool], *, swap: bool) -> Callable[[Run, Any, Any], bool]:
+    first, second = points
+
     def call(run: Run, left: Any, right: Any) -> bool:  # noqa: ANN401 - any FEEL value
         if (isinstance(left, Range) or first) and (isinstance(right, Range) or second):
             ranges = _range(left), _range(right)
@@ -86,8 +90,14 @@ def _relate(relation: Relation, first: bool, second: bool, *, swap: bool) -> Cal
 
 def _functions(name: str, relation: Relation, *, points: tuple[bool, bool], swap: bool = False) -> tuple[Builtin, ...]:
     """Describe all signatures; `points` says which of the arguments may be a point."""
-    call = _relate(relation, *points, swap=swap)
-    names = (("range1", "range2"), ("point1", "point2"), ("range", "point"), ("point", "range"))
+    call = _relate(relation, points, swap=swap)
+    names = [("range1", "range2")]
+    if all(points):
+        names.append(("point1", "point2"))
+    if points[1]:
+        names.append(("range", "point"))
+    if points[0]:
+        names.append(("point", "range"))
     return tuple(builtin(name, call, **{first: ANY, second: ANY}) for first, second in names)
 
 

@@ -1,5 +1,7 @@
 """Functions that make one value of a list: sums, extremes, means and logic."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -96,8 +98,8 @@ def mode(run: Run, items: List) -> list[Decimal]:
     return sorted(number for number, count in counts.items() if count == most)
 
 
-def _logic(*, decisive: bool) -> Callable[[Run, List], bool | None]:
-    def decide(run: Run, items: List) -> bool | None:
+def _logic(*, decisive: bool) -> Callable[[Run, list[object]], bool | None]:
+    def decide(run: Run, items: list[object]) -> bool | None:
         unknown = False
         for item in items:
             if item is decisive:

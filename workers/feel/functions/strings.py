@@ -1,5 +1,7 @@
 """Functions on texts. Positions and lengths count UTF-16 units, as in Java."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 import base64
 import binascii
 import uuid

@@ -1,5 +1,7 @@
 """Functions on dates and times."""
 
+# ruff: noqa: TID252 - relative, so that one rename moves the package
+
 import calendar
 from decimal import Decimal
 

@@ -38,6 +38,8 @@ def _check_starts(root: Element, findings: Findings) -> None:
             findings.add(start.id, "Start events of a process must be one of: none, message")
         if start.message and start.message.name.feel is not None:
             findings.unsupported(start.id, "Expressions as message names of a process's start event")
+    if not root.id:
+        findings.add("process", "Attribute 'id' must be present and not empty")
     names = Counter(start.message.name.text for start in starts if start.message)
     for name, times in names.items():
         if times > 1:

@@ -11,7 +11,7 @@ _SUPPORTED = {
     "START_EVENT": {"message", "error"},
     "END_EVENT": {"compensate"},
     "INTERMEDIATE_THROW_EVENT": {"compensate"},
-    "BOUNDARY_EVENT": {"error", "compensate"},
+    "BOUNDARY_EVENT": {"message", "error", "compensate"},
 }
 _EVENT_TYPES = {"message": "MESSAGE", "error": "ERROR", "compensate": "COMPENSATION"}
 
@@ -22,6 +22,8 @@ class EventReader:
     def __init__(self, document: etree._Element, findings: Findings) -> None:
         """Messages and errors are defined beside the processes, in `document`."""
         self._messages = {message.get("id"): message for message in document.findall(f"{BPMN}message")}
+        self._started: set[str] = set()
+        """Ids of messages that a start event of the process refers to."""
         self._errors = {error.get("id"): error for error in document.findall(f"{BPMN}error")}
         self._findings = findings
 
@@ -33,7 +35,9 @@ class EventReader:
         if not definitions:
             self._read_none(element)
         elif len(definitions) > 1:
-            self._findings.add(element.id, "Must have exactly one event definition")
+            several = "Start event can't have more than one type"
+            exactly = "Must have exactly one event definition"
+            self._findings.add(element.id, several if element.type == "START_EVENT" else exactly)
         else:
             self._read_definition(element, xml, definitions[0])
 
@@ -66,7 +70,8 @@ class EventReader:
                 self._findings.add(element.id, message)
 
     def _read_message(self, element: Element, definition: etree._Element) -> None:
-        xml = self._messages.get(definition.get("messageRef"))
+        reference = definition.get("messageRef", "")
+        xml = self._messages.get(reference)
         if xml is None:
             self._findings.add(element.id, "Must reference a message")
             return
@@ -76,7 +81,11 @@ class EventReader:
         extensions = Extensions(xml, self._findings)
         name = extensions.expression(xml.get("name", ""), "name")
         key = None
-        if element.scope is None or element.scope.type != "PROCESS":
+        if element.type == "START_EVENT" and element.scope is not None and element.scope.type == "PROCESS":
+            if reference in self._started:
+                self._findings.add(element.id, "A message cannot be referred by more than one start event")
+            self._started.add(reference)
+        else:
             subscription = xml.find(f"{BPMN}extensionElements/{ZEEBE}subscription")
             if subscription is None:
                 self._findings.add(xml.get("id", ""), "Must have exactly one zeebe:subscription extension element")

@@ -130,7 +130,7 @@ class Extensions:
             candidate_users=self._candidates("candidateUsers"),
             due_date=self._attribute("taskSchedule", "dueDate"),
             follow_up_date=self._attribute("taskSchedule", "followUpDate"),
-            priority=self._attribute("priorityDefinition", "priority"),
+            priority=self._priority(),
         )
 
     def _form(self, attribute: str) -> Expression | None:
@@ -158,6 +158,15 @@ class Extensions:
                 f"Attribute '{attribute}' must be a list of names with commas between them, but was '{text}'",
             )
         return self._attribute("assignmentDefinition", attribute)
+
+    def _priority(self) -> Expression | None:
+        priority = self._attribute("priorityDefinition", "priority")
+        if priority is not None and priority.feel is None and not re.fullmatch(r"\d{1,2}|100", priority.text.strip()):
+            self._findings.add(
+                f"{self._id} > priorityDefinition",
+                f"Attribute 'priority' must be a whole number from 0 to 100 or an expression, but was '{priority.text}'",
+            )
+        return priority
 
     def _attribute(self, name: str, attribute: str) -> Expression | None:
         found = extension(self._element, name)

@@ -1,6 +1,7 @@
 """From XML to an executable process."""
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from lxml import etree
 
@@ -75,6 +76,7 @@ class ProcessReader:
         self._events = EventReader(document, findings)
         self._elements: dict[str, Element] = {}
         self._xml: dict[str, etree._Element] = {}
+        self._flows: set[str] = set()
 
     def read(self) -> Process:
         """Return the process; where there are findings, it is not fit to run."""
@@ -154,9 +156,13 @@ class ProcessReader:
 
     def _connect(self, xml: etree._Element) -> None:
         identity = xml.get("id", "")
+        if not identity or identity in self._elements or identity in self._flows:
+            self._findings.add(identity or "sequenceFlow", "Ids of elements must be present and unique")
+            return
+        self._flows.add(identity)
         source, target = (self._elements.get(xml.get(end, "")) for end in ("sourceRef", "targetRef"))
         for end, element in (("sourceRef", source), ("targetRef", target)):
-            if element is None and xml.get(end, "") not in self._unread():
+            if element is None and xml.get(end, "") not in self._unread:
                 self._findings.add(identity, f"Attribute '{end}' must reference a valid flow node")
         if source is None or target is None:
             return
@@ -168,6 +174,7 @@ class ProcessReader:
             )
         source.outgoing.append(flow)
 
+    @cached_property
     def _unread(self) -> set[str]:
         """Return the ids of what was told as unsupported: that a flow leads there is no finding of its own."""
         return {identity for xml in self._process.iter() if (identity := xml.get("id")) and self._is_node(xml)}

@@ -11,7 +11,6 @@ BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 
 _MAX_BYTES = 4 * 1024 * 1024
-_MAX_DEPTH = 256
 _DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -39,23 +38,13 @@ def parse_xml(content: bytes) -> etree._Element:
     if root.tag != f"{BPMN}definitions":
         message = f"It is not a BPMN document: its root element is '{etree.QName(root).localname}', not 'definitions'."
         raise InvalidModelError(message)
-    _check_depth(root)
     return root
 
 
 @cache
 def _parser() -> etree.XMLParser:
+    # Without `huge_tree` elements are nested at most 256 deep, so that a diagram can be walked by recursion.
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-
-
-def _check_depth(root: etree._Element) -> None:
-    level = [root]
-    for _ in range(_MAX_DEPTH):
-        level = [child for element in level for child in element]
-        if not level:
-            return
-    message = f"Its elements are nested deeper than {_MAX_DEPTH} levels."
-    raise InvalidModelError(message)
 
 
 def local_name(element: etree._Element) -> str:

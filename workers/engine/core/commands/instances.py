@@ -5,7 +5,7 @@ from typing import Any
 from .. import lifecycle
 from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
-from ..paths import activate_inside
+from ..paths import NOT_ACTIVATED, activate_inside
 from ..records import Command, Fault, invalid, not_found, wrong_state
 from ..variables import read_document
 from ..work import Work
@@ -20,10 +20,17 @@ def create(work: Work, command: Command) -> dict[str, Any]:
     process = work.model(definition.key)
     starts = [instruction["elementId"] for instruction in value.get("startInstructions") or []]
     for element in starts:
-        if element not in process.elements or element == process.id:
+        if element not in process.elements:
             message = (
                 "Expected to create instance of process with start instructions but no element found with id "
                 f"'{element}'."
+            )
+            raise invalid(message)
+        kind = process.elements[element].type
+        if kind in NOT_ACTIVATED:
+            message = (
+                "Expected to create instance of process with start instructions but the element with id "
+                f"'{element}' targets unsupported element type '{kind}'"
             )
             raise invalid(message)
     if not starts and process.root.none_start is None:

@@ -5,14 +5,11 @@ from typing import Any
 from .. import lifecycle
 from ..entities import ElementInstance
 from ..model import Element, Process
-from ..paths import activate_inside
+from ..paths import NOT_ACTIVATED, activate_inside
 from ..records import Command, Fault, invalid, not_found
 from ..variables import read_document
 from ..work import Work
 from .registry import handles
-
-_NOT_ACTIVATED = frozenset({"START_EVENT", "BOUNDARY_EVENT", "PROCESS"})
-
 
 @handles("PROCESS_INSTANCE_MODIFICATION", "MODIFY")
 def modify(work: Work, command: Command) -> dict[str, Any]:
@@ -61,7 +58,7 @@ def _check(
         message = f"{said} activate instructions with an element that could not be found: {_quoted(unknown)}"
         raise invalid(message)
     refused = [
-        found["elementId"] for found in activations if process.elements[found["elementId"]].type in _NOT_ACTIVATED
+        found["elementId"] for found in activations if process.elements[found["elementId"]].type in NOT_ACTIVATED
     ]
     if refused:
         message = f"{said} activate instructions for elements that are unsupported: {_quoted(refused)}"

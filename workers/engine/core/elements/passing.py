@@ -8,6 +8,7 @@ from ..variables import apply_inputs, apply_outputs, read_document
 from ..work import Work
 
 
+@behaves_as("BOUNDARY_EVENT")
 @behaves_as("END_EVENT")
 class Passing:
     """Carries out its mappings and completes as soon as it is activated."""
