@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.feel.test_golden import NOW
-from workers.feel import Evaluation, FeelSyntaxError, parse
+from workers.feel import Evaluation, FeelSyntaxError, parse, to_json
 
 SECONDS = 4.0
 """CPU time for one evaluation: it takes about one second on a machine that has nothing else to do."""
@@ -108,9 +108,20 @@ def test_a_long_text_is_a_syntax_error() -> None:
 
 
 def test_a_deeply_nested_variable_fails_the_evaluation_that_reads_it() -> None:
-    value: list[object] = []
-    for _ in range(500):
-        value = [value]
+    value = _nested(1_001)
     answer = parse("x").evaluate({"x": value}, NOW)
     assert answer.failure == "failed to evaluate expression 'x' : a variable is nested too deeply"
     assert parse("y").evaluate({"x": value, "y": 1}, NOW).value == 1
+
+
+def test_a_variable_of_many_levels_is_read_and_given_back() -> None:
+    value = _nested(500)
+    assert to_json(parse("x").evaluate({"x": value}, NOW).value) == value
+    assert parse("if x instance of string then x else 0").evaluate({"x": value}, NOW).failure is None
+
+
+def _nested(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value
