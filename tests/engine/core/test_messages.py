@@ -378,7 +378,13 @@ def test_a_message_that_has_started_an_instance_does_not_continue_it_too(bench: 
         )
     )
     bench.publish("m", "1", ttl=1000, k="1")
-    incident = bench.incident()
-    bench.set_variables(incident["elementInstanceKey"], k="1")
-    bench.resolve()
     assert (len(bench.jobs("t")), bench.jobs("b")) == (1, [])
+    bench.publish("m", "1")
+    assert (len(bench.jobs("t")), len(bench.jobs("b"))) == (1, 1)
+
+
+def test_what_a_started_instance_waits_for_may_name_the_variables_of_its_message(bench: Bench) -> None:
+    bench.deploy(_both("p"))
+    bench.publish("m", k="7")
+    bench.publish("m", "7", x=1)
+    assert bench.job("b")["variables"] == {"k": "7", "x": 1}
