@@ -4,14 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.core.bench import START, Bench, activation, creation, modification
 from tests.engine.core.conftest import assert_same, replay
 from tests.engine.core.scenario import FORM, JOB_TYPES, ORDER
-from workers.engine.core import Engine
+from workers.engine.core import Answer, Engine
 from workers.engine.core.behaviors import behavior_of
 from workers.engine.core.entities import ElementInstance
 from workers.engine.core.executable import load
@@ -50,9 +51,10 @@ def check(state: State) -> None:
     assert tables.results.keys() <= tables.elements.keys()
     assert set(state.locks.values()) <= tables.elements.keys()
     assert set(tables.message_ids.values()) <= tables.messages.keys()
+    handled = {found.compensation for found in tables.elements.values()}
     for compensation in tables.compensations.values():
         assert compensation.scope in tables.elements
-        assert compensation.throw == -1 or compensation.throw in tables.elements
+        assert (compensation.throw != -1) == (compensation.key in handled)
 
 
 def _goes_on(state: State, found: ElementInstance) -> bool:
@@ -68,11 +70,18 @@ def _goes_on(state: State, found: ElementInstance) -> bool:
     return found.key in {*state.job_of, *state.user_task_of, *waits_for}
 
 
+class Interleaving(Bench):
+    """Does not wait for follow-ups: other commands come between them."""
+
+    def drain(self) -> list[Answer]:
+        return []
+
+
 class Player:
     """Turns numbers into commands, some of which are refused."""
 
-    def __init__(self) -> None:
-        self.bench = Bench()
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
         self.bench.deploy(FORM, name="f.form")
         self.bench.deploy(ORDER)
         self.moves: Sequence[Callable[[int], None]] = (
@@ -97,7 +106,6 @@ class Player:
 
     def play(self, move: int, choice: int) -> None:
         self.moves[move % len(self.moves)](choice)
-        check(self.bench.engine.state)
 
     def pick(self, held: dict[int, Any], choice: int) -> int:
         keys = sorted(held)
@@ -191,26 +199,46 @@ class Player:
         self.bench.wait(choice % 120)
 
 
+MOVES = st.lists(st.tuples(st.integers(0, 16), st.integers(0, 10_000)), min_size=10, max_size=40)
+
+
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(st.lists(st.tuples(st.integers(0, 16), st.integers(0, 10_000)), min_size=10, max_size=40))
+@given(MOVES)
 def test_whatever_is_asked_for_nothing_is_lost_and_nothing_is_left_behind(moves: list[tuple[int, int]]) -> None:
-    player = Player()
+    player = Player(Bench())
     for move, choice in moves:
         player.play(move, choice)
-    bench = player.bench
+        check(player.bench.engine.state)
+    end(player.bench)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@given(MOVES)
+def test_the_same_holds_where_commands_come_between_the_follow_ups_of_others(moves: list[tuple[int, int]]) -> None:
+    bench = Interleaving()
+    player = Player(bench)
+    with patch("workers.engine.core.engine.MAX_FOLLOW_UPS", 2):
+        for move, choice in moves:
+            player.play(move, choice)
+        Bench.drain(bench)
+    check(bench.engine.state)
+    end(bench)
+
+
+def end(bench: Bench) -> None:
+    """Look at the log, then cancel all that is left, and let all time pass."""
     bugs = [record.rejection_reason for record in bench.log if record.rejection_type == "PROCESSING_ERROR"]
     assert bugs == []
     assert_same(bench.engine, replay(bench.log))
     restored = Engine()
     restored.restore(bench.engine.snapshot(), bench.engine.position)
     assert_same(bench.engine, restored)
-    for key in [key for key, found in bench.engine.state.tables.elements.items() if found.scope == -1]:
-        bench.send("PROCESS_INSTANCE", "CANCEL", key)
+    tables = bench.engine.state.tables
     bench.now = START + 10**9
     bench.wait(0)
-    tables = bench.engine.state.tables
     while tables.elements:
         bench.send("PROCESS_INSTANCE", "CANCEL", min(tables.elements))
+        Bench.drain(bench)
     for table in (
         "variables",
         "jobs",

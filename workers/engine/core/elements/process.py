@@ -32,16 +32,12 @@ class ProcessInstance(Passing):
             variables = work.variables(instance.key).document(names)
             value = {**work.process_of(instance), "variables": variables}
             work.event("PROCESS_INSTANCE_RESULT", "COMPLETED", instance.key, value)
-        compensation.forget(work, instance)
         lifecycle.completed(work, instance, element)
 
-    def terminate(self, work: Work, instance: ElementInstance) -> None:
-        """Forget what could be undone in it."""
-        compensation.forget(work, instance)
-
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
-        """Let the next message start an instance that has waited for this one to end."""
+        """Forget what could be undone in it, and let the message start an instance that has waited for its end."""
         del element
+        compensation.forget(work, instance)
         if instance.start_key:
             process_id = work.state.tables.definitions[instance.definition].process_id
             correlation.start_waiting(work, process_id, instance.start_key)
