@@ -63,8 +63,8 @@ def _goes_on(state: State, found: ElementInstance) -> bool:
         return True
     if found.state != "ACTIVATED":
         return False
-    definition = state.tables.definitions[found.definition]
-    if behavior_of(load(definition).process.elements[found.element]).is_scope:
+    executable = state.executables.get(found.definition) or load(state.tables.definitions[found.definition])
+    if behavior_of(executable.process.elements[found.element]).is_scope:
         return bool(state.children.get(found.key)) or found.tokens > 0 or found.trigger is not None
     waits_for = {compensation.throw for compensation in state.tables.compensations.values()}
     return found.key in {*state.job_of, *state.user_task_of, *waits_for}

@@ -13,6 +13,7 @@ from tests.engine.drawing import (
     event_subprocess,
     gateway,
     inside,
+    mapping,
     message,
     message_start,
     start,
@@ -129,6 +130,19 @@ def test_a_thousand_buffered_messages_start_their_event_subprocesses(bench: Benc
         bench.publish("m", "1", ttl=60_000)
     instance = bench.create()
     assert bench.path(instance).count("e") == 300
+
+
+def test_a_mapping_that_makes_more_than_a_client_could_send_is_an_incident(bench: Bench) -> None:
+    doubling = mapping(outputs={"a": "=a + a"})
+    bench.deploy(draw("p", "start > t > t", start=start(), t=task("t", extensions=doubling)))
+    instance = bench.create(a="x" * 1_500_000)
+    bench.complete("t")
+    bench.complete("t")
+    assert bench.incident()["errorType"] == "IO_MAPPING_ERROR"
+    assert len(bench.incident()["errorMessage"]) < 200
+    bench.set_variables(instance, a="")
+    bench.resolve()
+    assert bench.variables(instance) == {"a": ""}
 
 
 def test_an_expression_that_is_nested_too_deeply_is_refused(bench: Bench) -> None:

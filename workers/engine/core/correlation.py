@@ -50,7 +50,7 @@ def start(work: Work, subscription: StartSubscription, message: Message) -> None
     held = message.correlation_key and (process_id, message.correlation_key) in work.state.locks
     if process_id in message.correlated or held:
         return
-    # Without mappings the message's variables are the instance's from its beginning: its own subscriptions may name them.
+    # Without mappings the variables are the instance's from its beginning: what it waits for may name them.
     is_mapped = bool(work.model(definition.key).elements[subscription.event].outputs)
     instance = create(
         work,
