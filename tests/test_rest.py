@@ -127,6 +127,24 @@ async def test_a_cluster_that_is_away_is_told_with_its_address(
         await client.item("/v2/things/1", Thing)
 
 
+@pytest.mark.parametrize("error", [httpx.ReadError, httpx.RemoteProtocolError])
+async def test_a_kept_connection_that_is_just_closed_costs_a_second_try(
+    client: RestClient, respx_mock: respx.MockRouter, error: type[httpx.TransportError]
+) -> None:
+    route = respx_mock.get("/v2/things/1").mock(side_effect=[error, httpx.Response(200, json={"n": 1}), error, error])
+    assert await client.item("/v2/things/1", Thing) == Thing(n=1)
+    with pytest.raises(Failure, match=f"does not answer \\({error.__name__}\\)"):
+        await client.item("/v2/things/1", Thing)
+    assert route.call_count == 4
+
+
+async def test_a_command_is_sent_once(client: RestClient, respx_mock: respx.MockRouter) -> None:
+    route = respx_mock.post("/v2/things/1/deletion").mock(side_effect=httpx.ReadError)
+    with pytest.raises(Failure, match=r"does not answer \(ReadError\)"):
+        await client.command("/v2/things/1/deletion", {})
+    assert route.call_count == 1
+
+
 @pytest.mark.parametrize("address", ["http://engine/base", "http://engine/base/", "http://engine/base/v2"])
 async def test_the_address_may_have_a_path_and_the_apis_version(respx_mock: respx.MockRouter, address: str) -> None:
     respx_mock.get("http://engine/base/v2/things/1").mock(return_value=httpx.Response(200, json={"n": 1}))

@@ -21,6 +21,8 @@ _MOST = 16 * MOST
 """Bytes of one answer: a page has the values of variables, a definition its whole diagram."""
 _TIMEOUT = 10.0
 """Seconds for one answer."""
+_TRIES = 2
+"""Of a question: a server may close a kept connection just when it is used again. A command is sent once."""
 _BASIC = "CAMUNDA_BASIC_AUTH_USERNAME and CAMUNDA_BASIC_AUTH_PASSWORD"
 _OAUTH = "CAMUNDA_CLIENT_ID and CAMUNDA_CLIENT_SECRET"
 _REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
@@ -117,7 +119,7 @@ class RestClient:
         Raises:
             Failure: The cluster does not answer, or refuses.
         """
-        response = await self._send("GET", path)
+        response = await self._send("GET", path, tries=_TRIES)
         if response.status_code == httpx.codes.NOT_FOUND and _is_problem(response):
             return None
         return self._checked(response)
@@ -182,18 +184,18 @@ class RestClient:
         return (await self._search(path, {"filter": filters, "page": {"limit": 1}})).info.total
 
     async def _search(self, path: str, body: object) -> _Page:
-        response = self._checked(await self._send("POST", path, body))
+        response = self._checked(await self._send("POST", path, body, tries=_TRIES))
         try:
             return _Page.model_validate_json(response.content)
         except ValidationError as error:
             self._not_valid("POST", path, error)
 
-    async def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
+    async def _send(self, method: str, path: str, body: object = None, *, tries: int = 1) -> httpx.Response:
         try:
-            response = await self._fetch(method, path, body)
+            response = await self._fetch(method, path, body, tries)
             if response.status_code == httpx.codes.UNAUTHORIZED and isinstance(self._auth, Bearer):
                 self._auth.refused()
-                response = await self._fetch(method, path, body)
+                response = await self._fetch(method, path, body, tries)
         except NoToken as error:
             message = f"There is no token for the cluster's REST API: {error}. {_OAUTH} say for whom."
             raise Failure(message) from error
@@ -205,8 +207,14 @@ class RestClient:
             raise Failure(message) from error
         return response
 
-    async def _fetch(self, method: str, path: str, body: object) -> httpx.Response:
-        return await fetch(self._http, method, path, most=_MOST, json=body)
+    async def _fetch(self, method: str, path: str, body: object, tries: int) -> httpx.Response:
+        while True:
+            tries -= 1
+            try:
+                return await fetch(self._http, method, path, most=_MOST, json=body)
+            except (httpx.ReadError, httpx.RemoteProtocolError):
+                if not tries:
+                    raise
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
         """Return a response that is a success.

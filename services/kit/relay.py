@@ -78,6 +78,8 @@ class _Failed:
     reason: str
     status: int = 0
     retry_after: float = 0.0
+    is_slow: bool = False
+    """Whether it was reached, and did not answer in time: fewer events take less."""
 
     @property
     def is_about_content(self) -> bool:
@@ -158,11 +160,17 @@ class Relay:
 
     async def _deliver(self, connection: _Connection, http: httpx.AsyncClient, rows: list[asyncpg.Record]) -> None:
         """Send the rows and mark them, or make the next batch smaller, or wait."""
+        begun = time.monotonic()
         failed = await self._post(http, [row["event"] for row in rows])
+        took = time.monotonic() - begun
         if failed is None:
             await connection.execute(_DELIVERED, [row["position"] for row in rows], timeout=_QUERY_TIMEOUT)
             self._recover()
-            self._batch = min(self._batch * 2, LIMIT)
+            if took * 2 < _POST_TIMEOUT / 2:  # twice as many take twice as long, and have to fit
+                self._batch = min(self._batch * 2, LIMIT)
+        elif failed.is_slow:
+            self._batch = max(1, len(rows) // 2)
+            await self._back_off(failed)
         elif not failed.is_about_content:
             await self._back_off(failed)
         elif len(rows) > 1:
@@ -183,7 +191,8 @@ class Relay:
         except TokenMissingError:
             return _Failed(f"no token for {CALLER}")
         except (httpx.HTTPError, TimeoutError) as error:
-            return _Failed(f"consumer: {type(error).__name__}")
+            is_slow = isinstance(error, TimeoutError | httpx.ReadTimeout | httpx.WriteTimeout)
+            return _Failed(f"consumer: {type(error).__name__}", is_slow=is_slow)
         if answer.is_success:
             return None
         return _Failed(f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _PATIENCE) or 0.0)

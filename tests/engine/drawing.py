@@ -57,6 +57,12 @@ def mapping(inputs: dict[str, str] | None = None, outputs: dict[str, str] | None
     return f"<zeebe:ioMapping>{''.join(drawn)}</zeebe:ioMapping>"
 
 
+def headers(*keys: str) -> str:
+    """Draw task headers with the value v."""
+    drawn = "".join(f'<zeebe:header key="{key}" value="v" />' for key in keys)
+    return f"<zeebe:taskHeaders>{drawn}</zeebe:taskHeaders>"
+
+
 def start(*, message: str = "", extensions: str = "") -> str:
     """Draw a start event, by a message if one is named."""
     content = f'<bpmn:messageEventDefinition id="def-{message}" messageRef="{message}" />' if message else ""

@@ -17,6 +17,7 @@ from tests.engine.drawing import (
     event_subprocess,
     gateway,
     handler,
+    headers,
     inside,
     mapping,
     message,
@@ -142,7 +143,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "no start event": (draw("p", "a > end", a=task("t"), end=end()), "Must have at least one start event"),
     "two none start events": (draw("p", one=start(), two=start()), "Multiple none start events are not allowed"),
     "a start event of two types": (
-        draw("p", s=element("startEvent", content='<bpmn:messageEventDefinition /><bpmn:timerEventDefinition />')),
+        draw("p", s=element("startEvent", content="<bpmn:messageEventDefinition /><bpmn:timerEventDefinition />")),
         "Start event can't have more than one type",
     ),
     "nothing executable": (
@@ -164,7 +165,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     ),
     "a message event without reference": (draw("p", start=start(message="m")), "Must reference a message"),
     "a message event without subscription": (
-        draw("p", beside=message("m"), start=start(), e=event_subprocess(inside(s=message_start("m", interrupting=True)))),
+        draw(
+            "p", beside=message("m"), start=start(), e=event_subprocess(inside(s=message_start("m", interrupting=True)))
+        ),
         "Must have exactly one zeebe:subscription extension element",
     ),
     "a subscription without key": (
@@ -230,14 +233,16 @@ BAD: dict[str, tuple[bytes, str]] = {
         draw(
             "p",
             start=start(),
-            e=event_subprocess(inside(s=error_start().replace("<bpmn:error", 'X<bpmn:error').replace("X", ""))).replace(
+            e=event_subprocess(inside(s=error_start().replace("<bpmn:error", "X<bpmn:error").replace("X", ""))).replace(
                 'id="s"', 'id="s" isInterrupting="false"'
             ),
         ),
         "Non-Interrupting event of this type is not allowed",
     ),
     "one error code twice": (
-        draw("p", _ROW, error("E"), **_TWO, b=error_boundary("a", "E"), c=error_boundary("a", "E").replace("-def", "-2")),
+        draw(
+            "p", _ROW, error("E"), **_TWO, b=error_boundary("a", "E"), c=error_boundary("a", "E").replace("-def", "-2")
+        ),
         "Multiple error catch events with the same error code 'E' are not supported on the same scope.",
     ),
     "two catch-alls": (
@@ -331,13 +336,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         draw(
             "p",
             _ROW,
-            **{
-                **_TWO,
-                "a": task(
-                    "t",
-                    extensions='<zeebe:taskHeaders><zeebe:header key="io.camunda.zeebe:x" value="" /></zeebe:taskHeaders>',
-                ),
-            },
+            **{**_TWO, "a": task("t", extensions=headers("io.camunda.zeebe:x"))},
         ),
         "starts with the reserved 'io.camunda.zeebe:'",
     ),
@@ -362,18 +361,25 @@ BAD: dict[str, tuple[bytes, str]] = {
         "Ids of elements must be present and unique",
     ),
     "a form by two ways": (
-        draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:formDefinition formId="f" formKey="k" />')),
+        draw(
+            "p", "start > a", start=start(), a=user_task(extensions='<zeebe:formDefinition formId="f" formKey="k" />')
+        ),
         "Exactly one of the attributes 'formId, externalReference' must be present and not blank",
     ),
     "candidates with a hole": (
-        draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:assignmentDefinition candidateUsers="1,," />')),
+        draw(
+            "p",
+            "start > a",
+            start=start(),
+            a=user_task(extensions='<zeebe:assignmentDefinition candidateUsers="1,," />'),
+        ),
         "Attribute 'candidateUsers' must be a list of names with commas between them",
     ),
     "a priority out of range": (
         draw("p", "start > a", start=start(), a=user_task(extensions='<zeebe:priorityDefinition priority="101" />')),
         "Attribute 'priority' must be a whole number from 0 to 100",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -395,25 +401,21 @@ def test_a_catch_all_and_a_code_on_one_task_are_fine(bench: Bench) -> None:
 
 
 UNSUPPORTED = {
-    "ScriptTask": element("scriptTask"),
-    "SubProcess": element("subProcess"),
-    "ParallelGateway": element("parallelGateway"),
-    "CallActivity": element("callActivity"),
     "AdHocSubProcess": element("adHocSubProcess"),
     "Transaction": element("transaction"),
     "ComplexGateway": element("complexGateway"),
-    "IntermediateCatchEvent (TimerEventDefinition)": element(
-        "intermediateCatchEvent", content="<bpmn:timerEventDefinition />"
+    "InclusiveGateway": element("inclusiveGateway"),
+    "IntermediateCatchEvent' with a definition of type 'signal": element(
+        "intermediateCatchEvent", content="<bpmn:signalEventDefinition />"
     ),
-    "EndEvent' with a definition of type 'terminate": end(content="<bpmn:terminateEventDefinition />"),
-    "BoundaryEvent' with a definition of type 'timer": element(
-        "boundaryEvent", attributes='attachedToRef="t"', content="<bpmn:timerEventDefinition />"
+    "EndEvent' with a definition of type 'escalation": end(content="<bpmn:escalationEventDefinition />"),
+    "BoundaryEvent' with a definition of type 'signal": element(
+        "boundaryEvent", attributes='attachedToRef="t"', content="<bpmn:signalEventDefinition />"
     ),
-    "StandardLoopCharacteristics": task("x").replace("</bpmn:service", "<bpmn:standardLoopCharacteristics /></bpmn:service"),
-    "MultiInstanceLoopCharacteristics": task("x").replace(
-        "</bpmn:service", "<bpmn:multiInstanceLoopCharacteristics /></bpmn:service"
+    "StandardLoopCharacteristics": task("x").replace(
+        "</bpmn:service", "<bpmn:standardLoopCharacteristics /></bpmn:service"
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", UNSUPPORTED)
@@ -424,7 +426,8 @@ def test_an_element_that_the_engine_lacks_is_refused_with_a_hint(bench: Bench, k
 
 
 def test_a_flow_to_an_element_that_the_engine_lacks_is_no_finding_of_its_own(bench: Bench) -> None:
-    reason = bench.refused_deployment(draw("p", "start > x > end", start=start(), x=element("scriptTask"), end=end()))
+    unsupported = element("inclusiveGateway")
+    reason = bench.refused_deployment(draw("p", "start > x > end", start=start(), x=unsupported, end=end()))
     assert reason.count("ERROR") == 1
 
 
@@ -436,8 +439,16 @@ def test_a_job_based_user_task_is_refused_with_a_hint(bench: Bench) -> None:
 @pytest.mark.parametrize("extension", ["executionListeners", "loopCharacteristics", "taskListeners", "whoKnows"])
 def test_an_extension_that_could_change_the_execution_is_refused(bench: Bench, extension: str) -> None:
     drawn = draw("p", _ROW, **{**_TWO, "a": task("t", extensions=f"<zeebe:{extension} />")})
-    assert f"Extension elements 'zeebe:{extension}' are currently not supported here." in bench.refused_deployment(drawn)
-    drawn = draw("p", "start > end", start=start(), end=end(), x=f"<bpmn:extensionElements><zeebe:{extension} /></bpmn:extensionElements>")  # fmt: skip  # noqa: E501
+    assert f"Extension elements 'zeebe:{extension}' are currently not supported here." in bench.refused_deployment(
+        drawn
+    )
+    drawn = draw(
+        "p",
+        "start > end",
+        start=start(),
+        end=end(),
+        x=f"<bpmn:extensionElements><zeebe:{extension} /></bpmn:extensionElements>",
+    )
     assert f"'zeebe:{extension}'" in bench.refused_deployment(drawn)
 
 
@@ -555,3 +566,12 @@ def test_a_form_is_deleted(bench: Bench) -> None:
     key = bench.deploy(FORM, name="f.form")["formMetadata"][0]["formKey"]
     bench.do("RESOURCE_DELETION", "DELETE", **_delete(key))
     assert bench.refused("RESOURCE_DELETION", "DELETE", **_delete(key)).code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("sequential", ['isSequential="true"', ""])
+def test_a_loop_one_after_the_other_or_until_a_condition_is_refused_with_a_hint(bench: Bench, sequential: str) -> None:
+    condition = "" if sequential else "<bpmn:completionCondition>=true</bpmn:completionCondition>"
+    loop = f"<bpmn:multiInstanceLoopCharacteristics {sequential}>{condition}</bpmn:multiInstanceLoopCharacteristics>"
+    repeated = task("x").replace("</bpmn:service", f"{loop}</bpmn:service")
+    reason = bench.refused_deployment(draw("p", "start > a", start=start(), a=repeated))
+    assert "Sequential multi-instance activities, and those with a completion condition, are currently" in reason

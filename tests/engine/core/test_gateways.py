@@ -77,7 +77,15 @@ def test_a_condition_on_the_default_flow_is_not_evaluated(bench: Bench) -> None:
 
 def test_two_tokens_pass_a_gateway_twice(bench: Bench) -> None:
     bench.deploy(
-        draw("p", "start > a; start > b; a > g; b > g; g > c", start=start(), a=task("t"), b=task("t"), g=gateway(), c=task("c"))
+        draw(
+            "p",
+            "start > a; start > b; a > g; b > g; g > c",
+            start=start(),
+            a=task("t"),
+            b=task("t"),
+            g=gateway(),
+            c=task("c"),
+        )
     )
     bench.create()
     for key in bench.jobs("t"):

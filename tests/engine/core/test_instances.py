@@ -89,7 +89,7 @@ def test_elements_say_what_they_are(bench: Bench) -> None:
 
 def test_an_unknown_process_comes_before_an_unknown_element(bench: Bench) -> None:
     bench.deploy(ONE)
-    at = {"startInstructions": [{"elementId": "-"}]}
+    at: dict[str, Any] = {"startInstructions": [{"elementId": "-"}]}
     assert refused(bench, "q") == (
         "NOT_FOUND",
         "Expected to find process definition with process ID 'q', but none found",
@@ -309,7 +309,9 @@ def test_a_cancelled_instance_leaves_nothing_behind(bench: Bench) -> None:
 
 
 def test_a_cancelled_instance_is_not_compensated(bench: Bench) -> None:
-    bench.deploy(draw("p", "start > a > b", start=start(), a=task("a"), b=task("b"), h=handler("h"), **undone_by("a", "h")))
+    bench.deploy(
+        draw("p", "start > a > b", start=start(), a=task("a"), b=task("b"), h=handler("h"), **undone_by("a", "h"))
+    )
     instance = bench.create()
     bench.complete("a")
     bench.do("PROCESS_INSTANCE", "CANCEL", instance)

@@ -72,7 +72,9 @@ def test_input_mappings_stand_between_activating_and_activated(bench: Bench) -> 
     bench.deploy(one({"x": "=a"}, {"o": "=x"}))
     bench.create(a=1)
     bench.complete("t")
-    of_task = [r for r in bench.log if r.record_type == "EVENT" and bench.key_of("a") in {r.key, r.value.get("scopeKey")}]
+    of_task = [
+        r for r in bench.log if r.record_type == "EVENT" and bench.key_of("a") in {r.key, r.value.get("scopeKey")}
+    ]
     assert [r.intent for r in of_task][:3] == ["ELEMENT_ACTIVATING", "CREATED", "ELEMENT_ACTIVATED"]
     told = [r.value["name"] if r.value_type == "VARIABLE" else r.intent for r in bench.log if r.record_type == "EVENT"]
     assert told[told.index("o") - 1] == "ELEMENT_COMPLETING"
@@ -92,18 +94,9 @@ def test_a_path_of_an_output_mapping_goes_into_the_object(bench: Bench) -> None:
 
 
 def test_the_last_of_two_mappings_to_one_target_wins(bench: Bench) -> None:
-    bench.deploy(
-        draw(
-            "p",
-            "start > a",
-            start=start(),
-            a=task(
-                "t",
-                extensions='<zeebe:ioMapping><zeebe:output source="=1" target="o" /><zeebe:output source="=2" target="o" />'
-                "</zeebe:ioMapping>",
-            ),
-        )
-    )  # fmt: skip
+    outputs = '<zeebe:output source="=1" target="o" /><zeebe:output source="=2" target="o" />'
+    doubled = task("t", extensions=f"<zeebe:ioMapping>{outputs}</zeebe:ioMapping>")
+    bench.deploy(draw("p", "start > a", start=start(), a=doubled))
     bench.create()
     assert result(bench) == {"o": 2}
 
@@ -158,7 +151,7 @@ def test_setting_nothing_is_fine_and_on_what_has_ended_it_is_not(bench: Bench) -
     bench.set_variables(instance)
     bench.do("JOB", "COMPLETE", bench.jobs("t")[0], variables="")
     for key in (instance, element, 4242):
-        value = {"scopeKey": key, "variables": "{}", "updateSemantics": "LOCAL"}
+        value: dict[str, Any] = {"scopeKey": key, "variables": "{}", "updateSemantics": "LOCAL"}
         rejection = bench.refused("VARIABLE_DOCUMENT", "UPDATE", **value)
         assert rejection.code == "NOT_FOUND"
         assert rejection.reason == (
@@ -168,7 +161,7 @@ def test_setting_nothing_is_fine_and_on_what_has_ended_it_is_not(bench: Bench) -
 
 def test_variables_that_are_set_have_to_be_an_object(bench: Bench) -> None:
     bench.deploy(one())
-    value = {"scopeKey": bench.create(), "variables": "[]", "updateSemantics": "LOCAL"}
+    value: dict[str, Any] = {"scopeKey": bench.create(), "variables": "[]", "updateSemantics": "LOCAL"}
     assert bench.refused("VARIABLE_DOCUMENT", "UPDATE", **value).code == "INVALID_ARGUMENT"
 
 
@@ -189,7 +182,13 @@ def test_an_end_event_has_output_mappings(bench: Bench) -> None:
 
 def test_a_start_event_has_output_mappings(bench: Bench) -> None:
     bench.deploy(
-        draw("p", "start > a", message("m"), start=start(message="m", extensions=mapping(outputs={"o": "=x"})), a=task("t"))
+        draw(
+            "p",
+            "start > a",
+            message("m"),
+            start=start(message="m", extensions=mapping(outputs={"o": "=x"})),
+            a=task("t"),
+        )
     )
     bench.publish("m", x=1, y=2)
     assert bench.job("t")["variables"] == {"o": 1}
@@ -207,7 +206,23 @@ def test_output_mappings_of_an_event_subprocess_let_out_of_its_variables(bench: 
     assert bench.results == {instance: {"o": 5}}
 
 
-VALUES = [2**53, 2**63 - 1, -(2**63), -1, 1.5, "ü\u0000", "", [], {}, None, True, False, [[1, {"a": [None]}]], "😀", "\"\\/\b"]
+VALUES = [
+    2**53,
+    2**63 - 1,
+    -(2**63),
+    -1,
+    1.5,
+    "ü\u0000",
+    "",
+    [],
+    {},
+    None,
+    True,
+    False,
+    [[1, {"a": [None]}]],
+    "😀",
+    '"\\/\b',
+]
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -251,7 +266,9 @@ def test_values_that_are_too_deep_are_refused(bench: Bench, text: str) -> None:
     assert len(rejection.reason) < 1000
 
 
-@pytest.mark.parametrize("text", ['{"a":"\ud800"}', '{"\udc00":1}', "\x00", '{"a":\x00}', '{"a":"\\ud800"}', "\ufeff{}"])
+@pytest.mark.parametrize(
+    "text", ['{"a":"\ud800"}', '{"\udc00":1}', "\x00", '{"a":\x00}', '{"a":"\\ud800"}', "\ufeff{}"]
+)
 def test_text_that_is_not_unicode_is_refused_and_harms_nobody(bench: Bench, text: str) -> None:
     bench.deploy(one())
     rejection = bench.refused("PROCESS_INSTANCE_CREATION", "CREATE", **creation(variables=text))

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.engine.rest import diagrams
+from tests.engine.rest import diagrams, filled
 from workers.engine import projection, rest
 from workers.engine.access import Access, ASGIApp
 from workers.engine.core import Engine
@@ -102,3 +102,10 @@ async def quiet_engine() -> AsyncIterator[Service]:
     async with serving() as service:
         await service.deploy(*diagrams.FILES)
         yield service
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """REST before tables that were filled by hand; it takes no commands."""
+    async with filled.asking() as client:
+        yield client

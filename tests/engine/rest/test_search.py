@@ -1,76 +1,11 @@
 """The grammar of searches, over tables that were filled by hand."""
 
-from collections.abc import AsyncIterator
-from contextlib import closing
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.engine.projection.records import START, Story
-from workers.engine import projection, rest
-from workers.engine.access import Access
-from workers.engine.log import Log
-from workers.engine.writer import Writer
-
-NOBODY = cast("Writer", None)
-"""Searches need no writer."""
-
-
-def filled() -> Story:
-    """Five instances: 0 and 1 active, 2 completed, 3 terminated, 4 called by 0 with an incident inside."""
-    story = Story()
-    definition = story.definition("order", name="Order")
-    story.definition("order", 2)
-    story.definition("ship", name="")
-    for number in range(4):
-        instance = story.instance(definition)
-        instance.variable("orderId", f'"{4711 + number}"')
-        instance.variable("total", str(number))
-        task = instance.enter("Pay", "SERVICE_TASK", name="Take the payment")
-        if number == 0:
-            instance.variable("mine", "true", task)
-            first, calling = instance, instance.enter("Ship", "CALL_ACTIVITY")
-        if number >= 2:
-            how = "COMPLETED" if number == 2 else "TERMINATED"
-            instance.leave(task, how)
-            instance.leave(instance.key, how)
-    called = story.instance(definition, "ship", (first.key, calling))
-    task = called.enter("Pay", "SERVICE_TASK")
-    job = called.job("CREATED", task)
-    called.job("FAILED", task, job, retries=2, errorMessage="later", deadline=START)
-    called.incident("CREATED", task, jobKey=job, errorMessage="[no] *card* at 50%")
-    called.variable("long", '"' + "x" * 9000 + '"')
-    ask = called.enter("Ask", "USER_TASK")
-    called.task("CREATED", ask, candidateGroups=["sales", "support"], assignee="ann", priority=10)
-    called.task("CREATED", ask, priority=90)
-    return story
-
-
-@pytest.fixture(scope="module")
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    with closing(Log(None, projection)) as log, closing(projection.Reader.of_uri(log.reader_uri)) as reader:
-        log.create(filled().records)
-        transport = httpx.ASGITransport(app=rest.app(NOBODY, reader, Access()))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            yield client
-
-
-async def found(client: httpx.AsyncClient, things: str, **body: object) -> dict[str, Any]:
-    response = await client.post(f"/v2/{things}/search", json=body)
-    assert response.status_code == 200, response.text
-    answer: dict[str, Any] = response.json()
-    return answer
-
-
-async def refused(client: httpx.AsyncClient, things: str, **body: object) -> dict[str, Any]:
-    response = await client.post(f"/v2/{things}/search", json=body)
-    assert response.status_code == 400, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = response.json()
-    assert problem.keys() == {"type", "title", "status", "detail", "instance"}
-    assert (problem["status"], problem["instance"]) == (400, f"/v2/{things}/search")
-    return problem
+from tests.engine.rest.filled import found, refused
 
 
 async def instances(client: httpx.AsyncClient, **filters: object) -> list[int]:
@@ -87,31 +22,6 @@ async def test_a_search_without_a_body_finds_all_by_their_keys(client: httpx.Asy
     assert (page["totalItems"], page["hasMoreTotalItems"]) == (5, False)
     keys = [int(each["processInstanceKey"]) for each in response.json()["items"]]
     assert keys == sorted(keys)
-
-
-async def test_an_instance_has_the_shape_of_8_9(client: httpx.AsyncClient) -> None:
-    items = (await found(client, "process-instances"))["items"]
-    first, called = items[0], items[4]
-    assert first == {
-        "processInstanceKey": first["processInstanceKey"],
-        "processDefinitionId": "order",
-        "processDefinitionName": "Order",
-        "processDefinitionVersion": 1,
-        "processDefinitionVersionTag": None,
-        "processDefinitionKey": first["processDefinitionKey"],
-        "state": "ACTIVE",
-        "startDate": "2023-11-14T22:13:24.000Z",
-        "endDate": None,
-        "hasIncident": True,
-        "tenantId": "<default>",
-        "parentProcessInstanceKey": None,
-        "parentElementInstanceKey": None,
-        "rootProcessInstanceKey": first["processInstanceKey"],
-        "tags": [],
-        "businessId": None,
-    }
-    assert called["parentProcessInstanceKey"] == called["rootProcessInstanceKey"] == first["processInstanceKey"]
-    assert isinstance(called["parentElementInstanceKey"], str)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +177,9 @@ async def test_pages_forward_and_back_show_each_item_once(
 
 
 async def test_a_cursor_of_another_order_is_refused(client: httpx.AsyncClient) -> None:
-    cursor = (await found(client, "process-instances", page={"limit": 1}))["page"]["endCursor"]
-    await refused(client, "process-instances", sort=[{"field": "state"}], page={"after": cursor})
+    by_state = await found(client, "process-instances", sort=[{"field": "state"}], page={"limit": 1})
+    for sort in ([], [{"field": "tenantId"}], [{"field": "state"}, {"field": "tenantId"}]):
+        await refused(client, "process-instances", sort=sort, page={"after": by_state["page"]["endCursor"]})
 
 
 async def test_from_leaves_out_as_many(client: httpx.AsyncClient) -> None:
@@ -279,158 +190,3 @@ async def test_nulls_come_last_where_the_order_is_ascending(client: httpx.AsyncC
     for order, ended in (("ASC", [True, True, False, False, False]), ("DESC", [False, False, False, True, True])):
         items = (await found(client, "process-instances", sort=[{"field": "endDate", "order": order}]))["items"]
         assert [each["endDate"] is not None for each in items] == ended
-
-
-async def test_an_element_shows_its_name_and_its_incident(client: httpx.AsyncClient) -> None:
-    (incident,) = (await found(client, "incidents"))["items"]
-    (pay,) = (await found(client, "element-instances", filter={"incidentKey": incident["incidentKey"]}))["items"]
-    assert pay == {
-        "elementInstanceKey": incident["elementInstanceKey"],
-        "elementId": "Pay",
-        "elementName": "Pay",
-        "type": "SERVICE_TASK",
-        "state": "ACTIVE",
-        "startDate": pay["startDate"],
-        "endDate": None,
-        "hasIncident": True,
-        "incidentKey": incident["incidentKey"],
-        "processInstanceKey": incident["processInstanceKey"],
-        "rootProcessInstanceKey": incident["rootProcessInstanceKey"],
-        "processDefinitionKey": incident["processDefinitionKey"],
-        "processDefinitionId": "ship",
-        "tenantId": "<default>",
-    }
-    named = (await found(client, "element-instances", filter={"elementName": "Take the payment"}))["items"]
-    assert {each["elementId"] for each in named} == {"Pay"}
-
-
-async def test_no_element_instance_is_the_process_or_a_flow(client: httpx.AsyncClient) -> None:
-    for kind in ("PROCESS", "SEQUENCE_FLOW"):
-        assert (await found(client, "element-instances", filter={"type": kind}))["items"] == []
-
-
-async def test_an_incident_and_a_job_have_the_shapes_of_8_9(client: httpx.AsyncClient) -> None:
-    (incident,) = (await found(client, "incidents", filter={"state": "ACTIVE", "errorType": "JOB_NO_RETRIES"}))["items"]
-    (job,) = (await found(client, "jobs", filter={"hasFailedWithRetriesLeft": True, "retries": {"$gt": 1}}))["items"]
-    assert incident["jobKey"] == job["jobKey"]
-    assert incident.keys() == {
-        *("incidentKey", "errorType", "errorMessage", "state", "creationTime", "elementId", "elementInstanceKey"),
-        *("jobKey", "processInstanceKey", "rootProcessInstanceKey", "processDefinitionKey", "processDefinitionId"),
-        "tenantId",
-    }
-    assert job == {
-        **{key: incident[key] for key in incident.keys() & job.keys()},
-        "type": "pay",
-        "worker": "",
-        "state": "FAILED",
-        "kind": "BPMN_ELEMENT",
-        "listenerEventType": "UNSPECIFIED",
-        "retries": 2,
-        "deadline": "2023-11-14T22:13:20.000Z",
-        "hasFailedWithRetriesLeft": True,
-        "errorCode": None,
-        "errorMessage": "later",
-        "customHeaders": {},
-        "creationTime": job["creationTime"],
-        "lastUpdateTime": job["lastUpdateTime"],
-        "endTime": None,
-        "isDenied": None,
-        "deniedReason": None,
-    }
-
-
-async def test_a_variables_value_is_cut_unless_whole_ones_are_asked_for(client: httpx.AsyncClient) -> None:
-    body = {"filter": {"isTruncated": True}}
-    (cut,) = (await client.post("/v2/variables/search", json=body)).json()["items"]
-    assert (len(cut["value"]), cut["isTruncated"]) == (8191, True)
-    (whole,) = (await client.post("/v2/variables/search?truncateValues=false", json=body)).json()["items"]
-    assert (len(whole["value"]), whole["isTruncated"]) == (9002, False)
-    one = (await client.get(f"/v2/variables/{cut['variableKey']}")).json()
-    assert one == {name: value for name, value in whole.items() if name != "isTruncated"}
-    assert (await client.post("/v2/variables/search?truncateValues=maybe", json=body)).status_code == 400
-
-
-async def test_variables_are_filtered_by_scope_name_and_json_text(client: httpx.AsyncClient) -> None:
-    (mine,) = (await found(client, "variables", filter={"name": "mine"}))["items"]
-    assert mine["scopeKey"] != mine["processInstanceKey"]
-    assert mine["value"] == "true"
-    both = {"name": "orderId", "value": '"4711"', "processInstanceKey": mine["processInstanceKey"]}
-    assert len((await found(client, "variables", filter=both))["items"]) == 1
-    assert (await found(client, "variables", filter={**both, "scopeKey": mine["scopeKey"]}))["items"] == []
-
-
-@pytest.mark.parametrize(
-    ("filters", "priorities"),
-    [
-        ({"candidateGroup": "sales"}, [10]),
-        ({"candidateGroup": {"$in": ["sales", "other"]}}, [10]),
-        ({"candidateGroup": "nobody"}, []),
-        ({"assignee": {"$exists": False}}, [90]),
-        ({"assignee": "ann", "state": "CREATED"}, [10]),
-        ({"priority": {"$gt": 10}}, [90]),
-        ({"name": "Ask"}, [10, 90]),
-        ({"processInstanceVariables": [{"name": "long", "value": {"$like": '"x*'}}]}, [10, 90]),
-        ({"localVariables": [{"name": "long", "value": {"$like": '"x*'}}]}, []),
-        ({"$or": [{"priority": 10}, {"priority": 90}]}, [10, 90]),
-    ],
-)
-async def test_a_filter_finds_user_tasks(
-    client: httpx.AsyncClient, filters: dict[str, Any], priorities: list[int]
-) -> None:
-    items = (await found(client, "user-tasks", filter=filters))["items"]
-    assert [each["priority"] for each in items] == priorities
-
-
-async def test_among_the_latest_versions_pages_go_forward_only(client: httpx.AsyncClient) -> None:
-    latest = {"isLatestVersion": True}
-    answer = await found(client, "process-definitions", filter=latest, sort=[{"field": "processDefinitionId"}])
-    assert [(each["processDefinitionId"], each["version"]) for each in answer["items"]] == [("order", 2), ("ship", 1)]
-    assert answer["page"]["startCursor"] is None
-    assert answer["page"]["endCursor"]
-    await refused(client, "process-definitions", filter=latest, page={"from": 1})
-    await refused(client, "process-definitions", filter=latest, sort=[{"field": "version"}])
-
-
-async def test_a_definition_has_the_shape_of_8_9(client: httpx.AsyncClient) -> None:
-    (ship,) = (await found(client, "process-definitions", filter={"processDefinitionId": "ship"}))["items"]
-    assert ship == {
-        "processDefinitionKey": ship["processDefinitionKey"],
-        "processDefinitionId": "ship",
-        "name": None,
-        "version": 1,
-        "versionTag": None,
-        "resourceName": "ship.bpmn",
-        "tenantId": "<default>",
-        "hasStartForm": False,
-    }
-
-
-async def test_incidents_of_an_instance_include_those_of_called_ones(client: httpx.AsyncClient) -> None:
-    items = (await found(client, "process-instances"))["items"]
-    numbers = [
-        len((await found(client, f"process-instances/{each['processInstanceKey']}/incidents"))["items"])
-        for each in items
-    ]
-    assert numbers == [1, 0, 0, 0, 1]
-    own = (await found(client, "incidents", filter={"processInstanceKey": items[0]["processInstanceKey"]}))["items"]
-    assert own == []
-    assert (await client.post("/v2/process-instances/4242/incidents/search")).status_code == 404
-
-
-async def test_the_call_hierarchy_begins_at_the_root(client: httpx.AsyncClient) -> None:
-    called = (await found(client, "process-instances"))["items"][4]
-    hierarchy = (await client.get(f"/v2/process-instances/{called['processInstanceKey']}/call-hierarchy")).json()
-    keys = [called["rootProcessInstanceKey"], called["processInstanceKey"]]
-    assert [each["processInstanceKey"] for each in hierarchy] == keys
-
-
-async def test_a_definitions_statistics_count_its_ended_instances_too(client: httpx.AsyncClient) -> None:
-    instance = (await found(client, "process-instances"))["items"][0]
-    path = f"/v2/process-definitions/{instance['processDefinitionKey']}/statistics/element-instances"
-    pay = {"elementId": "Pay", "active": 2, "canceled": 1, "incidents": 1, "completed": 1}
-    assert pay in (await client.post(path)).json()["items"]
-    ended = (await client.post(path, json={"filter": {"state": {"$in": ["COMPLETED", "TERMINATED"]}}})).json()["items"]
-    assert ended == [{"elementId": "Pay", "active": 0, "canceled": 1, "incidents": 0, "completed": 1}]
-    unknown = await client.post("/v2/process-definitions/4242/statistics/element-instances")
-    assert unknown.json() == {"items": []}
-    assert (await client.post(path, json={"sort": [1]})).status_code == 400

@@ -66,6 +66,10 @@ class Fault(Exception):
         self.job = job
 
 
+class TooLarge(Fault):
+    """A value that is larger than the engine keeps; the command that would create the instance is refused instead."""
+
+
 def not_extracted(message: str) -> Fault:
     """Return the incident of a value that cannot be had, or is of the wrong type."""
     return Fault("EXTRACT_VALUE_ERROR", message)

@@ -108,9 +108,6 @@ class _Resource:
             return await endpoint(Call(request, self._engine))
         except Rejection as rejection:
             raise problems.of_rejection(rejection) from rejection
-        except RecursionError as error:
-            message = "Request body cannot be parsed: it is nested too deeply"
-            raise problems.bad_request(message) from error
         except Busy as busy:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "RESOURCE_EXHAUSTED", str(busy)) from busy
         except Stopping as stopping:

@@ -5,10 +5,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from .. import timers
 from ..bpmn import InvalidModelError, read_processes
 from ..entities import Definition, Form
 from ..model import Process
-from ..records import Command, invalid, not_found, wrong_state
+from ..records import Command, Fault, invalid, not_found, wrong_state
 from ..work import Work
 from .registry import handles
 
@@ -176,9 +177,16 @@ def _open_starts(work: Work, definition: int, process: Process) -> None:
             "startEventId": start.id,
         }
         work.event("MESSAGE_START_EVENT_SUBSCRIPTION", "CREATED", work.key(), value)
+    for start in process.timer_starts():
+        try:
+            timers.start_process(work, definition, process.id, start)
+        except Fault as fault:
+            message = f"{_FAILED}\n- Element: {start.id}\n    - ERROR: Invalid timer expression ({fault.message})"
+            raise invalid(message) from None
 
 
 def _close_starts(work: Work, definition: Definition) -> None:
+    timers.cancel(work, definition.key)
     open_starts = [
         found for found in work.state.tables.start_subscriptions.values() if found.definition == definition.key
     ]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .. import correlation
+from .. import correlation, subscriptions
 from ..apply.messages import message_identity
-from ..records import Command, Rejection, not_found
+from ..records import Command, Rejection, invalid, not_found
 from ..variables import read_document
 from ..work import Work
 from .registry import handles
@@ -16,6 +16,9 @@ def publish(work: Work, command: Command) -> dict[str, Any]:
     value = command.value
     read_document(value["variables"])
     name, correlation_key, message_id = value["name"], value["correlationKey"], value["messageId"]
+    refusal = subscriptions.too_long(correlation_key)
+    if refusal:
+        raise invalid(refusal)
     if message_id and message_identity(name, correlation_key, message_id) in work.state.tables.message_ids:
         message = (
             f"Expected to publish a new message with id '{message_id}', but a message with that id was already "
