@@ -69,8 +69,8 @@ async def test_output_mappings_are_applied_all_or_none(zeebe: Zeebe, t: str) -> 
     p, other = zeebe.names("p", "other")
     # Only an expression that fails because of its own check gives an incident.
     mapped = mapping(outputs={"first": "=1", "second": "=assert(m, m != null)"})
-    flows = "start > task > end; start > beside > end"
-    drawn = draw(p, flows, start=start(), task=task(t, extensions=mapped), beside=task(other), end=end())
+    flows = "start > task > end; start > c > end"
+    drawn = draw(p, flows, start=start(), task=task(t, extensions=mapped), c=task(other), end=end())
     await zeebe.deploy(drawn)
     result = zeebe.result(p)
     job = await zeebe.complete_next(t)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 import httpx
 import pytest
-from google.protobuf.message import Message
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.conformance.clock import Clock
@@ -237,6 +236,10 @@ class Zeebe:
         assert response.status_code == status, f"{response.status_code}: {response.text}"
         return response.json() if response.content else None
 
+    async def version(self) -> str:
+        """Return the gateway's version."""
+        return (await self.stub.Topology(pb.TopologyRequest(), timeout=PATIENCE)).gatewayVersion
+
     async def settle(self) -> None:
         """Forget the results that the test does not wait for any more."""
         for task in self._results:
@@ -259,12 +262,6 @@ def variables_of(job: pb.ActivatedJob) -> Variables:
     """Return a job's variables."""
     found: Variables = json.loads(job.variables)
     return found
-
-
-def key_of(message: Message) -> int:
-    """Return the key of an answer."""
-    key: int = message.key  # type: ignore[attr-defined]
-    return key
 
 
 def _key(job: pb.ActivatedJob | int) -> int:
