@@ -5,8 +5,6 @@ import time
 
 import httpx
 
-_NOT_CONTROLLED = frozenset({httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
-
 
 class Clock:
     """The engine's clock during one test: it stands still from `stop` on, if the engine lets us."""
@@ -46,8 +44,6 @@ class Clock:
             assert response.status_code == httpx.codes.NO_CONTENT, response.text
 
     async def _pin(self, now: int) -> bool:
+        # Releases refuse in different ways where their clock is not to be set.
         response = await self._rest.put("/v2/clock", json={"timestamp": now})
-        if response.status_code in _NOT_CONTROLLED:
-            return False
-        assert response.status_code == httpx.codes.NO_CONTENT, response.text
-        return True
+        return response.status_code == httpx.codes.NO_CONTENT

@@ -32,7 +32,9 @@ _target = pytest.StashKey[Target | None]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a person run the cases against a cluster; without being told to, no test talks to a foreign one."""
     parser.addoption(
-        "--cluster", action="store_true", help="run the cases on the cluster of ZEEBE_ADDRESS and CAMUNDA_REST_ADDRESS"
+        "--cluster",
+        action="store_true",
+        help="run on the cluster that the environment names, and set its clock if it can be",
     )
 
 

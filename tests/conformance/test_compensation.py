@@ -4,7 +4,7 @@ import pytest
 from grpc import StatusCode
 
 from tests.conformance import saga
-from tests.conformance.diagrams import draw
+from tests.conformance.diagrams import draw, fork
 from tests.conformance.zeebe import Zeebe, refused, variables_of
 from tests.engine.drawing import (
     compensate,
@@ -100,6 +100,31 @@ async def test_a_second_throw_finds_nothing_to_undo(zeebe: Zeebe, p: str) -> Non
     await zeebe.deploy(draw(p, flows, start=start(), **saga.activities(zeebe.suffix, "a"), **throws, end=end()))
     result = zeebe.result(p)
     await finish(zeebe, "a", "undo-a")
+    assert await result == {}
+
+
+@pytest.mark.case("84b", "s")
+async def test_a_second_throw_passes_while_the_handler_of_the_first_still_runs(zeebe: Zeebe, p: str) -> None:
+    throws = {"one": compensate("a"), "two": compensate("a")}
+    flows = "start > a > fork > one > b > end; fork > two > b"
+    drawn = draw(
+        p,
+        flows,
+        start=start(),
+        **saga.activities(zeebe.suffix, "a"),
+        fork=fork(),
+        **throws,
+        b=task(zeebe.name("b")),
+        end=end(),
+    )
+    await zeebe.deploy(drawn)
+    result = zeebe.result(p)
+    await finish(zeebe, "a")
+    undo = await zeebe.job(zeebe.name("undo-a"))
+    await finish(zeebe, "b")
+    assert await zeebe.jobs(zeebe.name("undo-a")) == []
+    await zeebe.complete(undo)
+    await finish(zeebe, "b")
     assert await result == {}
 
 

@@ -1,13 +1,11 @@
 """Section 9: publication, buffering and correlation."""
 
-import asyncio
-
 import pytest
 from grpc import StatusCode
 
 from tests.conformance.clock import Clock
 from tests.conformance.diagrams import draw
-from tests.conformance.zeebe import Variables, Zeebe, refused, variables_of
+from tests.conformance.zeebe import Zeebe, refused, variables_of
 from tests.engine.drawing import (
     awaits,
     boundary,
@@ -105,16 +103,17 @@ async def test_an_id_is_free_again_after_the_time_to_live(zeebe: Zeebe, m: str, 
 async def test_a_message_continues_one_instance_of_each_process(zeebe: Zeebe, p: str, m: str) -> None:
     q = zeebe.name("q")
     await zeebe.deploy(waiting(q, m))
-    results = [zeebe.result(each, key="k") for each in (p, p, q)]
+    one, other, foreign = [await zeebe.create(each, key="k") for each in (p, p, q)]
+    await zeebe.found("message-subscriptions", 3, messageName=m, correlationKey="k")
     await zeebe.publish(m, "k", x=1)
-    assert await results[2] == {"key": "k", "x": 1}
-    await zeebe.until(lambda: _done(results[:2]), lambda done: done == 1)
+    await zeebe.ended(foreign)
+    await zeebe.found("process-instances", processDefinitionId=p, state="COMPLETED")
     await zeebe.publish(m, "k", x=2)
-    assert sorted([(await each)["x"] for each in results[:2]]) == [1, 2]
-
-
-async def _done(results: list[asyncio.Task[Variables]]) -> int:
-    return sum(each.done() for each in results)
+    values = []
+    for instance in (one, other):
+        await zeebe.ended(instance)
+        values += await zeebe.found("variables", processInstanceKey=instance, name="x")
+    assert sorted(each["value"] for each in values) == ["1", "2"]
 
 
 @pytest.mark.case(107, "t")

@@ -197,9 +197,15 @@ class Zeebe:
 
     async def found(self, things: str, count: int = 1, **filters: object) -> list[Variables]:
         """Wait until v2 finds as many as there should be."""
-        return await self.until(lambda: self.search(things, **filters), lambda items: len(items) == count)
 
-    async def until(self, look: Callable[[], Awaitable[T]], is_right: Callable[[T], bool]) -> T:
+        def describe(items: list[Variables]) -> str:
+            return f"{len(items)} {things} with {filters}, not {count}"
+
+        return await self.until(lambda: self.search(things, **filters), lambda items: len(items) == count, describe)
+
+    async def until(
+        self, look: Callable[[], Awaitable[T]], is_right: Callable[[T], bool], describe: Callable[[T], str] = repr
+    ) -> T:
         """Look until what is seen is right.
 
         Raises:
@@ -207,7 +213,7 @@ class Zeebe:
         """
         end = time.monotonic() + PATIENCE
         while not is_right(seen := await look()):
-            assert time.monotonic() < end, f"seen last: {seen!r}"
+            assert time.monotonic() < end, f"seen last: {describe(seen)}"
             await asyncio.sleep(PAUSE)
         return seen
 
