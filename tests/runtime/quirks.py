@@ -132,6 +132,7 @@ class WireLosingGateway(FaultyGateway):
         self.lost = 0
         """How many jobs were lost."""
         self._to_lose = 0
+        self._cancelled: set[Upstream] = set()
         self._wires: set[asyncio.Task[None]] = set()
 
     def lose_one(self) -> None:
@@ -143,7 +144,7 @@ class WireLosingGateway(FaultyGateway):
             await super().forward(method, call, context)
             return
         async for message in call:
-            if context.cancelled():
+            if call in self._cancelled:
                 self.lost += 1
                 return
             await context.write(message)
@@ -153,6 +154,7 @@ class WireLosingGateway(FaultyGateway):
             super().end(method, call, forwarding)
             return
         self._to_lose -= 1
+        self._cancelled.add(call)
         wire = asyncio.create_task(self._lose_next(call, forwarding))
         self._wires.add(wire)
         wire.add_done_callback(self._wires.discard)
