@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint docs lock clean
+.PHONY: help demo test proof bench lint docs lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ demo: .venv/embedded ## Start everything, run the sample orders, show where to l
 
 test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=--waiting adds those that wait for the embedded engine
 	$(BIN)/python -m pytest $(ARGS)
+
+proof: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the long tests that `make test` leaves out
+	$(BIN)/python -m pytest -m proof $(ARGS)
 
 bench: .venv/ready ## Measure the job runtime beside its peers; ARGS=--quick for a short run
 	$(BIN)/python -m tests.benchmarks $(ARGS)

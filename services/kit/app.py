@@ -34,6 +34,18 @@ from services.kit.settings import LimitSettings
 _log = structlog.get_logger(__name__)
 
 
+_ABLE = text("""
+    SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
+        (SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+         WHERE relnamespace = to_regnamespace(current_setting('search_path'))
+            AND relkind IN ('r', 'p') AND relname <> 'alembic_version'
+            AND NOT (has_schema_privilege(relnamespace, 'USAGE')
+                AND has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+                AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) AS locked
+""")
+"""Whether a command could be carried out now: what a role may do changes while a service runs."""
+
+
 class Health(BaseModel):
     """What a probe reads."""
 
@@ -51,8 +63,12 @@ async def live() -> Health:
 
 @health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, RATE_LIMITED))
 async def ready(database: Reading) -> Health:
-    """Say that commands can be taken: the database answers."""
-    await database.execute(text("SELECT 1"))
+    """Say that commands can be taken: the database answers, takes writes, and lets the service write."""
+    able = (await database.execute(_ABLE)).one()
+    if able.is_read_only:
+        raise Problem(DATABASE_UNAVAILABLE, "The database takes no writes: it is a standby, or read-only.")
+    if able.locked:
+        raise Problem(DATABASE_UNAVAILABLE, f"The service's role may not read and write {able.locked}.")
     return Health(status="ready")
 
 

@@ -1,8 +1,8 @@
-"""The runtime on the real broker, and who holds which row of the list of what pyzeebe 4.7 does wrong.
+"""The runtime on the embedded engine, and who holds which row of the list of what pyzeebe 4.7 does wrong.
 
 | pyzeebe | Here | Held by |
 |---|---|---|
-| ten connection errors in a lifetime end the worker, silently; each renewed stream counts | no number of failures ends a subscription | `runtime/test_faults.py::test_thirty_resets_in_a_row_end_no_subscription`, `::test_a_connection_that_is_reset_under_load_loses_nothing`, `::test_streams_that_are_cut_again_and_again_lose_nothing`, `runtime/test_deaths.py::test_a_broker_killed_under_load_loses_nothing_and_the_worker_goes_on_alone`, `kit/test_intake.py::test_no_number_of_failures_ends_a_subscription`, `::test_a_stream_that_ends_unasked_is_opened_again_however_often` |
+| ten connection errors in a lifetime end the worker, silently; each renewed stream counts | no number of failures ends a subscription | `runtime/test_faults.py::test_many_resets_in_a_row_end_no_subscription`, `::test_a_connection_that_is_reset_under_load_loses_nothing`, `::test_streams_that_are_cut_again_and_again_lose_nothing`, `runtime/test_deaths.py::test_a_broker_killed_under_load_loses_nothing_and_the_worker_goes_on_alone`, `kit/test_intake.py::test_no_number_of_failures_ends_a_subscription`, `::test_a_stream_that_ends_unasked_is_opened_again_however_often` |
 | RESOURCE_EXHAUSTED on a poll sleeps for five seconds | jittered milliseconds | `runtime/test_faults.py::test_a_gateway_that_refuses_for_a_while_is_asked_until_it_does_not`, `kit/test_intake.py::test_a_polls_backpressure_costs_milliseconds` |
 | streaming ignores `max_running_jobs` | never more in hand than the window | `runtime/test_floods.py::test_a_flood_never_has_more_jobs_in_hand_than_the_window`, `::test_jobs_are_pushed_to_a_worker_and_never_more_than_its_window_are_in_hand`, `kit/test_worker.py::test_no_more_jobs_run_at_once_than_the_window_has_slots` |
 | `stop()` hangs on a hung handler or a live stream | a bounded drain, and the rest is handed back | `runtime/test_deaths.py::test_what_a_worker_that_stops_has_in_hand_is_done_by_another_long_before_its_lease_ends`, `kit/test_worker.py::test_a_stop_is_bounded_while_the_broker_is_away`, `::test_a_second_stop_waits_for_nothing` |
@@ -17,5 +17,6 @@
 | `job: Job` is not recognised where annotations are postponed | it is | `runtime/test_annotations.py::test_annotations_that_are_text_are_read` |
 | a job that kills its worker is given out again for ever | an incident after three activations | `runtime/test_deaths.py::test_a_job_that_kills_its_worker_is_an_incident_after_three_activations_and_the_one_beside_it_is_done`, `kit/test_activations.py::test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_it_do_not` |
 
-What only the scripted gateway of `tests/kit` can give on demand is proved there; everything else on the suite's broker.
+What only the scripted gateway of `tests/kit` can give on demand is proved there; everything else on the suite's engine.
+What a real Zeebe does to its clients and the engine does not, `quirks.py` does in between.
 """  # noqa: E501 - a table's row is a line

@@ -1,4 +1,4 @@
-"""A process of a test's own on the real broker, the step that its tasks run, and a worker for it."""
+"""A process of a test's own on the embedded engine, the step that its tasks run, and a worker for it."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The real engine as the runtime's tests see it: processes of their own, and what the broker holds of them."""
+"""The embedded engine as the runtime's tests see it: processes of their own, and what the broker holds of them."""
 
 import asyncio
 import json
@@ -73,12 +73,7 @@ class Broker:
 
     async def result(self, name: str, variables: dict[str, Any], seconds: float = 120.0) -> dict[str, Any]:
         """Create an instance, wait for its end and return its variables."""
-        request = pb.CreateProcessInstanceWithResultRequest(
-            request=_create(name, variables), requestTimeout=round(seconds * 1000)
-        )
-        response = await taken(lambda: self.gateway.CreateProcessInstanceWithResult(request, timeout=seconds + 5.0))
-        result: dict[str, Any] = json.loads(response.variables)
-        return result
+        return await result(self.gateway, name, variables, seconds)
 
     async def jobs(self, event: str, task_type: str) -> int:
         """Return how many jobs of a type the broker has `created`, `activated`, `completed` … since it started."""
@@ -110,6 +105,16 @@ class Broker:
         filters = {"processDefinitionId": name, "state": "ACTIVE"}
         pages = self._rest.pages(_INSTANCES, ProcessInstance, filters, ["processInstanceKey"])
         return [instance.key async for page in pages for instance in page]
+
+
+async def result(gateway: "GatewayAsyncStub", name: str, variables: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Create an instance, wait for its end, for so many seconds, and return its variables."""
+    request = pb.CreateProcessInstanceWithResultRequest(
+        request=_create(name, variables), requestTimeout=round(seconds * 1000)
+    )
+    response = await taken(lambda: gateway.CreateProcessInstanceWithResult(request, timeout=seconds + 5.0))
+    ended: dict[str, Any] = json.loads(response.variables)
+    return ended
 
 
 def _create(name: str, variables: dict[str, Any]) -> pb.CreateProcessInstanceRequest:

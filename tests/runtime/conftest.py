@@ -1,4 +1,4 @@
-"""What the runtime's tests share: the suite's real broker, and a process of each test's own on it."""
+"""What the runtime's tests share: the suite's engine, and a process of each test's own on it."""
 
 import uuid
 from collections.abc import AsyncIterator

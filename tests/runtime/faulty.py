@@ -1,11 +1,11 @@
-"""A gRPC proxy in front of the real gateway, for faults of the way there: lost replies, stalls, resets, cut streams.
+"""A gRPC proxy in front of the engine, for faults of the way there: lost replies, stalls, resets, cut streams.
 
-Everything behind it is the real broker, so that what a fault leaves behind is what the broker holds.
+What is behind it is the embedded engine, so that what a fault leaves behind is what an engine holds.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     # Generic for type checkers only.
     Context = grpc.aio.ServicerContext[bytes, bytes]
     Handler = grpc.RpcMethodHandler[bytes, bytes]
+    Upstream = grpc.aio.UnaryStreamCall[bytes, bytes]
 
+Send = Callable[[bytes], Awaitable[bytes]]
 _STREAMING = frozenset({"StreamActivatedJobs", "ActivateJobs"})
 _LARGE = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
@@ -101,7 +103,12 @@ class FaultyGateway(grpc.GenericRpcHandler):
         async def unary(request: bytes, context: "Context") -> bytes:
             await self._pass(method, context)
             call = self._channel.unary_unary(path, _as_it_is, _as_it_is)
-            reply: bytes = await _told(call(request, timeout=context.time_remaining()), context)
+
+            async def send(request: bytes) -> bytes:
+                reply: bytes = await call(request, timeout=context.time_remaining())
+                return reply
+
+            reply: bytes = await _told(self.answer(method, request, send, context), context)
             if self._takes(self._lose, method):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "the reply was lost")
             if self._takes(self._hang, method):
@@ -111,15 +118,14 @@ class FaultyGateway(grpc.GenericRpcHandler):
         async def stream(request: bytes, context: "Context") -> None:
             await self._pass(method, context)
             call = self._channel.unary_stream(path, _as_it_is, _as_it_is)(request, timeout=context.time_remaining())
-            forwarding = asyncio.create_task(_told(self._forward(method, call, context), context))
+            forwarding = asyncio.create_task(_told(self.forward(method, call, context), context))
             if method == "StreamActivatedJobs":
                 self._streams.add(forwarding)
                 forwarding.add_done_callback(self._streams.discard)
             try:
                 await asyncio.wait([forwarding])
             finally:
-                call.cancel()
-                forwarding.cancel()
+                self.end(method, call, forwarding)
             if not forwarding.cancelled():
                 forwarding.result()
 
@@ -131,10 +137,20 @@ class FaultyGateway(grpc.GenericRpcHandler):
     def seen(self, method: str, message: bytes) -> None:
         """See what the broker sends over a stream; nobody does, here."""
 
-    async def _forward(self, method: str, call: "grpc.aio.UnaryStreamCall[bytes, bytes]", context: "Context") -> None:
+    async def answer(self, method: str, request: bytes, send: Send, context: "Context") -> bytes:  # noqa: ARG002 - a fault may
+        """Answer a call that is no stream with what the gateway replies to it."""
+        return await send(request)
+
+    async def forward(self, method: str, call: "Upstream", context: "Context") -> None:
+        """Pass on what the gateway sends over a stream or as the answer to a poll."""
         async for message in call:
             self.seen(method, message)
             await context.write(message)
+
+    def end(self, method: str, call: "Upstream", forwarding: asyncio.Task[None]) -> None:  # noqa: ARG002 - a fault may
+        """End a stream or a poll: it is over, or its client is gone."""
+        call.cancel()
+        forwarding.cancel()
 
     async def _listen(self) -> None:
         self._server = grpc.aio.server(options=_LARGE)

@@ -1,18 +1,24 @@
-"""Faults on the way to the real broker: what it holds afterwards, and that the worker goes on alone."""
+"""Faults on the way to the embedded engine: what it holds afterwards, and that the worker goes on alone."""
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 
 from tests.kit.bench import until
 from tests.runtime.bench import Bench, working
+from tests.runtime.broker import result
 from tests.runtime.faulty import FaultyGateway
-from tests.world import eventually
+from tests.runtime.quirks import SeveringGateway, through_one_of
 from workers.addresses import Addresses
+from workers.kit.connection import open_channel, stub
 from workers.kit.doubt import Doubt
 from workers.kit.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _AT_ONCE = 3.0
 """Seconds in which a job is done once a fault is over, on a machine that has other work too."""
@@ -72,14 +78,15 @@ async def test_a_reply_that_never_comes_is_waited_for_no_longer_than_its_deadlin
     assert set(bench.runs.values()) == {1}
 
 
-async def test_thirty_resets_in_a_row_end_no_subscription(
-    bench: Bench, faulty: FaultyGateway, through: EngineSettings
+@pytest.mark.parametrize("resets", [10, pytest.param(30, marks=pytest.mark.proof)])
+async def test_many_resets_in_a_row_end_no_subscription(
+    bench: Bench, faulty: FaultyGateway, through: EngineSettings, resets: int
 ) -> None:
     async with working(through, bench.step, seen=bench.seen, lease=60.0):
-        for _ in range(30):
+        for _ in range(resets):
             await faulty.reset()
             await goes_on(bench)
-    assert sorted(bench.runs.values()) == [1] * 30
+    assert sorted(bench.runs.values()) == [1] * resets
 
 
 async def test_a_connection_that_is_reset_under_load_loses_nothing(
@@ -136,35 +143,27 @@ async def test_requests_of_others_that_run_out_lose_nothing(bench: Bench, addres
     ran_out = 0
     enough = asyncio.Event()
 
-    async def run_out() -> None:
+    async def run_out(gateway: "GatewayAsyncStub") -> None:
         nonlocal ran_out
         while not enough.is_set():
             try:
-                await bench.broker.result(nobody, {}, seconds=0.1)
+                await result(gateway, nobody, {}, seconds=0.1)
             except grpc.aio.AioRpcError as error:
                 ran_out += error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
-    async def connected() -> bool:
-        try:
-            await bench.broker.create(nobody, {})
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.ABORTED:
-                raise
-            return False
-        return True
-
     bench.seconds = 0.1
     await bench.create(300)
-    running_out = asyncio.create_task(run_out())
-    try:
-        async with working(addresses.engine, bench.step, seen=bench.seen, window_per_type=8, lease=3.0):
-            await until(lambda: len(bench.runs) == 300)
-            await until(lambda: len(bench.seen.jobs) == bench.runs.total())
-    finally:
-        # The last one runs out here as well, and not in the next test.
-        enough.set()
-        await running_out
-        await eventually(connected, bool)
+    async with through_one_of(SeveringGateway, addresses) as (severing, through), open_channel(through) as others:
+        running_out = asyncio.create_task(run_out(stub(others)))
+        try:
+            async with working(through, bench.step, seen=bench.seen, window_per_type=8, lease=3.0):
+                await until(lambda: len(bench.runs) == 300)
+                await until(lambda: len(bench.seen.jobs) == bench.runs.total())
+        finally:
+            enough.set()
+            await running_out
     assert ran_out >= 10
+    assert severing.severed["CompleteJob"] >= 10
+    assert severing.swallowed > 0
     assert set(bench.runs.values()) == {1}
     assert await bench.broker.jobs("completed", bench.task_type) == 300

@@ -1,4 +1,4 @@
-"""What the real broker holds of a job that did not go well: one incident, with a text that helps and no secret."""
+"""What the embedded engine holds of a job that did not go well: one incident, with a text that helps and no secret."""
 
 import time
 from typing import Any
@@ -11,6 +11,7 @@ from tests.kit.bench import Seen, until
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.runtime.bench import Bench, Done, Task, working
 from tests.runtime.broker import Broker
+from tests.runtime.quirks import ForgettingGateway, PushFirstGateway, through_one_of
 from workers.addresses import Addresses
 from workers.kit import Job, Receipt, Retry, Step, Unavailable
 from workers.kit.log import Log
@@ -122,12 +123,18 @@ async def test_a_job_is_tried_again_after_its_backoff(broker: Broker, addresses:
     assert took > 2 * 0.5, "half of a backoff is jitter"
 
 
-async def test_no_job_that_fails_again_and_again_is_forgotten(broker: Broker, addresses: Addresses, name: str) -> None:
+@pytest.mark.parametrize("failures", [3, pytest.param(50, marks=pytest.mark.proof)])
+async def test_no_job_that_fails_again_and_again_is_forgotten(
+    broker: Broker, addresses: Addresses, name: str, failures: int
+) -> None:
     bench = Bench(broker, name, backoff=0.2, retries=60)
     await broker.deploy(name, [bench.task_type], retries=60)
-    async with working(addresses.engine, bench.step, seen=bench.seen):
-        results = await bench.results(40, unavailable=50)
-    assert [result["done"]["run"] for result in results] == [51] * 40, "the broker would forget some (ADR 7)"
+    async with (
+        through_one_of(ForgettingGateway, addresses) as (_, through),
+        working(through, bench.step, seen=bench.seen),
+    ):
+        results = await bench.results(40, unavailable=failures)
+    assert [result["done"]["run"] for result in results] == [failures + 1] * 40, "the broker forgets some (ADR 7)"
 
 
 async def test_an_undo_without_retries_is_an_incident_that_says_what_was_tried_and_what_counts_as_standing(
@@ -167,7 +174,10 @@ async def test_a_job_that_is_given_out_again_at_once_does_not_wait_for_its_lease
 ) -> None:
     bench = Bench(broker, name, backoff=0.0)
     await broker.deploy(name, [bench.task_type])
-    async with working(addresses.engine, bench.step, seen=Seen(), lease=60.0):
+    async with (
+        through_one_of(PushFirstGateway, addresses) as (_, through),
+        working(through, bench.step, seen=Seen(), lease=60.0),
+    ):
         begun = time.monotonic()
         results = await bench.results(40, unavailable=2)
         took = time.monotonic() - begun

@@ -104,6 +104,7 @@ async def _run(options: Options, writer: Writer, reader: projection.Reader, star
         serving = [server.begin() for server in http]
         # What is alive now lives as long as the process: no need to look at it again.
         gc.freeze()
+        gc.enable()
         started(Ports(port, *ports))
         stop = asyncio.create_task(stopped.wait())
         await asyncio.wait([stop, writing], return_when=asyncio.FIRST_COMPLETED)
