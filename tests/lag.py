@@ -7,21 +7,29 @@ its log. They stand still while the exporter does, and outlive the engine's disk
 import asyncio
 import socket
 import time
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import httpx
+import pytest
 
 from tests.asgi import Message, body_of
+from tests.stack import Stack
+from workers.addresses import Addresses
+from workers.cluster import stack as embedded
 from workers.engine import rest
 from workers.engine.access import Access, ASGIApp, Receive, Send
 from workers.engine.projection import Replica
 from workers.engine.web import HttpServer
 from workers.engine.writer import Writer
 
+LAGS = (0.0, 1.5)
+"""Seconds by which searches lag in tests that run both ways: the engine's own do not, a cluster's do."""
 _STEP = 0.1
 """Seconds between two looks at the log."""
 _NOBODY = cast("Writer", None)
@@ -36,8 +44,8 @@ class LaggingSearches:
 
     def __init__(self, log: Path, target: str, lag: float = 0.0, **by_type: float) -> None:
         """Show records `lag` seconds late, and those of a value type in `by_type`, such as `INCIDENT=3`, by its own."""
-        self.looks = 0
-        """How many searches and other questions were answered."""
+        self.looks: Counter[str] = Counter()
+        """How many questions were answered, by their path."""
         self._log_uri = f"{log.as_uri()}?mode=ro"
         self._target = target
         self._lag = lag
@@ -67,14 +75,13 @@ class LaggingSearches:
         await self._engine.aclose()
         self._replica.close()
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def hold(self) -> None:
         """Let the searches stand still."""
         self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
+
+    def release(self) -> None:
+        """Let the searches go on."""
+        self._held = False
 
     async def _follow(self) -> None:
         while True:
@@ -98,15 +105,40 @@ class LaggingSearches:
     async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         is_question = scope["method"] == "GET" or scope["path"].endswith("/search")
         if is_question and scope["path"] != "/v2/topology":
-            self.looks += 1
+            self.looks[scope["path"]] += 1
             await self._searches(scope, receive, send)
             return
         await self._forward(scope, receive, send)
 
-    async def _forward(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def _forward(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
         url = httpx.URL(self._target, path=scope["path"], query=scope["query_string"])
         reply = await self._engine.request(scope["method"], url, content=await body_of(receive), headers=headers)
         kept = [(b"content-type", reply.headers.get("content-type", "").encode())]
         await send({"type": "http.response.start", "status": reply.status_code, "headers": kept})
         await send({"type": "http.response.body", "body": reply.content})
+
+
+@asynccontextmanager
+async def searching(stack: Stack, lag: float) -> AsyncIterator[tuple[Stack, Addresses]]:
+    """Return a running stack whose commands ask searches that lag, and its addresses; its parts ask the engine."""
+    addresses = Addresses.of(stack.offset)
+    if not lag:
+        yield stack, addresses
+        return
+    async with LaggingSearches(log_of(stack), addresses.rest or "", lag) as searches:
+        yield asking(stack, searches), replace(addresses, rest=searches.url)
+
+
+def asking(stack: Stack, searches: LaggingSearches) -> Stack:
+    """Return a running stack whose commands ask these searches."""
+    other = copy(stack)
+    other.environment = {**stack.environment, "CAMUNDA_REST_ADDRESS": searches.url}
+    return other
+
+
+def log_of(stack: Stack) -> Path:
+    """Return the log of a stack's engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAGA_HOME", stack.environment["SAGA_HOME"])
+        return embedded.Stack(stack.offset).layout.engine / "engine.sqlite"
