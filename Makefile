@@ -9,7 +9,7 @@ ARGS ?=
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/ready ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
+demo: .venv/embedded ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
 	$(BIN)/saga demo $(ARGS)
 
 test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=--waiting adds those that wait for the embedded engine
@@ -33,6 +33,8 @@ lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes
 		--extra engine pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
 		--all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 \
+		--extra embedded --extra build -c requirements-dev.lock pyproject.toml -o requirements-embedded.lock
 
 clean: ## Remove what was set up; the stacks' data in .saga stays
 	rm -rf .venv bpmn/node_modules .mypy_cache .ruff_cache .pytest_cache
@@ -46,9 +48,14 @@ bpmn/node_modules/.installed: bpmn/package-lock.json | .venv/ready
 	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
 	@touch $@
 
-.venv/ready: pyproject.toml requirements-dev.lock
+# All that tests and checks need: a gigabyte more than the demo does.
+.venv/ready: .venv/embedded requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/embedded: pyproject.toml requirements-embedded.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

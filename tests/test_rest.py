@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tests.kit.tokens import FakeTokenServer
 from workers import rest
 from workers.failure import Failure
+from workers.kit import credentials
 from workers.rest import RestClient
 
 URL = "http://engine"
@@ -126,6 +127,24 @@ async def test_a_cluster_that_is_away_is_told_with_its_address(
         await client.item("/v2/things/1", Thing)
 
 
+@pytest.mark.parametrize("error", [httpx.ReadError, httpx.RemoteProtocolError])
+async def test_a_kept_connection_that_is_just_closed_costs_a_second_try(
+    client: RestClient, respx_mock: respx.MockRouter, error: type[httpx.TransportError]
+) -> None:
+    route = respx_mock.get("/v2/things/1").mock(side_effect=[error, httpx.Response(200, json={"n": 1}), error, error])
+    assert await client.item("/v2/things/1", Thing) == Thing(n=1)
+    with pytest.raises(Failure, match=f"does not answer \\({error.__name__}\\)"):
+        await client.item("/v2/things/1", Thing)
+    assert route.call_count == 4
+
+
+async def test_a_command_is_sent_once(client: RestClient, respx_mock: respx.MockRouter) -> None:
+    route = respx_mock.post("/v2/things/1/deletion").mock(side_effect=httpx.ReadError)
+    with pytest.raises(Failure, match=r"does not answer \(ReadError\)"):
+        await client.command("/v2/things/1/deletion", {})
+    assert route.call_count == 1
+
+
 @pytest.mark.parametrize("address", ["http://engine/base", "http://engine/base/", "http://engine/base/v2"])
 async def test_the_address_may_have_a_path_and_the_apis_version(respx_mock: respx.MockRouter, address: str) -> None:
     respx_mock.get("http://engine/base/v2/things/1").mock(return_value=httpx.Response(200, json={"n": 1}))
@@ -201,6 +220,24 @@ async def test_a_token_of_the_oauth_server_is_sent_and_kept(
     await client.close()
     assert {tokens.takes(call.request.headers["authorization"]) for call in route.calls} == {True}
     assert len(tokens.asked) == 1
+
+
+async def test_a_token_that_the_cluster_refuses_is_replaced_and_the_question_asked_again(
+    respx_mock: respx.MockRouter, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_PAUSE", 0.0)
+    respx_mock.route(host="127.0.0.1").pass_through()
+
+    def cluster(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200 if tokens.takes(request.headers["authorization"]) else 401, json={"n": 1})
+
+    respx_mock.get("https://engine/v2/things/1").mock(side_effect=cluster)
+    client = RestClient("https://engine")
+    await client.item("/v2/things/1", Thing)
+    tokens.revoke()
+    assert await client.item("/v2/things/1", Thing) == Thing(n=1)
+    await client.close()
+    assert len(tokens.asked) == 2
 
 
 async def test_a_want_of_a_token_is_told_and_nothing_is_sent(

@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from services.kit.responses import MOST, fetch
 from services.kit.tokens import TokenMissingError, Tokens
 from workers.addresses import Addresses
 from workers.failure import Failure
@@ -14,6 +15,8 @@ from workers.kit.service import problem_of
 
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 """Seconds that a participant has for an answer."""
+_MOST = 8 * MOST
+"""Bytes of an answer: a page of effects, or of whole orders, and not just a receipt."""
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
 
@@ -54,7 +57,12 @@ class Participant:
         """
         try:
             headers = self._tokens.authorization(caller)
-            answer = await self._http.request(method, path, headers=headers, **request)
+            answer = await fetch(self._http, method, path, most=_MOST, headers=headers, **request)
+            if answer.status_code == httpx.codes.UNAUTHORIZED:
+                # It may know a newer one already, and has not looked at what it was sent.
+                newer = self._tokens.authorization(caller, look_again=True)
+                if newer != headers:
+                    answer = await fetch(self._http, method, path, most=_MOST, headers=newer, **request)
         except TokenMissingError as error:
             raise Failure(str(error)) from None
         except httpx.HTTPError as error:

@@ -22,6 +22,7 @@ from workers.client import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
 from workers.failure import Failure
 from workers.kit.backoff import Backoff
 from workers.kit.connection import stub
+from workers.kit.credentials import code_of
 from workers.kit.link import Link
 from workers.participant import Participant
 
@@ -118,8 +119,9 @@ class Placing:
             if await is_deployed(self._gateway, PROCESS):
                 return
         except grpc.aio.AioRpcError as error:
-            message = f"broker: {error.code().name}"
-            raise NotPublished(message, error.code()) from None
+            code = code_of(error)
+            message = f"broker: {code.name}"
+            raise NotPublished(message, code) from None
         message = f"broker: the process {PROCESS} is not deployed"
         raise NotPublished(message)
 
@@ -147,7 +149,8 @@ class Placing:
         try:
             await self._gateway.PublishMessage(request, timeout=_DEADLINE)
         except grpc.aio.AioRpcError as error:
-            return None if error.code() is grpc.StatusCode.ALREADY_EXISTS else error.code()
+            code = code_of(error)
+            return None if code is grpc.StatusCode.ALREADY_EXISTS else code
         return None
 
     async def _mark(self, published: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kit.responses import MOST, PROBLEM, fetch, media_type
 from workers.environment import read
 from workers.failure import Failure, bad_input
 from workers.kit.connection import LOOPBACK, oauth
@@ -16,12 +17,16 @@ from workers.kit.settings import EngineSettings
 
 _PAGE = 500
 """Items of one page."""
+_MOST = 16 * MOST
+"""Bytes of one answer: a page has the values of variables, a definition its whole diagram."""
 _TIMEOUT = 10.0
 """Seconds for one answer."""
+_TRIES = 2
+"""Of a question: a server may close a kept connection just when it is used again. A command is sent once."""
 _BASIC = "CAMUNDA_BASIC_AUTH_USERNAME and CAMUNDA_BASIC_AUTH_PASSWORD"
 _OAUTH = "CAMUNDA_CLIENT_ID and CAMUNDA_CLIENT_SECRET"
 _REFUSED = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
-_PROBLEM = "application/problem+json"
+_REFUSED_COMMAND = frozenset({httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND, httpx.codes.CONFLICT})
 
 _Item = TypeVar("_Item", bound=BaseModel)
 
@@ -80,6 +85,10 @@ class Bearer(httpx.Auth):
         request.headers["Authorization"] = await asyncio.to_thread(self._credentials.bearer)
         yield request
 
+    def refused(self) -> None:
+        """Note that the token was refused; the next request asks for another one."""
+        self._credentials.refused()
+
 
 class RestClient:
     """Asks one cluster; nothing is sent until the first question."""
@@ -110,7 +119,7 @@ class RestClient:
         Raises:
             Failure: The cluster does not answer, or refuses.
         """
-        response = await self._send("GET", path)
+        response = await self._send("GET", path, tries=_TRIES)
         if response.status_code == httpx.codes.NOT_FOUND and _is_problem(response):
             return None
         return self._checked(response)
@@ -128,6 +137,19 @@ class RestClient:
             return model.model_validate_json(response.content)
         except ValidationError as error:
             self._not_valid("GET", path, error)
+
+    async def command(self, path: str, body: object) -> int:
+        """Send a command; return the status: of a success, or with which the cluster itself refuses this command.
+
+        What it says of a refusal is not returned, for it may repeat what was sent.
+
+        Raises:
+            Failure: The cluster does not answer, or refuses us, or fails.
+        """
+        response = await self._send("POST", path, body)
+        if response.status_code in _REFUSED_COMMAND and _is_problem(response):
+            return response.status_code
+        return self._checked(response).status_code
 
     async def pages(
         self, path: str, model: type[_Item], filters: Mapping[str, object], sort: Sequence[str], query: str = ""
@@ -162,15 +184,18 @@ class RestClient:
         return (await self._search(path, {"filter": filters, "page": {"limit": 1}})).info.total
 
     async def _search(self, path: str, body: object) -> _Page:
-        response = self._checked(await self._send("POST", path, body))
+        response = self._checked(await self._send("POST", path, body, tries=_TRIES))
         try:
             return _Page.model_validate_json(response.content)
         except ValidationError as error:
             self._not_valid("POST", path, error)
 
-    async def _send(self, method: str, path: str, body: object = None) -> httpx.Response:
+    async def _send(self, method: str, path: str, body: object = None, *, tries: int = 1) -> httpx.Response:
         try:
-            return await self._http.request(method, path, json=body)
+            response = await self._fetch(method, path, body, tries)
+            if response.status_code == httpx.codes.UNAUTHORIZED and isinstance(self._auth, Bearer):
+                self._auth.refused()
+                response = await self._fetch(method, path, body, tries)
         except NoToken as error:
             message = f"There is no token for the cluster's REST API: {error}. {_OAUTH} say for whom."
             raise Failure(message) from error
@@ -180,6 +205,16 @@ class RestClient:
                 "CAMUNDA_REST_ADDRESS says where it is."
             )
             raise Failure(message) from error
+        return response
+
+    async def _fetch(self, method: str, path: str, body: object, tries: int) -> httpx.Response:
+        while True:
+            tries -= 1
+            try:
+                return await fetch(self._http, method, path, most=_MOST, json=body)
+            except (httpx.ReadError, httpx.RemoteProtocolError):
+                if not tries:
+                    raise
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
         """Return a response that is a success.
@@ -233,7 +268,7 @@ def _credentials(base_url: str) -> tuple[httpx.Auth | None, str]:
 
 def _is_problem(response: httpx.Response) -> bool:
     """Tell whether the cluster itself refuses: a 404 of whatever else listens there says nothing about an instance."""
-    return str(response.headers.get("Content-Type", "")).startswith(_PROBLEM)
+    return media_type(response) == PROBLEM
 
 
 def _detail(response: httpx.Response) -> str:

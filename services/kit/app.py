@@ -22,6 +22,7 @@ from services.kit.problems import (
     LISTED,
     RATE_LIMITED,
     REQUEST_INVALID,
+    REQUEST_MALFORMED,
     FieldError,
     Problem,
     ProblemDocument,
@@ -42,13 +43,13 @@ class Health(BaseModel):
 health = APIRouter(tags=["health"])
 
 
-@health.get("/live", responses=documented(RATE_LIMITED))
+@health.get("/live", responses=documented(REQUEST_MALFORMED, RATE_LIMITED))
 async def live() -> Health:
     """Say that the process answers; nothing else is asked."""
     return Health(status="live")
 
 
-@health.get("/ready", responses=documented(DATABASE_UNAVAILABLE, RATE_LIMITED))
+@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, RATE_LIMITED))
 async def ready(database: Reading) -> Health:
     """Say that commands can be taken: the database answers."""
     await database.execute(text("SELECT 1"))
@@ -57,7 +58,8 @@ async def ready(database: Reading) -> Health:
 
 def create_app(title: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings) -> FastAPI:
     """Return the application that answers `router`'s routes from `database`, to its `callers`, within `limits`."""
-    app = FastAPI(title=title, version="1")
+    # A redirect would lead to the Host that the caller names.
+    app = FastAPI(title=title, version="1", redirect_slashes=False)
     app.state.database = database
     app.state.retention = limits.retention
     app.include_router(router)
@@ -97,6 +99,8 @@ async def _http(request: Request, error: Exception) -> Response:
     kind = ProblemType(f"HTTP_{error.status_code}", error.status_code, error.detail)
     answer = Problem(kind, f"{request.method} is not possible here.").response()
     answer.headers.update(error.headers or {})
+    if answer.headers.get("Allow") == "GET":
+        answer.headers["Allow"] = "GET, HEAD"
     return answer
 
 
@@ -119,7 +123,7 @@ class _Bugs:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except (Exception, SystemExit, GeneratorExit):
             if begun:
                 raise  # Half an answer is sent: the server logs the bug and cuts the connection.
             request = Request(scope)

@@ -14,6 +14,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.kit.headers import cleaned, malformed
 from services.kit.limits import Rate, turn_away
 from services.kit.problems import FORBIDDEN, RATE_LIMITED, UNAUTHENTICATED, Problem
 from services.kit.tokens import TokenMissingError, Tokens
@@ -120,13 +121,17 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer it."""
+        scope = cleaned(scope)
+        wrong = malformed(scope)
         authorization = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        known = self._callers.recognise(authorization)
+        known = frozenset() if wrong else self._callers.recognise(authorization)
         scope.setdefault("state", {})["callers"] = known
         is_open = scope["path"] in OPEN
         if not await self._rate.admits(*(sorted(known) or _stranger(scope, is_open=is_open))):
             problem = Problem(RATE_LIMITED, "More requests came than one caller may send. Send this one again later.")
             await turn_away(problem.response(), scope, receive, send)
+        elif wrong:
+            await turn_away(wrong.response(), scope, receive, send)
         elif not (known or is_open):
             detail = "Send Authorization: Bearer, and the token of the caller that this operation is for."
             answer = Problem(UNAUTHENTICATED, detail).response()

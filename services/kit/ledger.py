@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 
 from services.kit.auth import called_by
 from services.kit.database import Reading, database_of
-from services.kit.models import Answer, Name, OrderId
+from services.kit.models import Answer, Name, OrderId, Time
 from services.kit.models import Request as Body
 from services.kit.problems import REQUEST_INVALID, FieldError, Problem, query_problems
 from services.kit.statements import Op, Settlement, barrier
@@ -111,6 +111,14 @@ async def settle(body: Settlements, request: Request) -> Settled:
     return Settled(settled=count)
 
 
+class _Place(BaseModel):
+    """Where a page ends: what PostgreSQL can compare with its rows, and nothing else."""
+
+    at: Time
+    saga_id: OrderId
+    branch: Name
+
+
 def _is_open_to(settlement: Settlement) -> ColumnElement[bool]:
     """Select what nobody has settled; what a person has may still be kept."""
     nobody = barrier.c.settlement.is_(None)
@@ -120,7 +128,8 @@ def _is_open_to(settlement: Settlement) -> ColumnElement[bool]:
 def _cursor(after: str) -> tuple[datetime, str, str]:
     try:
         at, saga_id, branch = after.split("~")
-        return datetime.fromisoformat(at), saga_id, branch
+        place = _Place.model_validate({"at": at, "saga_id": saga_id, "branch": branch})
     except ValueError:
         error = FieldError(field="after", message="is not the `next` of a page")
         raise Problem(REQUEST_INVALID, "The query does not validate.", [error]) from None
+    return place.at, place.saga_id, place.branch

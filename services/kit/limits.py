@@ -10,12 +10,15 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.kit.headers import unreadable
 from services.kit.problems import BODY_LATE, BODY_TOO_LARGE, REQUEST_INVALID, FieldError, Problem
 
 DEPTH = 16
 """Objects and arrays in one another that a body may have; ours have three."""
 _BODY_SECONDS = 10.0
 """Seconds in which the whole body must have arrived."""
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose body means something; that of any other is not looked at."""
 _LINGER = 2.0
 """Seconds for which what still comes of a refused request is dropped."""
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
@@ -77,7 +80,10 @@ class Bodies:
         else:
             if body is None:  # The caller is gone.
                 return
-            if _is_too_deep(body):
+            wrong = unreadable(scope) if body and scope["method"] in _WITH_BODY else None
+            if wrong:
+                await wrong.response()(scope, receive, send)
+            elif _is_too_deep(body):
                 error = FieldError(field="body", message=f"is nested deeper than {DEPTH}, or not in UTF-8")
                 await Problem(REQUEST_INVALID, "The request does not validate: body.", [error]).response()(
                     scope, receive, send

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from pathlib import PurePath
@@ -94,7 +95,9 @@ class _Lines:
         self.name = name
 
     def msg(self, line: str) -> None:
-        self.stream.write(f"{line}\n")
+        # A full disk, or a reader who is gone, costs lines and nothing else.
+        with suppress(OSError, ValueError):
+            self.stream.write(f"{line}\n")
 
     debug = info = warning = error = critical = msg
 

@@ -4,9 +4,10 @@
 participants of this suite share, and all that the kit knows of their business.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -15,6 +16,18 @@ PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), Field(examples=["4711"])]
 """The order's name; it is the saga's name as well (design: the barrier)."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
+_YEARS = range(2000, 3000)
+"""Times outside of them are a clock that is not set, or no time that PostgreSQL and Python both know."""
+
+
+def _check_year(time: datetime) -> datetime:
+    if time.year not in _YEARS:
+        message = f"must be in the years {_YEARS[0]} to {_YEARS[-1]}"
+        raise ValueError(message)
+    return time
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_check_year)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE)]
 
 

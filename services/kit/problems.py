@@ -33,6 +33,8 @@ BODY_LATE = ProblemType("BODY_LATE", 408, "The request's body did not arrive")
 BODY_TOO_LARGE = ProblemType("BODY_TOO_LARGE", 413, "The request's body is too large")
 RATE_LIMITED = ProblemType("RATE_LIMITED", 429, "The caller sends too many requests", retry_after=1)
 REQUEST_INVALID = ProblemType("REQUEST_INVALID", 422, "The request does not validate")
+REQUEST_MALFORMED = ProblemType("REQUEST_MALFORMED", 400, "The request's headers are not valid HTTP")
+MEDIA_TYPE_UNKNOWN = ProblemType("MEDIA_TYPE_UNKNOWN", 415, "The body is in a form that is not read here")
 KEY_MISSING = ProblemType("IDEMPOTENCY_KEY_MISSING", 400, "A command needs an Idempotency-Key")
 KEY_REUSED = ProblemType("IDEMPOTENCY_KEY_REUSED", 422, "The command was sent before with another payload")
 IN_PROGRESS = ProblemType("COMMAND_IN_PROGRESS", 409, "The same command is running", retry_after=1)
@@ -41,7 +43,7 @@ ANSWER_FORGOTTEN = ProblemType("ANSWER_FORGOTTEN", 409, "The command took effect
 DATABASE_UNAVAILABLE = ProblemType("DATABASE_UNAVAILABLE", 503, "The database is away", retry_after=1)
 INTERNAL = ProblemType("INTERNAL_ERROR", 500, "The service has a bug")
 _ANY_REQUEST = (
-    *(UNAUTHENTICATED, FORBIDDEN, BODY_LATE, BODY_TOO_LARGE, RATE_LIMITED),
+    *(REQUEST_MALFORMED, UNAUTHENTICATED, FORBIDDEN, BODY_LATE, BODY_TOO_LARGE, MEDIA_TYPE_UNKNOWN, RATE_LIMITED),
     *(DATABASE_UNAVAILABLE, INTERNAL),
 )
 """What any request with a token can meet."""

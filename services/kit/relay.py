@@ -20,6 +20,7 @@ import structlog
 
 from services.kit.database import Database
 from services.kit.events import BATCH, LIMIT
+from services.kit.responses import fetch, retry_after
 from services.kit.tokens import TokenMissingError, Tokens
 
 CALLER = "record-events"
@@ -77,6 +78,8 @@ class _Failed:
     reason: str
     status: int = 0
     retry_after: float = 0.0
+    is_slow: bool = False
+    """Whether it was reached, and did not answer in time: fewer events take less."""
 
     @property
     def is_about_content(self) -> bool:
@@ -157,11 +160,17 @@ class Relay:
 
     async def _deliver(self, connection: _Connection, http: httpx.AsyncClient, rows: list[asyncpg.Record]) -> None:
         """Send the rows and mark them, or make the next batch smaller, or wait."""
+        begun = time.monotonic()
         failed = await self._post(http, [row["event"] for row in rows])
+        took = time.monotonic() - begun
         if failed is None:
             await connection.execute(_DELIVERED, [row["position"] for row in rows], timeout=_QUERY_TIMEOUT)
             self._recover()
-            self._batch = min(self._batch * 2, LIMIT)
+            if took * 2 < _POST_TIMEOUT / 2:  # twice as many take twice as long, and have to fit
+                self._batch = min(self._batch * 2, LIMIT)
+        elif failed.is_slow:
+            self._batch = max(1, len(rows) // 2)
+            await self._back_off(failed)
         elif not failed.is_about_content:
             await self._back_off(failed)
         elif len(rows) > 1:
@@ -178,14 +187,15 @@ class Relay:
         try:
             headers = {**self._tokens.authorization(CALLER), "Content-Type": BATCH}
             async with asyncio.timeout(_POST_TIMEOUT):  # httpx bounds each read, and not their sum
-                answer = await http.post(self._events_url, content=f"[{','.join(events)}]", headers=headers)
+                answer = await fetch(http, "POST", self._events_url, content=f"[{','.join(events)}]", headers=headers)
         except TokenMissingError:
             return _Failed(f"no token for {CALLER}")
         except (httpx.HTTPError, TimeoutError) as error:
-            return _Failed(f"consumer: {type(error).__name__}")
+            is_slow = isinstance(error, TimeoutError | httpx.ReadTimeout | httpx.WriteTimeout)
+            return _Failed(f"consumer: {type(error).__name__}", is_slow=is_slow)
         if answer.is_success:
             return None
-        return _Failed(f"consumer: {answer.status_code}", answer.status_code, _retry_after(answer))
+        return _Failed(f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _PATIENCE) or 0.0)
 
     async def _tidy(self, connection: _Connection) -> None:
         for statement in _TIDY:
@@ -218,9 +228,3 @@ class Relay:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
         return self._stopping.is_set()
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    """Return the seconds that the consumer asks for; a date is not followed, our backoff is."""
-    asked = answer.headers.get("Retry-After", "")
-    return min(float(asked), _PATIENCE) if asked.isascii() and asked.isdigit() else 0.0

@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI
 import services
 from services.kit.app import create_app
 from services.kit.auth import Callers, callers_of
-from services.kit.connection import BoundedConnection
+from services.kit.connection import BoundedConnection, listening
 from services.kit.database import Database
 from services.kit.ledger import router as ledger_router
 from services.kit.logs import configure_logging
@@ -155,9 +155,8 @@ async def _role_url(name: str, settings: ServiceSettings, own: RoleSettings) -> 
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return listening(host, port)
     except OSError as error:
         message = f"Port {port} on {host} cannot be had: {error.strerror}. Stop what uses it, or set PORT."
         raise StartError(message) from error

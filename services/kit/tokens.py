@@ -29,15 +29,15 @@ class Tokens:
         self._environment = environment
         self._read: dict[str, tuple[float, tuple[str, ...]]] = {}
 
-    def current(self, caller: str) -> str:
-        """Return the token that `caller` sends.
+    def current(self, caller: str, *, look_again: bool = False) -> str:
+        """Return the token that `caller` sends; with `look_again`, what was read a moment ago does not count.
 
         Raises:
             TokenMissingError: There is none, or it cannot be read.
         """
         where = self._folder / caller if self._folder else _variable(caller)
         try:
-            accepted = self.accepted(caller)
+            accepted = self.accepted(caller, look_again=look_again)
         except (OSError, UnicodeDecodeError) as error:
             message = f"The token of {caller} cannot be read: {where} ({type(error).__name__})."
             raise TokenMissingError(message) from None
@@ -46,9 +46,9 @@ class Tokens:
             raise TokenMissingError(message)
         return accepted[0]
 
-    def authorization(self, caller: str) -> dict[str, str]:
-        """Return the header by which `caller` says who it is; raises as `current` does."""
-        return {"Authorization": f"Bearer {self.current(caller)}"}
+    def authorization(self, caller: str, *, look_again: bool = False) -> dict[str, str]:
+        """Return the header by which `caller` says who it is; takes and raises what `current` does."""
+        return {"Authorization": f"Bearer {self.current(caller, look_again=look_again)}"}
 
     def accepted(self, caller: str, *, look_again: bool = False) -> tuple[str, ...]:
         """Return every token that proves to be `caller`: the current one first, none where it has none.

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.database import Reading, database_of
-from services.kit.events import MEDIA_TYPE_UNKNOWN, REQUEST_BODY, Event, events_of
+from services.kit.events import REQUEST_BODY, Event, events_of
 from services.kit.models import Answer, Item, Money, Nothing, OrderId
 from services.kit.problems import IN_PROGRESS, Problem, command_problems, query_problems
 from services.orders import commands, placements, timeline
@@ -153,7 +153,7 @@ async def mark_published(published: Published, request: Request) -> None:
     "/events",
     dependencies=[called_by("record-events")],
     status_code=HTTPStatus.NO_CONTENT,
-    responses=query_problems(MEDIA_TYPE_UNKNOWN),
+    responses=query_problems(),
     openapi_extra=REQUEST_BODY,
 )
 async def record_events(events: Annotated[list[Event], Depends(events_of)], request: Request) -> None:

@@ -15,6 +15,7 @@ from services.kit.cards import Card
 from services.kit.elsewhere import OUTCOME_UNKNOWN
 from services.kit.models import Money
 from services.kit.problems import Problem
+from services.kit.responses import PROBLEM, fetch, media_type
 from services.kit.settings import read_settings
 from services.kit.tokens import TokenMissingError, Tokens, read_tokens
 from services.payment.settings import CardProcessorSettings
@@ -88,11 +89,11 @@ class CardProcessor:
         try:
             own = self._tokens.authorization(_CALLER)
             sent = {**(headers or {}), **own, "Content-Type": "application/json"}
-            return await self._http.request(method, path, content=content, headers=sent)
+            return await fetch(self._http, method, path, content=content, headers=sent)
         except TokenMissingError as error:
             _log.warning("no token for the card processor", why=str(error))
             raise _unavailable() from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             _log.warning("the card processor did not answer", method=method, error=type(error).__name__)
             raise _unavailable() from error
 
@@ -117,7 +118,7 @@ def _read(response: httpx.Response) -> Outcome:
 
 def _code(response: httpx.Response) -> str | None:
     """Return the problem document's code, None where the answer is none."""
-    if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
+    if media_type(response) != PROBLEM:
         return None
     try:
         return _Refusal.model_validate_json(response.content).code

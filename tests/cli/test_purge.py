@@ -83,7 +83,7 @@ async def test_an_order_that_is_alive_is_never_forgotten_however_old_it_is(
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
-    with payment_proxy.hold_reply("PUT", f"/payments/{order_id}") as held:
+    with payment_proxy.hold_replies("PUT", f"/payments/{order_id}") as held:
         await engine.run_process("order-fulfillment", order)
         await asyncio.to_thread(held.wait_until_applied)
         await eventually(lambda: instances.has_active("orderId", order_id), bool)

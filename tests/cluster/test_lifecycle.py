@@ -238,6 +238,22 @@ def test_with_a_cluster_and_a_database_in_the_environment_neither_is_embedded(st
     assert stack.status()["state"] == "down"
 
 
+async def test_a_new_engine_log_beside_open_sagas_is_refused_until_it_is_accepted(stack: Stack, data: Path) -> None:
+    up(stack)
+    await _query(stack, data, "CREATE SCHEMA orders")
+    await _query(stack, data, "CREATE TABLE orders.barrier AS SELECT 'do' AS op, NULL::text AS settlement")
+    stack.saga("down")
+    refused = stack.saga("up", "--detach", "postgres", "engine")
+    assert refused.status == 1
+    for said in (f"The engine's log in {data / 'engine'} is new", "(orders: 1)", "saga up --new-engine"):
+        assert said in refused.errors
+    assert nothing_is_left(stack, data)
+    accepted = stack.saga("up", "--detach", "postgres", "engine", "--new-engine")
+    assert accepted.status == 0, accepted.output + accepted.errors
+    stack.saga("down")
+    up(stack, "engine")  # its log is not new any more
+
+
 def test_doctor_names_what_is_wrong_and_fails(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", 15432 + stack.offset)):
         sick = stack.saga("doctor")

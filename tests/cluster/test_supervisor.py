@@ -140,7 +140,8 @@ async def test_a_part_that_is_never_ready_is_given_up_however_long_each_start_ta
 ) -> None:
     monkeypatch.setattr("workers.cluster.supervisor._CRASH_WINDOW", 0.0)
     monkeypatch.setattr("workers.cluster.supervisor._BACKOFF", (0.01, 0.01))
-    mute = part(home, "mute", "print('no room', flush=True)\nsignal.pause()", ready_seconds=0.2)
+    # Long enough for a busy machine to start Python and print.
+    mute = part(home, "mute", "print('no room', flush=True)\nsignal.pause()", ready_seconds=1.0)
     async with running([mute], home) as run:
         with pytest.raises(PartFailedError, match=r"(?s)mute was not ready.*5 times in a row.*no room"):
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from tests.compose.composefile import ROOT, ComposeFile
@@ -12,6 +11,7 @@ from tests.compose.processes import Processes
 from workers.cluster.ports import HOST
 from workers.cluster.state import StackState
 from workers.cluster.supervisor import Supervisor
+from workers.instances import Instances
 
 _ORDER = "bpmn/examples/fulfilled.json"
 _READY_SECONDS = 60
@@ -54,10 +54,9 @@ async def test_an_order_is_fulfilled_and_the_rest_api_shows_it(processes: Proces
     done = await asyncio.to_thread(image.run, "start", order, "--wait", **environment)
     assert "fulfilled" in done.stdout, done.stderr
     instance = int(done.stdout.split("instance ")[1].split()[0])
-    query = {"filter": {"processInstanceKey": str(instance), "type": "END_EVENT"}}
-    async with httpx.AsyncClient(base_url=f"http://{HOST}:{processes.port('engine', 8080)}") as client:
-        found = (await client.post("/v2/element-instances/search", json=query)).raise_for_status().json()
-    assert [item["elementName"] for item in found["items"]] == ["Order fulfilled"]
+    async with Instances(f"http://{HOST}:{processes.port('engine', 8080)}") as instances:
+        names = [node.name for node in await instances.path(instance)]
+    assert "Order fulfilled" in names
 
 
 async def test_our_processes_fit_their_containers_memory(compose: ComposeFile, running: StackState) -> None:

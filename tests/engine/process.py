@@ -125,10 +125,10 @@ async def create(stub: "GatewayAsyncStub", process: str, variables: str = "{}") 
 
 
 async def activate(
-    stub: "GatewayAsyncStub", job_type: str, most: int = 32, wait: int = -1, timeout: int = 60_000
+    stub: "GatewayAsyncStub", job_type: str, most: int = 32, wait: int = -1, lease: int = 60_000
 ) -> list[pb.ActivatedJob]:
-    """Activate jobs; `wait` is the request's timeout in milliseconds, `timeout` the jobs'."""
+    """Activate jobs; `wait` is the request's timeout in milliseconds, `lease` the jobs'."""
     request = pb.ActivateJobsRequest(
-        type=job_type, worker="test", timeout=timeout, maxJobsToActivate=most, requestTimeout=wait
+        type=job_type, worker="test", timeout=lease, maxJobsToActivate=most, requestTimeout=wait
     )
     return [job async for batch in stub.ActivateJobs(request, timeout=PATIENCE) for job in batch.jobs]

@@ -24,7 +24,7 @@ async def test_a_poll_without_a_job_lasts_its_whole_time_and_ends_without_a_mess
     begun = time.monotonic()
     call = gateway.ActivateJobs(request, timeout=PATIENCE)
     assert [batch async for batch in call] == []
-    assert await call.code() is grpc.StatusCode.OK  # type: ignore[attr-defined]
+    assert await call.code() is grpc.StatusCode.OK
     assert time.monotonic() - begun >= 0.7
 
 

@@ -129,6 +129,20 @@ async def test_stopping_ends_polls_streams_and_waits_for_results() -> None:
         writer.close_stream(stream)
 
 
+async def test_a_wait_for_a_result_that_began_just_before_the_stop_ends_as_well() -> None:
+    async with writing() as (writer, log):
+        await log.hold()
+        blocker = asyncio.create_task(writer.send(creation()))
+        await log.begun.wait()
+        result = asyncio.create_task(writer.create_with_result(dict(creation().value), 60_000))
+        await asyncio.sleep(0)
+        writer.stop()
+        log.release()
+        await blocker
+        with pytest.raises(Stopping):
+            await result
+
+
 async def test_a_timed_out_job_is_given_to_the_next_poll() -> None:
     async with writing() as (writer, _):
         await create(writer)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.feel.test_golden import NOW
-from workers.feel import Evaluation, FeelSyntaxError, parse
+from workers.feel import Evaluation, FeelSyntaxError, parse, to_json
 
 SECONDS = 4.0
 """CPU time for one evaluation: it takes about one second on a machine that has nothing else to do."""
@@ -35,6 +35,9 @@ FAILING = {
     "trees with shared parts compared": "{a0: [1,2], b0: [1,2], "
     + ", ".join(f"a{i}: [a{i - 1}, a{i - 1}], b{i}: [b{i - 1}, b{i - 1}]" for i in range(1, 90))
     + ", r: a89 = b89}.r",
+    "a search in a long list, again and again": (
+        "{xs: for i in 1..20000 return i, r: for i in 1..1000 return list contains(xs, -1)}.r"
+    ),
     "a huge scale": "decimal(1/3, 100000)",
     "a duration beyond all limits": '@"P1D" * 10 ** 1000',
     "a date beyond the calendar": '@"9999-12-31" + @"P1D"',
@@ -74,6 +77,8 @@ def test_a_pattern_that_is_expensive_to_compile_is_invalid(pattern: str) -> None
         ("floor(10 ** 999999999) = 10 ** 999999999", "True"),
         ("[1, 2][10 ** 1000000]", "None"),
         ("odd(10 ** 1000000 + 1)", "False"),
+        ("count(distinct values(for i in 1..50000 return i))", "50000"),
+        ("count(duplicate values([10 ** 999999999, 10 ** 999999999, 1.0, 1, [1], [1.0]]))", "3"),
         ('substring("abc", 1, 10 ** 1000000)', "abc"),
     ],
 )
@@ -103,9 +108,20 @@ def test_a_long_text_is_a_syntax_error() -> None:
 
 
 def test_a_deeply_nested_variable_fails_the_evaluation_that_reads_it() -> None:
-    value: list[object] = []
-    for _ in range(500):
-        value = [value]
+    value = _nested(1_001)
     answer = parse("x").evaluate({"x": value}, NOW)
     assert answer.failure == "failed to evaluate expression 'x' : a variable is nested too deeply"
     assert parse("y").evaluate({"x": value, "y": 1}, NOW).value == 1
+
+
+def test_a_variable_of_many_levels_is_read_and_given_back() -> None:
+    value = _nested(500)
+    assert to_json(parse("x").evaluate({"x": value}, NOW).value) == value
+    assert parse("if x instance of string then x else 0").evaluate({"x": value}, NOW).failure is None
+
+
+def _nested(levels: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value

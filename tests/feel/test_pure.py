@@ -76,6 +76,13 @@ def test_today_is_the_day_in_the_given_zone() -> None:
     assert str(parse("today()").evaluate({}, midnight._replace(zone="UTC")).value) == "2026-03-14"
 
 
+def test_the_own_zone_may_be_an_offset_and_must_exist() -> None:
+    assert str(parse("now()").evaluate({}, NOW._replace(zone="+02:00")).value) == "2026-03-14T17:09:26+02:00"
+    assert parse("1").evaluate({}, NOW._replace(zone="Mars/Olympus")).value == 1
+    answer = parse("now()").evaluate({}, NOW._replace(zone="Mars/Olympus"))
+    assert answer.failure == "failed to evaluate expression 'now()' : there is no time zone 'Mars/Olympus'"
+
+
 def test_the_same_seed_gives_the_same_random_values() -> None:
     expression = parse("[random number(), random number(), uuid(), uuid()]")
     first = to_json(expression.evaluate({}, NOW).value)

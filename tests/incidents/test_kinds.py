@@ -51,6 +51,11 @@ def test_there_is_a_sentence_for_each_kind_that_the_api_knows() -> None:
             "Expected a boolean. Warnings, whose texts are in the cluster: NOT_COMPARABLE, NO_VARIABLE_FOUND nix.",
         ),
         (
+            "IO_MAPPING_ERROR",
+            f"Expected a boolean.\nThe evaluation reported the following warnings: \n{NIX}; \n[INVALID_TYPE] '{CARD}'",
+            "Expected a boolean. Warnings, whose texts are in the cluster: NO_VARIABLE_FOUND nix, INVALID_TYPE.",
+        ),
+        (
             "CALLED_ELEMENT_ERROR",
             "Expected process with BPMN process id 'no-such' to be deployed, but not found.",
             "Expected process with BPMN process id 'no-such' to be deployed, but not found.",

@@ -180,14 +180,14 @@ class ScriptedGateway(GatewayServicer):
 
 @asynccontextmanager
 async def serving(
-    gateway: ScriptedGateway, port: int = 0, options: Sequence[tuple[str, int]] = ()
+    gateway: ScriptedGateway, port: int = 0, options: Sequence[tuple[str, int]] = (), host: str = "127.0.0.1"
 ) -> AsyncIterator[str]:
-    """Serve the gateway on `port`, or on a free one; yield its address."""
+    """Serve the gateway on `port` of `host`, or on a free one; yield its address."""
     server = grpc.aio.server(options=options)
     add_GatewayServicer_to_server(gateway, server)
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    port = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield f"{host}:{port}"
     finally:
         await server.stop(grace=None)

@@ -162,6 +162,7 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
             gateway.forget_pushed()
     incidents = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
     assert [(request.jobKey, request.retries) for request in incidents] == [(13, 0)]
+    assert incidents[0].errorMessage.startswith("Saga poison: work was activated 3 times and never answered")
     assert {request.jobKey for request in gateway.told} == {1, 2, 3, 13}
     assert statuses == [-signal.SIGKILL, -signal.SIGKILL, -signal.SIGKILL, 0]
     assert all(json.loads(r.variables) for r in gateway.told if isinstance(r, pb.CompleteJobRequest))

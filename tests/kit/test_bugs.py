@@ -1,6 +1,7 @@
 """What a step does wrong ends its own job, and nothing else."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,10 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.kit.bench import Bench, Done, Seen, Task, until, working
 from tests.kit.gateway import ScriptedGateway
-from workers.kit import Retry, Step, Unavailable
-from workers.kit.outcomes import Fail
+from workers.kit import Broken, Declined, Retry, Step, Unavailable, Variables
+from workers.kit.middleware import Ended
+from workers.kit.outcomes import Fail, FieldError, StepError
+from workers.kit.turns import Turns
 
 
 class PanicError(BaseException):
@@ -62,6 +65,118 @@ async def test_a_step_that_means_to_end_the_process_ends_its_job_alone(
     assert type(error).__name__ in incident.errorMessage
     assert "4242" not in incident.errorMessage
     assert isinstance(done, pb.CompleteJobRequest)
+
+
+class Exits(Variables):
+    name: str
+
+    @property
+    def saga_id(self) -> str:
+        raise SystemExit(3)
+
+
+class WithoutText(StepError):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("blocks", [False, True], ids=["awaited", "on a thread"])
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        (lambda: Declined("C", None), "TypeError"),  # type: ignore[arg-type]
+        (lambda: Declined("C", "m", ({"field": "f"},)), "TypeError"),  # type: ignore[arg-type]
+        (lambda: FieldError("f", 3), "TypeError"),  # type: ignore[arg-type]
+        (GeneratorExit, "GeneratorExit"),
+        (StopAsyncIteration, "StopAsyncIteration"),
+        (lambda: Broken(WithoutText()), "RuntimeError"),
+    ],
+)
+async def test_whatever_a_step_raises_its_job_gets_an_incident_that_names_bug_and_step(
+    gateway: ScriptedGateway, bench: Bench, fault: Callable[[], BaseException], named: str, *, blocks: bool
+) -> None:
+    step = Step("odd", undo=None, refuses={"C"})
+
+    async def odd(task: Task) -> Done:
+        del task
+        raise fault()
+
+    def odd_on_a_thread(task: Task) -> Done:
+        del task
+        raise fault()
+
+    step.do(odd_on_a_thread if blocks else odd)
+    bench.go.set()
+    gateway.push(gateway.job(task_type="odd"))
+    async with working(gateway, bench.step, beside=[step]):
+        await until(lambda: len(gateway.told) == 1)
+        gateway.push(gateway.job())
+        await until(lambda: len(gateway.told) == 2)
+    incident = gateway.told[0]
+    assert isinstance(incident, pb.FailJobRequest)
+    assert incident.retries == 0
+    assert "bug" in incident.errorMessage
+    assert "odd" in incident.errorMessage
+    assert named in incident.errorMessage or blocks
+
+
+async def test_a_saga_id_that_ends_the_process_ends_its_job_alone(gateway: ScriptedGateway) -> None:
+    step = Step("work", undo=None)
+
+    @step.do
+    async def work(task: Exits) -> Done:
+        return Done(name=task.saga_id)
+
+    gateway.push(gateway.job())
+    async with working(gateway, step):
+        await until(lambda: len(gateway.told) == 1)
+    assert gateway.told[0].retries == 0
+    assert "SystemExit" in gateway.told[0].errorMessage
+
+
+@pytest.mark.parametrize("headers", ['{"retryCount": 3', "[]", "", '{"retryCount": 3}, {"retry'])
+async def test_a_broken_headers_document_is_an_incident_that_says_so(gateway: ScriptedGateway, headers: str) -> None:
+    step = Step("work", undo=None)
+
+    @step.do
+    async def work(task: Task) -> Done:
+        raise TimeoutError(task.name)
+
+    gateway.push(gateway.job(headers=f" {headers}retry"))
+    async with working(gateway, step):
+        await until(lambda: len(gateway.told) == 1)
+    assert gateway.told[0].retries == 0
+    assert "headers" in gateway.told[0].errorMessage
+    assert "the document" in gateway.told[0].errorMessage
+
+
+async def test_a_middleware_that_wants_to_end_the_process_when_a_job_ends_does_not(
+    gateway: ScriptedGateway, bench: Bench
+) -> None:
+    class Quits(Seen):
+        def ended(self, ended: Ended) -> None:
+            super().ended(ended)
+            raise SystemExit
+
+    seen = Quits()
+    bench.go.set()
+    gateway.push(gateway.job(), gateway.job())
+    async with working(gateway, bench.step, seen):
+        await until(lambda: len(seen.jobs) == 2)
+
+
+async def test_a_bug_of_the_worker_itself_is_an_incident_too(
+    gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bool:
+        raise LookupError
+
+    monkeypatch.setattr(Turns, "answer", broken)
+    gateway.push(gateway.job())
+    async with working(gateway, bench.step):
+        await until(lambda: len(gateway.told) == 1)
+    assert gateway.told[0].retries == 0
+    assert gateway.told[0].errorMessage.startswith("bug: LookupError in work.")
 
 
 def test_a_wish_that_is_no_number_is_refused_where_it_is_made() -> None:

@@ -1,8 +1,10 @@
 """What the channel's settings and options bring about."""
 
 import asyncio
+import socket
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
@@ -15,7 +17,7 @@ from tests.world import eventually
 from workers.environment import read
 from workers.failure import Failure
 from workers.kit import connection
-from workers.kit.connection import open_channel, stub
+from workers.kit.connection import OPTIONS, open_channel, plain_text, stub
 from workers.kit.credentials import ClientCredentials
 from workers.kit.settings import EngineSettings
 
@@ -86,6 +88,79 @@ def test_a_wrong_oauth_address_is_named_and_not_repeated(monkeypatch: pytest.Mon
     with pytest.raises(Failure, match="CAMUNDA_OAUTH_URL: ") as caught:
         _settings(monkeypatch, CLIENT | OAUTH | {"CAMUNDA_OAUTH_URL": "login:s3cret"})
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "insecure", "target"),
+    [
+        ("engine:443", False, "engine:443"),
+        ("engine", False, "engine:26500"),
+        ("localhost:26500", True, "localhost:26500"),
+        ("[::1]:26500", True, "[::1]:26500"),
+        ("dns:///engine:443", False, "engine:443"),
+        ("DNS:///127.0.0.1:26500", True, "127.0.0.1:26500"),
+        ("http://engine:8080", True, "engine:8080"),
+        ("HTTP://engine:8080/", True, "engine:8080"),
+        ("GRPC://engine:8080", True, "engine:8080"),
+        ("https://localhost:443", False, "localhost:443"),
+        ("Grpcs://[::1]:443", False, "[::1]:443"),
+        (" engine:443 ", False, "engine:443"),
+    ],
+)
+def test_an_address_means_what_it_says_in_each_form(
+    monkeypatch: pytest.MonkeyPatch, address: str, target: str, *, insecure: bool
+) -> None:
+    assert plain_text(_settings(monkeypatch, {"ZEEBE_ADDRESS": address})) == (insecure, target)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("dns://8.8.8.8/engine:443", "dns://", "xds:///engine", "unix:/tmp/engine", "ftp://engine:1", "://engine"),
+        *("http://", "http://engine:26500/path", "http://user@engine:1", "engine:port", "engine:1:2", "?", "[::1"),
+    ],
+)
+def test_an_address_of_another_form_is_refused_and_never_taken_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        open_channel(_settings(monkeypatch, {"ZEEBE_ADDRESS": address}))
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Says one IPv4 address for every name, for no longer than the question takes."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.DatagramTransport = transport  # type: ignore[assignment] # of a datagram endpoint
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        end = data.index(b"\0", 12) + 5
+        question, is_ipv4 = data[12:end], data[end - 4 : end - 2] == b"\0\x01"
+        head = data[:2] + b"\x81\x80\0\x01" + (b"\0\x01" if is_ipv4 else b"\0\0") + b"\0\0\0\0"
+        answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04" + socket.inet_aton(self.address) if is_ipv4 else b""
+        self.transport.sendto(head + question + answer, addr)
+
+
+async def test_a_name_whose_address_changes_is_found_again_within_two_seconds(gateway: ScriptedGateway) -> None:
+    loop = asyncio.get_running_loop()
+    transport, names = await loop.create_datagram_endpoint(lambda: NameServer("127.0.0.1"), local_addr=("127.0.0.1", 0))
+    name_server = transport.get_extra_info("sockname")[1]
+    async with AsyncExitStack() as before:
+        address = await before.enter_async_context(serving(gateway))
+        port = int(address.rpartition(":")[2])
+        target = f"dns://127.0.0.1:{name_server}/engine.test:{port}"
+        async with grpc.aio.insecure_channel(target, OPTIONS) as channel:
+            await stub(channel).CompleteJob(pb.CompleteJobRequest(jobKey=1), wait_for_ready=True, timeout=10.0)
+            names.address = "127.0.0.2"
+            async with serving(gateway, port, host="127.0.0.2"):
+                await before.aclose()
+                begun = time.monotonic()
+                await stub(channel).CompleteJob(pb.CompleteJobRequest(jobKey=1), wait_for_ready=True, timeout=20.0)
+                assert time.monotonic() - begun < 4.0, "two seconds, and what a loaded machine adds"
+    transport.close()
 
 
 async def test_a_link_that_takes_its_time_is_waited_for(gateway: ScriptedGateway) -> None:

@@ -25,7 +25,7 @@ from tests.stack import SAGA
 from tests.world import eventually
 from workers.kit import credentials
 from workers.kit.connection import open_channel, stub
-from workers.kit.credentials import ClientCredentials, why_no_token
+from workers.kit.credentials import ClientCredentials, code_of, why_no_token
 from workers.kit.discovery import handlers
 from workers.kit.settings import EngineSettings, WorkerSettings
 from workers.kit.worker import Worker
@@ -91,7 +91,8 @@ class Caller:
     async def works(self) -> bool:
         try:
             await self.call()
-        except grpc.aio.AioRpcError:
+        except grpc.aio.AioRpcError as error:
+            code_of(error)
             return False
         return True
 
@@ -133,15 +134,47 @@ async def test_a_token_that_ended_unused_is_replaced_and_no_call_fails(caller: C
     assert len(tokens.asked) == 2
 
 
-async def test_a_token_that_the_gateway_refuses_is_replaced(
+async def test_a_token_that_the_gateway_refuses_is_replaced_at_once(
     caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "_AGE", 0.5)
+    monkeypatch.setattr(credentials, "_PAUSE", 0.2)
     await caller.call()
     tokens.revoke()
-    assert (await caller.fail()).code() is grpc.StatusCode.UNAUTHENTICATED
-    await eventually(caller.works, bool, seconds=5)
-    assert len(tokens.asked) <= 3
+    with capture_logs() as lines:
+        await eventually(caller.works, bool, seconds=5)
+    assert len(tokens.asked) == 2
+    assert [line["event"] for line in lines] == ["token refused, another one is asked for"]
+
+
+async def test_a_gateway_that_refuses_every_token_costs_the_oauth_server_one_question_in_two_seconds(
+    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_PAUSE", 0.5)
+    await caller.call()
+    begin = time.monotonic()
+    with capture_logs() as lines:
+        while time.monotonic() < begin + 1.6:
+            tokens.revoke()
+            await caller.works()
+    assert 2 <= len(tokens.asked) <= 5
+    assert [line["event"] for line in lines] == ["token refused, another one is asked for"]
+
+
+async def test_a_worker_whose_token_is_revoked_goes_on_with_another_one(
+    caller: Caller, gateway: ScriptedGateway, tokens: FakeTokenServer, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "_PAUSE", 0.1)
+    random = Random(1)  # noqa: S311 - jitter
+    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random)
+    running = asyncio.create_task(worker.run())
+    gateway.leave(gateway.job())
+    await until(lambda: bench.running == 1)
+    await asyncio.to_thread(tokens.revoke)
+    bench.go.set()
+    await until(lambda: len(gateway.told) == 1)
+    worker.stop()
+    await running
+    assert len(tokens.asked) == 2
 
 
 @pytest.mark.parametrize("trouble", ["away", "broken", "hanging"])

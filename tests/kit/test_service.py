@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from services.kit.tokens import Tokens
 from workers.kit import Broken, Declined, Receipt, Service, Unavailable
 from workers.kit.job import Job
+from workers.kit.passing import PASSING
 from workers.kit.service import Participants
 from workers.tokens import for_step
 
@@ -43,7 +44,7 @@ def client(network: respx.Router, *, follow_redirects: bool = False) -> httpx.As
 @pytest.fixture
 async def payment(network: respx.Router) -> AsyncIterator[Service]:
     async with client(network) as http:
-        yield Service("payment", http, "4711/process-payment", JOB.origin, lambda: "secret")
+        yield Service("payment", http, "4711/process-payment", JOB.origin, lambda *_, **__: "secret")
 
 
 def problem(status: int, code: str, **more: object) -> httpx.Response:
@@ -70,7 +71,7 @@ async def test_the_token_is_looked_up_at_each_command(network: respx.Router) -> 
     tokens = iter(["old", "new"])
     network.delete(f"{URL}/payments/4711").mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
     async with client(network) as http:
-        payment = Service("payment", http, "4711/refund-payment", JOB.origin, lambda: next(tokens))
+        payment = Service("payment", http, "4711/refund-payment", JOB.origin, lambda *_, **__: next(tokens))
         for _ in range(2):
             await payment.delete("/payments/4711", Paid)
     assert [call.request.headers["Authorization"] for call in network.calls] == ["Bearer old", "Bearer new"]
@@ -85,6 +86,24 @@ async def test_without_a_token_nothing_is_sent_and_the_incident_says_where_it_be
     assert network.calls.call_count == 0
     (tmp_path / "process-payment").write_text("secret")
     assert for_step(Tokens({"TOKENS": str(tmp_path)}))("process-payment") == "secret"
+
+
+async def test_a_token_that_was_changed_a_moment_ago_is_looked_up_again_when_the_participant_refuses_the_old_one(
+    network: respx.Router, tmp_path: Path
+) -> None:
+    (tmp_path / "process-payment").write_text("old")
+    tokens = Tokens({"TOKENS": str(tmp_path)})
+    tokens.current("process-payment")
+    (tmp_path / "process-payment").write_text("new")
+
+    def participant(request: httpx.Request) -> httpx.Response:
+        known = request.headers["Authorization"] == "Bearer new"
+        return httpx.Response(200, json={"paymentId": "p"}) if known else problem(401, "UNAUTHENTICATED")
+
+    network.put(f"{URL}/payments/4711").mock(side_effect=participant)
+    participants = Participants({"payment": client(network)}, for_step(tokens))
+    await participants.service("payment", "4711", JOB).put("/payments/4711", Paid)
+    assert network.calls.call_count == 2
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "UNAUTHENTICATED"), (403, "FORBIDDEN")])
@@ -104,7 +123,7 @@ async def test_a_redirect_is_an_incident_and_never_followed(network: respx.Route
         return_value=httpx.Response(status, headers={"Location": "http://elsewhere.test/payments/4711"})
     )
     async with client(network, follow_redirects=True) as http:
-        payment = Service("payment", http, "4711/process-payment", JOB.origin, lambda: "secret")
+        payment = Service("payment", http, "4711/process-payment", JOB.origin, lambda *_, **__: "secret")
         with pytest.raises(Broken, match=str(status)):
             await payment.put("/payments/4711", Paid)
     assert not elsewhere.called
@@ -121,7 +140,7 @@ HOSTILE = [
 async def test_no_variable_in_a_path_or_a_key_leads_a_command_elsewhere(network: respx.Router, value: str) -> None:
     anywhere = network.route().mock(return_value=httpx.Response(200, json={"paymentId": "p"}))
     async with client(network) as http:
-        participants = Participants({"payment": http}, lambda _: "secret")
+        participants = Participants({"payment": http}, lambda *_, **__: "secret")
         payment = participants.service("payment", "4711", JOB)
         for path in (f"/payments/{value}", f"{value}/payments", value):
             with pytest.raises(Broken, match="payment is not asked") as caught:
@@ -147,7 +166,7 @@ async def test_a_business_refusal_is_declined_with_its_code(
     assert caught.value.errors[0].field == "card"
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
+@pytest.mark.parametrize("status", [*sorted(PASSING), 500])
 async def test_a_participant_that_cannot_now_is_unavailable(
     network: respx.Router, payment: Service, status: int
 ) -> None:
@@ -167,12 +186,26 @@ async def test_the_barriers_own_refusals_never_compensate(network: respx.Router,
         await answered(network, payment, problem(422, code))
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 409, 422, 500])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 413, 409, 422, 501, 505, 507, 508, 511, 526, 561])
 async def test_an_answer_that_nobody_expects_is_an_incident(
     network: respx.Router, payment: Service, status: int
 ) -> None:
     with pytest.raises(Broken, match=str(status)):
         await answered(network, payment, httpx.Response(status, text="<html>oops</html>"))
+
+
+async def test_a_bug_that_the_participant_itself_tells_is_an_incident_at_once(
+    network: respx.Router, payment: Service
+) -> None:
+    with pytest.raises(Broken, match="500 INTERNAL_ERROR"):
+        await answered(network, payment, problem(500, "INTERNAL_ERROR"))
+
+
+async def test_a_refusal_is_one_however_its_content_type_is_written(network: respx.Router, payment: Service) -> None:
+    response = problem(409, "PAYMENT_DECLINED")
+    response.headers["Content-Type"] = "Application/Problem+JSON ; charset=UTF-8"
+    with pytest.raises(Declined):
+        await answered(network, payment, response)
 
 
 async def test_a_receipt_that_cannot_be_read_is_an_incident_without_its_values(

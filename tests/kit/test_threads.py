@@ -279,7 +279,7 @@ async def test_a_blocking_step_asks_its_participant_through_the_workers_loop(res
     route = respx_mock.put("http://participant.test/tasks/n").mock(return_value=httpx.Response(200, json={"name": "x"}))
     async with httpx.AsyncClient(base_url="http://participant.test") as http:
         service = BlockingService(
-            Service("participant", http, "n/work", "1/2", lambda: "t"), asyncio.get_running_loop()
+            Service("participant", http, "n/work", "1/2", lambda *_, **__: "t"), asyncio.get_running_loop()
         )
         done = await asyncio.to_thread(service.put, "/tasks/n", Done)
     assert done == Done(name="x")

@@ -41,7 +41,7 @@ async def lose_the_disk(lab: Lab) -> None:
         patch.setenv("SAGA_HOME", lab.stack.environment["SAGA_HOME"])
         data = embedded.Stack(lab.stack.offset).layout.data
     shutil.rmtree(data / "engine")
-    started = lab.stack.saga("up", *PARTS, "--detach")
+    started = lab.stack.saga("up", *PARTS, "--detach", "--new-engine")
     assert started.status == 0, started.output + started.errors
     await lab.world.reconnect()
 

@@ -35,6 +35,8 @@ class FakeConsumer:
 
     answers: list[int]
     retry_after: str | None = None
+    takes: float = 0.0
+    """Seconds that it needs for one event."""
     deliveries: list[Delivery] = field(default_factory=list)
     url: str = ""
     first_held: asyncio.Event = field(default_factory=_set)
@@ -69,6 +71,7 @@ class FakeConsumer:
         self.deliveries.append(Delivery(json.loads(body), headers, time.monotonic(), status))
         if len(self.deliveries) == 1:
             await self.first_held.wait()
+        await asyncio.sleep(self.takes * len(self.deliveries[-1].events))
         wait = [(b"retry-after", self.retry_after.encode())] if status == 503 and self.retry_after else []
         await send({"type": "http.response.start", "status": status, "headers": wait})
         await send({"type": "http.response.body"})

@@ -132,7 +132,14 @@ async def test_pages_hold_each_effect_once_the_oldest_first(own_database: OwnDat
         assert [effect["sagaId"] for effect in old] == [f"page-{number}" for number in range(4)]
 
 
-@pytest.mark.parametrize("after", ["x", "~~", "2026-11-25~a", "2026-11-25T00:00:00+00:00~a~b~c", "now~a~b"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        *("x", "~~", "2026-11-25~a", "2026-11-25T00:00:00+00:00~a~b~c", "now~a~b"),
+        *("0001-01-01T00:00:00+14:00~a~b", "9999-12-31T23:59:59-14:00~a~b", "2026-11-25T00:00:00~a~b"),
+        *("2026-11-25T00:00:00+00:00~a\0~b", "2026-11-25T00:00:00+00:00~a~b\0", "2026-11-25T00:00:00+00:00~~b"),
+    ],
+)
 async def test_a_place_that_is_none_is_refused(shipping: Participant, after: str) -> None:
     answer = await shipping.http.get("/effects", params={"after": after})
     assert code(answer) == (422, "REQUEST_INVALID")

@@ -98,6 +98,25 @@ async def test_a_body_of_the_size_allowed_is_taken_and_one_byte_more_is_not(
         assert rows == (expected == 200)
 
 
+async def test_a_request_of_http_1_1_has_one_host_or_is_refused(shipping: Participant, dial: Dial) -> None:
+    for hosts in (b"", b"Host: a\r\nHost: b\r\n"):
+        raw = await dial(shipping)
+        await raw.say(b"GET /live HTTP/1.1\r\n" + hosts + b"\r\n")
+        assert code(await raw.answer()) == (400, "REQUEST_MALFORMED")
+    raw = await dial(shipping)
+    await raw.say(b"GET /live HTTP/1.0\r\n\r\n")
+    assert (await raw.answer()).status_code == 200
+
+
+async def test_blanks_around_a_header_do_not_count(shipping: Participant, dial: Dial, order_id: str) -> None:
+    body = json.dumps(PARCEL).encode()
+    raw = await dial(shipping)
+    lines = head(f"/shipments/{order_id}", "ship-order", f"Content-Length: {len(body)}").split(b"\r\n")
+    padded = [line.replace(b": ", b": \t ") + b" \t" if b": " in line else line for line in lines]
+    await raw.say(b"\r\n".join(padded) + body)
+    assert (await raw.answer()).status_code == 200
+
+
 async def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent(shipping: Participant, dial: Dial) -> None:
     raw = await dial(shipping)
     await raw.say(head("/shipments/4711", "ship-order", f"Content-Length: {10**12}"))

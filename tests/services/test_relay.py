@@ -162,6 +162,23 @@ async def test_nothing_overtakes_an_event_that_the_consumer_does_not_take_yet(
     ]
 
 
+async def test_a_batch_that_takes_the_consumer_too_long_is_halved_until_it_fits(
+    own_database: OwnDatabase, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "_POST_TIMEOUT", 0.5)
+    events = [event(f"event-{number}", "4711") for number in range(100)]
+    await own_database.admin.executemany(
+        "INSERT INTO inventory.outbox (event) VALUES ($1)", [(json.dumps(each),) for each in events]
+    )
+    async with (
+        FakeConsumer([], takes=0.01).running() as consumer,
+        running("inventory", own_database.role_urls["inventory"], events_url=consumer.url),
+    ):
+        await eventually(outbox, all_are("delivered", 100), seconds=20)
+    assert len(consumer.deliveries[0].events) == 100
+    assert len(consumer.deliveries) < 30, "and it grows again where it fits"
+
+
 async def test_the_consumer_says_when_it_wants_to_be_asked_again(
     own_database: OwnDatabase, outbox: Outbox, order_id: str
 ) -> None:

@@ -133,12 +133,67 @@ async def test_what_is_no_order_id_is_refused(participants: Participants, order_
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_a_head_is_answered_as_its_get_without_a_body(participants: Participants, name: str) -> None:
+    for path in ("/live", "/ready", "/openapi.json"):
+        got, headed = [await participants[name].http.request(method, path) for method in ("GET", "HEAD")]
+        assert (headed.status_code, headed.content) == (200, b"")
+        assert headed.headers["Content-Length"] == str(len(got.content))
+
+
+@pytest.mark.parametrize("path", ["/live/", "/stock/", "/reservations/4711/"])
+async def test_a_trailing_slash_is_another_path_and_no_redirect(participants: Participants, path: str) -> None:
+    assert code(await participants["inventory"].http.get(path)) == (404, "HTTP_404")
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"Content-Type": "text/plain"}, "application/json, and not text/plain"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "application/json"),
+        ({}, "application/json"),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, "Content-Encoding, and not gzip"),
+    ],
+)
+async def test_a_body_in_another_form_is_told_as_that_and_not_as_a_wrong_body(
+    participants: Participants, order_id: str, headers: dict[str, str], named: str
+) -> None:
+    url = f"/reservations/{order_id}"
+    own = participants["inventory"].key("PUT", url)
+    answer = await participants["inventory"].http.put(url, content=json.dumps(HOLD), headers={**own, **headers})
+    assert code(answer) == (415, "MEDIA_TYPE_UNKNOWN")
+    assert named in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON", "application/ld+json"])
+async def test_json_is_taken_however_its_type_is_written(
+    participants: Participants, order_id: str, media_type: str
+) -> None:
+    url = f"/reservations/{order_id}"
+    headers = {**participants["inventory"].key("PUT", url), "Content-Type": media_type, "Content-Encoding": "identity"}
+    answer = await participants["inventory"].http.put(url, content=json.dumps(HOLD), headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Idempotency-Key", "Content-Type", "Saga-Origin"])
+async def test_a_header_that_stands_twice_is_refused_by_its_name(
+    participants: Participants, order_id: str, name: str
+) -> None:
+    url = f"/reservations/{order_id}"
+    own = {**participants["inventory"].key("PUT", url), **bearer("reserve-inventory"), "Saga-Origin": "1/2"}
+    headers = [*own.items(), ("Host", "a"), ("Content-Type", "application/json")]
+    twice = [*headers, *(each for each in headers if each[0] == name)]
+    answer = await participants["inventory"].http.put(url, content=json.dumps(HOLD), headers=twice)
+    assert code(answer) == (400, "REQUEST_MALFORMED")
+    assert name.lower() in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_an_unknown_path_or_method_is_a_problem_document_too(participants: Participants, name: str) -> None:
     http = participants[name].http
     assert code(await http.get("/nowhere")) == (404, "HTTP_404")
     answer = await http.post("/live")
     assert code(answer) == (405, "HTTP_405")
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, HEAD"
 
 
 async def test_a_bug_is_a_problem_document_that_says_nothing_of_its_cause_and_is_logged_once(

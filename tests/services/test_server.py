@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 import services
+from services.kit.connection import listening
 from services.kit.server import router_of
 from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
 from tests.services.postgres import PASSWORD, Postgres
@@ -129,6 +130,13 @@ def test_a_caller_without_a_token_in_the_environment_is_named_with_its_variable(
         _, log = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "There is no token for ship-order: TOKEN_SHIP_ORDER is not there, or empty." in log
+
+
+@pytest.mark.parametrize("host", ["::", "127.0.0.1", "0.0.0.0"])  # noqa: S104 - free ports, for a moment
+def test_a_service_that_listens_everywhere_takes_ipv4_as_well(host: str) -> None:
+    with listening(host, 0) as listener:
+        address = ("127.0.0.1", listener.getsockname()[1])
+        socket.create_connection(address, timeout=5).close()
 
 
 def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:

@@ -40,6 +40,7 @@ COMMANDS = {
     "compensate": Entry("cancel", "Undo an instance's steps, whatever process it is of."),
     "purge": Entry("purge", "Forget finished sagas for good."),
     "reconcile": Entry("reconcile", "Settle effects that instances left at participants."),
+    "tasks": Entry("tasks", "List, claim and answer user tasks."),
     "engine": Entry("engine", "Run the embedded engine."),
     "incidents": Entry("incidents", "List, explain and retry incidents."),
 }
@@ -66,8 +67,20 @@ def load(name: str) -> TyperCommand | TyperGroup:
     return found
 
 
+class _Group(TyperGroup):
+    """The commands; without `--help` it is not looked at closer, for which Typer would import pydantic."""
+
+    def get_help_option(self, ctx: Any) -> Any:  # noqa: ANN401 - Typer names no type for a context
+        """Return the option with a value that needs no conversion."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False
+        return option
+
+
 app = typer.Typer(
     name="saga",
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     # A traceback with local variables would print a customer's order.

@@ -15,6 +15,7 @@ from workers.cli.options import PortOffset
 from workers.client import deploy, resources
 from workers.cluster import display
 from workers.cluster.doctor import examine
+from workers.cluster.engine_log import accept_new
 from workers.cluster.logs import follow as follow_lines
 from workers.cluster.logs import tail
 from workers.cluster.stack import PARTS, Stack
@@ -37,11 +38,16 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when all is ready; it goes on running.")
     ] = False,
+    new_engine: Annotated[
+        bool, typer.Option("--new-engine", help="Begin a new engine log, though sagas are open in the database.")
+    ] = False,
     port_offset: PortOffset = 0,
 ) -> None:
     """Start the stack, deploy diagrams and forms, and show where everything is; it stays up until Ctrl-C."""
     stack = Stack(port_offset, parts or PARTS)
     console = _console()
+    if new_engine:
+        accept_new(stack.layout)
 
     def deploy_all() -> bool:
         if "workers" in stack.parts:

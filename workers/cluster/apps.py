@@ -15,7 +15,7 @@ def engine(layout: Layout, ports: Ports) -> Part:
         name="engine",
         command=[
             *(sys.executable, "-m", "workers.cli", "engine"),
-            *("--data", str(layout.data / "engine")),
+            *("--data", str(layout.engine)),
             *("--port", str(ports.zeebe)),
             *("--rest-port", str(ports.rest)),
             *("--management-port", str(ports.management)),

@@ -34,6 +34,16 @@ class Layout:
         return self.data / "supervisor.lock"
 
     @property
+    def engine(self) -> Path:
+        """The engine's log."""
+        return self.data / "engine"
+
+    @property
+    def accepts_new_engine(self) -> Path:
+        """There when the next start may make a new engine log beside open sagas."""
+        return self.data / "new-engine"
+
+    @property
     def tokens(self) -> Path:
         """A file for each caller of the participants, with its bearer token."""
         return self.data / "tokens"

@@ -25,7 +25,7 @@ class Part:
     needs: frozenset[str] = frozenset()
     """Parts that are ready before this one is started, and are stopped after it."""
     prepare: Callable[[], None] | None = None
-    """Makes files ready; called once, off the event loop, before the first start."""
+    """Makes files ready, or raises; called once, off the event loop, after the part's needs are ready."""
     kill_rest: Callable[[], None] | None = None
     """Kills what outlives the part in process groups of its own; called, off the event loop, once the part ended."""
     stop_signal: signal.Signals = signal.SIGTERM

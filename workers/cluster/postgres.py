@@ -67,6 +67,11 @@ def database_url(layout: Layout, ports: Ports) -> str:
     return f"postgresql://{_ADMIN}:{password}@{HOST}:{ports.postgres}/postgres"
 
 
+def is_initialized(layout: Layout) -> bool:
+    """Tell whether the server has been started before, so that it may have data."""
+    return _home(layout).exists()
+
+
 def _initialize(layout: Layout) -> None:
     """Make the database cluster, once; an interrupted attempt is thrown away."""
     home = _home(layout)

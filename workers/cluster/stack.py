@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from filelock import FileLock, Timeout
 import services
 from workers.cluster import apps, state
 from workers.cluster.ending import end, terminate
+from workers.cluster.engine_log import is_new, require_settled
 from workers.cluster.errors import AlreadyRunningError, StackError
 from workers.cluster.layout import Layout
 from workers.cluster.logs import tail
 from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports, require_free, service_urls
-from workers.cluster.postgres import database_url, postgres
+from workers.cluster.postgres import database_url, is_initialized, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
@@ -244,13 +246,22 @@ class Stack:
             case "postgres":
                 return postgres(self.layout, self.ports)
             case "engine":
-                return apps.engine(self.layout, self.ports)
+                return self._engine()
             case "workers":
                 return apps.workers(self.layout, self.ports, self.application_environment())
             case "reconciler":
                 return apps.reconciler(self.ports, self.application_environment())
             case _:
                 return apps.service(name, self.ports, self.application_environment())
+
+    def _engine(self) -> Part:
+        part = apps.engine(self.layout, self.ports)
+        has_data = not self.has_own_database or ("postgres" in self.parts and is_initialized(self.layout))
+        if not (has_data and is_new(self.layout)):
+            return part
+        return replace(
+            part, needs=frozenset({"postgres"}), prepare=lambda: require_settled(self.layout, self.database_url)
+        )
 
     def application_environment(self) -> dict[str, str]:
         """Return what the services and the workers find everything by."""

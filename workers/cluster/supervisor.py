@@ -82,9 +82,9 @@ class Supervisor:
         await asyncio.gather(*(event.wait() for event in self._ready.values()))
 
     async def _keep(self, part: Part, client: httpx.AsyncClient) -> None:
+        await asyncio.gather(*(self._ready[name].wait() for name in part.needs if name in self._ready))
         if part.prepare is not None:
             await asyncio.to_thread(part.prepare)
-        await asyncio.gather(*(self._ready[name].wait() for name in part.needs if name in self._ready))
         state = self.state.part(part.name)
         crashes: deque[float] = deque(maxlen=_CRASHES)
         unready = 0

@@ -46,8 +46,9 @@ class LogError(CannotStart):
 class Projection(Protocol):
     """What makes tables for searches of the records."""
 
-    SCHEMA: Sequence[str]
-    """The statements that create its tables."""
+    @property
+    def SCHEMA(self) -> Sequence[str]:  # noqa: N802 - a module's constant
+        """The statements that create its tables."""
 
     def write(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         """Write the rows of these records; the caller's transaction is open."""

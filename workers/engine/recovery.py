@@ -19,6 +19,6 @@ def recover(log: Log, engine: Engine, *, now: int, first_key: int | None) -> Non
     position = 0
     if snapshot is not None:
         position, state = snapshot
-        engine.restore(state)
+        engine.restore(state, position)
     for record in log.records(after=position):
         engine.replay(record)

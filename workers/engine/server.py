@@ -6,20 +6,25 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import management, projection, rest
+from . import projection
 from .access import Access
 from .core import Engine
 from .faults import after_commit
 from .folder import DataFolder
 from .gateway import GatewayServer
-from .http import HttpServer
 from .log import Log
 from .metrics import Metrics
+from .ports import listen
 from .recovery import recover
 from .writer import Writer, end
+
+if TYPE_CHECKING:
+    from .web import HttpServer
 
 
 @dataclass(frozen=True)
@@ -49,10 +54,6 @@ class Ports:
     management: int
 
 
-def _wall_clock() -> int:
-    return time.time_ns() // 1_000_000
-
-
 async def serve(options: Options, started: Callable[[Ports], None]) -> None:
     """Run an engine until SIGTERM or Ctrl-C; `started` is called once all of its ports answer.
 
@@ -60,52 +61,61 @@ async def serve(options: Options, started: Callable[[Ports], None]) -> None:
         CannotStart: The folder, the log, a port or an option cannot be used.
     """
     crash = after_commit(options.fault)
-    folder = DataFolder(options.data) if options.data else None
-    log = Log(folder.log if folder else None, projection)
-    engine = Engine(zone=options.zone)
-    recover(log, engine, now=_wall_clock(), first_key=options.first_key)
-    writer = Writer(engine, log, wall_clock=_wall_clock, after_commit=crash)
-    reader = projection.Reader(lambda: _connect(log.reader_uri))
-    try:
-        await _run(options, writer, reader, started)
-    finally:
-        reader.close()
-        log.close()
+    with ExitStack() as stack:
+        folder = DataFolder(options.data) if options.data else None
         if folder:
-            folder.release()
+            stack.callback(folder.release)
+        log = Log(folder.log if folder else None, projection)
+        stack.callback(log.close)
+        engine = Engine(zone=options.zone)
+        recover(log, engine, now=_wall_clock(), first_key=options.first_key)
+        reader = projection.Reader(lambda: _connect(log.reader_uri))
+        stack.callback(reader.close)
+        writer = Writer(engine, log, wall_clock=_wall_clock, after_commit=crash)
+        await _run(options, writer, reader, started)
 
 
 async def _run(options: Options, writer: Writer, reader: projection.Reader, started: Callable[[Ports], None]) -> None:
-    metrics = Metrics()
-    writer.listeners.append(metrics.listener)
     stopped = asyncio.Event()
-    access = options.access
-    application = rest.app(writer, reader, access, controlled_clock=options.controlled_clock)
-    http = [
-        HttpServer(application, options.host, options.rest_port),
-        HttpServer(
-            management.app(metrics, access, lambda: not stopped.is_set()), options.host, options.management_port
-        ),
-    ]
-    gateway = GatewayServer(writer, access)
-    port = await gateway.start(options.host, options.port)
-    writing = asyncio.create_task(writer.run())
-    serving = [server.begin() for server in http]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    # What is alive now lives as long as the process: no need to look at it again.
-    gc.freeze()
-    started(Ports(port, http[0].port, http[1].port))
-    stop = asyncio.create_task(stopped.wait())
-    await asyncio.wait([stop, writing], return_when=asyncio.FIRST_COMPLETED)
-    if writing.done():
-        end(f"The writer has failed: {writing.exception()!r}")
-    writer.stop()
-    for server in http:
-        server.should_exit = True
-    await asyncio.gather(gateway.stop(), *serving)
-    writer.close()
-    await writing
+    metrics = Metrics()
+    writer.listeners.append(metrics.listener)
+    with listen(options.host, options.rest_port) as rest, listen(options.host, options.management_port) as management:
+        ports = (rest.getsockname()[1], management.getsockname()[1])
+        gateway = GatewayServer(writer, options.access)
+        port = await gateway.start(options.host, options.port)
+        writing = asyncio.create_task(writer.run())
+
+        def make_servers() -> list["HttpServer"]:
+            from .web import management_server, rest_server  # noqa: PLC0415 - gRPC answers while HTTP is imported
+
+            clock = options.controlled_clock
+            return [
+                rest_server(rest, writer, reader, options.access, controlled_clock=clock, gateway=port),
+                management_server(management, metrics, options.access, lambda: not stopped.is_set()),
+            ]
+
+        http = await asyncio.to_thread(make_servers)
+        serving = [server.begin() for server in http]
+        # What is alive now lives as long as the process: no need to look at it again.
+        gc.freeze()
+        started(Ports(port, *ports))
+        stop = asyncio.create_task(stopped.wait())
+        await asyncio.wait([stop, writing], return_when=asyncio.FIRST_COMPLETED)
+        if writing.done():
+            end(f"The writer has failed: {writing.exception()!r}")
+        writer.stop()
+        for server in http:
+            server.should_exit = True
+        await asyncio.gather(gateway.stop(), *serving)
+        writer.close()
+        await writing
+
+
+def _wall_clock() -> int:
+    """Return the machine's time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def _connect(uri: str) -> sqlite3.Connection:

@@ -122,7 +122,7 @@ class JobStreams:
         return [stream for groups in self._by_type.values() for group in groups for stream in group]
 
     def _next(self, job_type: str) -> JobStream | None:
-        groups = self._by_type.get(job_type, ())
+        groups = self._by_type.get(job_type) or deque()
         for _ in range(len(groups)):
             group = groups[0]
             groups.rotate(-1)

@@ -177,11 +177,7 @@ class Writer:
         self._stopping = True
         for stream in self._streams.all():
             stream.stop()
-        for poll in self._polls.clear():
-            poll.answer.set_exception(Stopping())
-        for result in self._awaited.values():
-            if not result.done():
-                result.set_exception(Stopping())
+        self._end_waits()
         self._arrived.set()
 
     async def run(self) -> None:
@@ -286,7 +282,10 @@ class Writer:
             chosen, left = self._streams.assign(offered)
             for stream, keys in chosen.items():
                 jobs, _ = self._activate(batch, stream.request, len(keys), keys, now)
-                stream.reserved -= len(keys) - len(jobs)
+                # What did not fit into one batch of jobs stays activatable.
+                missing = len(keys) - len(jobs)
+                stream.reserved -= missing
+                woken[stream.request.type] += missing
                 batch.pushes.append((stream, jobs))
             woken.update(left)
             for poll in self._polls.to_try(types, woken):
@@ -328,10 +327,16 @@ class Writer:
             if result is not None and not result.done():
                 result.set_result(variables)
         if self._stopping:
-            for poll in self._polls.clear():
-                poll.answer.set_exception(Stopping())
+            self._end_waits()
         for listener in self.listeners:
             listener(batch.records)
+
+    def _end_waits(self) -> None:
+        for poll in self._polls.clear():
+            poll.answer.set_exception(Stopping())
+        for result in self._awaited.values():
+            if not result.done():
+                result.set_exception(Stopping())
 
     def _give_back_answer(self, answer: asyncio.Future[Activated]) -> None:
         if answer.exception() is None:

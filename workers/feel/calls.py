@@ -45,26 +45,26 @@ def _unknown(name: str, count: int, names: tuple[str, ...]) -> Closure:
 
 def _builtin(builtin: Builtin, arguments: tuple[Closure, ...]) -> Closure:
     fixed = len(builtin.parameters) - builtin.variadic
-    types, call = builtin.types, builtin.call
+    name, types, call, variadic = builtin.name, builtin.types, builtin.call, builtin.variadic
 
     def evaluate(scope: Scope) -> Any:  # noqa: ANN401 - any FEEL value
         run = scope.run
         values = [argument(scope) for argument in arguments]
-        if builtin.variadic:
+        if variadic:
             rest = values[fixed:]
             spread = builtin.spread and len(rest) == 1 and isinstance(rest[0], list)
             values = [*values[:fixed], rest[0] if spread else rest]
         run.spend(1)
         for value, kinds in zip(values, types, strict=True):
             if kinds is not None and not isinstance(value, kinds):
-                return _illegal(run, builtin.name, values)
+                return _illegal(run, name, values)
             run.charge(value)
         try:
             result = call(run, *values)
         except Invalid as invalid:
             if not invalid.args:
-                return _illegal(run, builtin.name, values)
-            return _failed(run, builtin.name, str(invalid))
+                return _illegal(run, name, values)
+            return _failed(run, name, str(invalid))
         run.charge(result)
         return result
 

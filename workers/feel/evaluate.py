@@ -15,8 +15,10 @@ MAX_LENGTH = 200_000
 """Characters of an expression."""
 MAX_PARTS = 1_000_000
 """Parts of a result."""
-_CACHED = 4_096
+_CACHED = 2_048
 """Expressions that are kept parsed."""
+_CACHED_LENGTH = 5_000
+"""Characters of an expression that is kept."""
 
 
 class Evaluation(NamedTuple):
@@ -68,7 +70,6 @@ class Expression:
         return Failure(reason).describe(self.text)
 
 
-@lru_cache(maxsize=_CACHED)
 def parse(text: str) -> Expression:
     """Parse an expression, without the `=` in front; what was parsed before is not parsed again.
 
@@ -76,6 +77,10 @@ def parse(text: str) -> Expression:
         FeelSyntaxError: It is not an expression, or uses a function that is lacking (Missing).
 
     """
+    return _parse_once(text) if len(text) <= _CACHED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> Expression:
     if len(text) > MAX_LENGTH:
         message = f"expected at most {MAX_LENGTH} characters"
         raise FeelSyntaxError(message, text, MAX_LENGTH)
@@ -85,3 +90,6 @@ def parse(text: str) -> Expression:
     except RecursionError:
         parser.too_deep()
         raise
+
+
+_parse_once = lru_cache(maxsize=_CACHED)(_parse)

@@ -7,7 +7,7 @@ from typing import Any
 from .arithmetic import Operation, negate
 from .scope import Run, Scope
 from .temporal import Date, DateTime, DayTimeDuration, Time, YearMonthDuration
-from .values import Function, Range, compare, equal
+from .values import Function, Range, compare, contains, equal
 
 Closure = Callable[[Scope], Any]
 
@@ -158,9 +158,7 @@ def input_test(value: Closure) -> Closure:
     def evaluate(scope: Scope) -> Any:  # noqa: ANN401 - any FEEL value
         run, given = scope.run, scope.lookup("?")  # `in` has set it
         wanted = value(scope)
-        if wanted is True:
-            return True
-        if isinstance(wanted, list) and any(equal(run, given, item) for item in wanted):
+        if wanted is True or (isinstance(wanted, list) and contains(run, wanted, given)):
             return True
         same = equal(run, given, wanted)
         if same is None and wanted is not False:

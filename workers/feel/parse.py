@@ -81,13 +81,14 @@ class Parser(Terms):
         return tuple(found)
 
     def _loop(self) -> Node:
-        size, outer_partial = self.size, self.partial
+        size = self.size
         iterations = self._iterations("for")
+        outer_partial = self.partial
         self.keyword("return")
         self.partial = False
         body = self.expression()
         closure = loops.loop(iterations, body.evaluate, self.size - size + 1, partial=self.partial)
-        self.partial = self.partial or outer_partial
+        self.partial = outer_partial
         return Node(closure)
 
     def _quantified(self, word: str) -> Node:

@@ -5,9 +5,10 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from . import zones
-from .temporal import DateTime
+from .temporal import DateTime, parse_offset
 from .values import Function, TooLarge, from_json, text_of
 
 MAX_STEPS = 1_000_000
@@ -28,7 +29,7 @@ class Now(NamedTuple):
     milliseconds: int
     """Time since 1970-01-01 UTC."""
     zone: str
-    """Name of the zone that now() and today() are in."""
+    """The zone that now() and today() are in: UTC, an offset like +01:00, or a name like Europe/Berlin."""
     seed: int
     """Seed of `random number()` and `uuid()`."""
 
@@ -188,12 +189,22 @@ class Run(Scope):
     def moment(self) -> DateTime:
         """Give the time of this evaluation in its zone."""
         utc = DateTime(_EPOCH + timedelta(milliseconds=self.now.milliseconds), 0)
-        return utc if self.now.zone in {"UTC", "Z"} else utc.in_zone(0, self.now.zone)
+        offset, zone = self._own_zone()
+        return utc.in_zone(offset, self.now.zone if zone else None)
 
     def at_own_zone(self, local: datetime) -> DateTime:
         """Read a local time in the zone of this evaluation."""
-        zone = None if self.now.zone in {"UTC", "Z"} else zones.load_zone(self.now.zone)
-        return DateTime(*zones.at_local(local, zone), self.now.zone) if zone else DateTime(local, 0)
+        offset, zone = self._own_zone()
+        return DateTime(*zones.at_local(local, zone), self.now.zone) if zone else DateTime(local, offset)
+
+    def _own_zone(self) -> tuple[int | None, ZoneInfo | None]:
+        name = self.now.zone
+        offset = 0 if name == "UTC" else parse_offset(name)
+        zone = None if offset is not None else zones.load_zone(name)
+        if offset is None and zone is None:
+            message = f"there is no time zone '{name}'"
+            raise Failure(message)
+        return offset, zone
 
     def regex_timeout(self) -> float:
         """Give the seconds that are left for regular expressions.

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from .scope import Run, Scope
 
 MAX_DEPTH = 200
-"""Levels of lists and contexts in a value."""
+"""Levels of lists and contexts that are written as text or compared."""
+MAX_LEVELS = 1000
+"""Levels of lists and contexts in a variable and in a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,44 +64,58 @@ def type_name(value: object) -> str:
     return _NAMES[type(value)]
 
 
-def from_json(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any FEEL value
+def from_json(value: object) -> Any:  # noqa: ANN401 - any FEEL value
     """Turn a value as json.loads gives it into a FEEL value.
 
     Raises:
         TooLarge: It is nested too deeply.
 
     """
+    return _each(value, _leaf_from_json) if isinstance(value, list | dict) else _leaf_from_json(value)
+
+
+def _leaf_from_json(value: object) -> object:
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return value
-    if isinstance(value, int):
-        return Decimal(value)
-    if isinstance(value, float):
-        return from_float(value)
-    if depth > MAX_DEPTH:
-        message = "a variable is nested too deeply"
-        raise TooLarge(message)
-    if isinstance(value, list):
-        return [from_json(item, depth + 1) for item in value]
-    if isinstance(value, dict):
-        return {key: from_json(item, depth + 1) for key, item in value.items()}
+    if kind is int:
+        return Decimal(value)  # type: ignore[arg-type]  # mypy does not narrow by `kind`
+    if kind is float:
+        return from_float(value)  # type: ignore[arg-type]  # the same
     return value
 
 
 def to_json(value: object) -> Any:  # noqa: ANN401 - any JSON value
     """Turn a FEEL value into what Zeebe stores as variable; functions and ranges become null."""
+    return _each(value, _leaf_to_json) if isinstance(value, list | dict) else _leaf_to_json(value)
+
+
+def _leaf_to_json(value: object) -> object:
     kind = type(value)
     if kind is str or value is None or kind is bool:
         return value
     if isinstance(value, Decimal):
         return to_variable(value)
-    if isinstance(value, list):
-        return [to_json(item) for item in value]
-    if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, DateTime):
         return value.iso()
     return None if isinstance(value, Range | Function) else str(value)
+
+
+def _each(value: list[Any] | dict[str, Any], turn: Callable[[object], object]) -> Any:  # noqa: ANN401 - any value
+    """Turn what is inside lists and contexts, without recursion: there may be more levels than in Python's stack."""
+    root: list[Any] = [None]
+    todo: list[tuple[Any, Any, Any, int]] = [(value, root, 0, 0)]
+    while todo:
+        part, holder, place, depth = todo.pop()
+        if depth > MAX_LEVELS:
+            message = "a variable is nested too deeply"
+            raise TooLarge(message)
+        made: Any = [None] * len(part) if isinstance(part, list) else dict.fromkeys(part)
+        holder[place] = made
+        for key, item in enumerate(part) if isinstance(part, list) else part.items():
+            if isinstance(item, list | dict):
+                todo.append((item, made, key, depth + 1))
+            else:
+                made[key] = turn(item)
+    return root[0]
 
 
 def check_size(value: object, limit: int) -> None:
@@ -115,7 +131,7 @@ def check_size(value: object, limit: int) -> None:
         part, depth = todo.pop()
         if isinstance(part, list | dict):
             count += len(part) + 1
-            if count > limit or depth > MAX_DEPTH:
+            if count > limit or depth > MAX_LEVELS:
                 message = "the result is too large" if count > limit else "the result is nested too deeply"
                 raise TooLarge(message)
             items = part.values() if isinstance(part, dict) else part
@@ -189,6 +205,12 @@ def equal(run: "Run", left: Any, right: Any) -> bool | None:  # noqa: ANN401 - a
         return left.keys() == right.keys() and all(equal(run, value, right[key]) for key, value in left.items())
     mixed = (kind is DateTime or kind is Time) and (left.offset is None) != (right.offset is None)
     return None if mixed or kind is Function else bool(left == right)
+
+
+def contains(run: "Run", items: list[Any], value: object) -> bool:
+    """Tell whether one item equals the value."""
+    run.spend(len(items) >> 1)
+    return any(equal(run, item, value) for item in items)
 
 
 def compare(left: Any, right: Any) -> int | None:  # noqa: ANN401 - any FEEL value

@@ -45,8 +45,8 @@ _WRITTEN_BY_WORKERS = frozenset(
         "UNKNOWN",
     }
 )
-_WARNINGS = " The evaluation reported the following warnings:"
-_WARNING = re.compile(r"^\[([A-Z_]+)\](?: No variable found with name '([A-Za-z_]\w{0,63})'$)?", re.MULTILINE)
+_WARNINGS = re.compile(r"\s*The evaluation reported the following warnings:")
+_WARNING = re.compile(r"^\[([A-Z_]+)\](?: No variable found with name '([A-Za-z_]\w{0,63})'(?=;?[ ]*$))?", re.MULTILINE)
 _FORMAT = re.compile(r"(?<= format )'.*'(?= for expression )", re.DOTALL)
 
 
@@ -58,7 +58,7 @@ def without_values(kind: str, message: str) -> str:
     """
     if kind in _WRITTEN_BY_WORKERS:
         return message
-    said, _, warnings = message.partition(_WARNINGS)
+    said, *warnings = _WARNINGS.split(message, maxsplit=1)
     said = _FORMAT.sub("(its value is in the cluster)", said)
-    found = dict.fromkeys(f"{code} {name}".rstrip() for code, name in _WARNING.findall(warnings))
+    found = dict.fromkeys(f"{code} {name}".rstrip() for code, name in _WARNING.findall("".join(warnings)))
     return f"{said} Warnings, whose texts are in the cluster: {', '.join(found)}." if found else said

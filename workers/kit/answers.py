@@ -13,7 +13,7 @@ import grpc
 from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, FailJobRequest, ThrowErrorRequest
 
 from workers.kit.backoff import Backoff
-from workers.kit.credentials import why_no_token
+from workers.kit.credentials import code_of
 from workers.kit.doubt import Doubt
 from workers.kit.job import Job
 from workers.kit.lease import Lease
@@ -87,8 +87,7 @@ class Answers:
         try:
             await call(request, timeout=_RPC_DEADLINE)
         except grpc.aio.AioRpcError as error:
-            # For want of a token it was not even sent; gRPC calls that UNAVAILABLE too.
-            return grpc.StatusCode.UNAUTHENTICATED if why_no_token(error) else error.code()
+            return code_of(error)
         return None
 
     def _request(self, job: Job, answer: Answer) -> tuple[Any, Any]:

@@ -26,6 +26,8 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
     # In spite of its name this is how long one try to connect may take, and TLS over a slow link takes several trips.
     ("grpc.min_reconnect_backoff_ms", 5_000),
+    # A name is looked up again at most so often: where its address changes, the default leaves us blind for 30 seconds.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     # A dead connection is noticed within 55 seconds, also while streams are open and bring nothing: the default lets up
     # after two pings without data. Measured with grpcio 1.85: a ping has a time of its own, a minute, which goes before
     # the keepalive's.
@@ -40,6 +42,9 @@ OPTIONS = (
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 16_384),
 )
+_PLAIN_TEXT = {"grpc": True, "http": True, "grpcs": False, "https": False}
+"""By scheme: whether there is no TLS. Without a scheme, or with `dns:///`, the host decides."""
+_FORMS = "write host:port, or one of grpc://, http:// (plain text), grpcs://, https:// (TLS) and dns:/// before it"
 _SAAS_OAUTH = HttpUrl("https://login.cloud.camunda.io/oauth/token")
 _SAAS_AUDIENCE = "zeebe.camunda.io"
 
@@ -68,11 +73,15 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
 
 
 def plain_text(settings: EngineSettings) -> tuple[bool, str]:
-    """Return whether the engine is spoken to without TLS, and its `host:port` without a scheme."""
+    """Return whether the engine is spoken to without TLS, and its `host:port` without a scheme.
+
+    Raises:
+        ValueError: The address is none that we understand; the message says what would be.
+    """
     scheme, target, host = _parts(settings.address)
     if settings.insecure is not None:
         return settings.insecure, target
-    return scheme in {"grpc", "http"} or (not scheme and host in LOOPBACK), target
+    return _PLAIN_TEXT.get(scheme, host in LOOPBACK), target
 
 
 def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
@@ -81,11 +90,20 @@ def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
 
 
 def _parts(address: str) -> tuple[str, str, str]:
-    scheme, separator, rest = address.partition("://")
-    url = urlsplit(f"//{rest if separator else address}")
-    host = url.hostname or "127.0.0.1"
-    port = url.port or 26500
-    return (scheme if separator else "", f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host)
+    """Return an address's scheme in lower case, its `host:port`, and its host."""
+    scheme, separator, rest = address.strip().partition("://")
+    scheme, rest = (scheme.lower(), rest) if separator else ("", scheme)
+    if scheme == "dns":  # gRPC's own form: before the third slash would stand a name server.
+        rest = rest[1:] if rest.startswith("/") else "?"
+    elif separator and scheme not in _PLAIN_TEXT:
+        message = f"the scheme {scheme}:// is not known; {_FORMS}"
+        raise ValueError(message)
+    url = urlsplit(f"//{rest}")
+    host, port = url.hostname, url.port or 26500
+    if not host or url.path not in {"", "/"} or url.query or url.fragment or url.username is not None:
+        message = f"{address} is not an address; {_FORMS}"
+        raise ValueError(message)
+    return scheme, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host
 
 
 def oauth(settings: EngineSettings) -> ClientCredentials | None:

@@ -7,21 +7,26 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
 import grpc
 import httpx
 import structlog
 from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError
 
+from services.kit.responses import fetch
+
 _AGE = 300.0
-"""Seconds after which a token is renewed, however long it would last: so long a revoked one can be in our way."""
+"""Seconds after which a token is renewed, however long it would last; one that is refused is renewed at once."""
 _RENEWED_AFTER = 0.8
 _USED_FOR = 0.95
 """Parts of its life: clocks differ, and a call with it takes time to arrive."""
 _DEADLINE = 4.0
 """Seconds for one try to get a token, once the name is looked up: less than a call has, so that it can say why."""
 _PAUSE = 2.0
-"""Seconds between a failed try and the next, however many calls wait for a token."""
+"""Seconds from one try to get a token to the next, however many calls wait for one, or were refused with one."""
+_REMIND = 60.0
+"""Seconds after which it is logged again that tokens are refused."""
 _MARK = "no token: "
 """By this a call's details are known to be ours; gRPC puts words of its own before it."""
 
@@ -42,6 +47,20 @@ def why_no_token(error: BaseException | None) -> str | None:
     return (details or "").partition(_MARK)[2] or None
 
 
+def code_of(error: grpc.aio.AioRpcError) -> grpc.StatusCode:
+    """Return the status of a call that failed; UNAUTHENTICATED spends the tokens of this process.
+
+    Whether a token is good is judged by the one who checks it, and never by its age: it may have been revoked.
+    """
+    if why_no_token(error):  # It was not even sent; gRPC calls that UNAVAILABLE.
+        return grpc.StatusCode.UNAUTHENTICATED
+    code = error.code()
+    if code is grpc.StatusCode.UNAUTHENTICATED:
+        for credentials in list(_in_use):
+            credentials.refused()
+    return code
+
+
 class _Grant(BaseModel):
     """What we read of the OAuth server's answer (RFC 6749, 5.1)."""
 
@@ -57,6 +76,8 @@ class _Token:
     bearer: str = field(repr=False)
     renewal: float
     end: float
+    since: float = 0.0
+    """When it was asked for."""
 
 
 class ClientCredentials(grpc.AuthMetadataPlugin):
@@ -77,12 +98,28 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         self._token = _Token("", 0.0, 0.0)
         self._why: str | None = None
         self._next_try = 0.0
+        self._spent: _Token | None = None
+        """The last one that was refused; it is used on only where there is no other one."""
+        self._told = -_REMIND
+        """When the log said last that a token was refused."""
+        _in_use.add(self)
+
+    def refused(self) -> None:
+        """Note that the token at hand was refused: the next call asks for another one, at most every two seconds."""
+        now, token = time.monotonic(), self._token
+        # Calls that were on their way with the one before are refused after it was replaced.
+        if token is self._spent or not token.bearer or now < token.since + _PAUSE:
+            return
+        self._spent = token
+        if now >= self._told + _REMIND:
+            _log.warning("token refused, another one is asked for", server=self._url.host)
+            self._told = now
 
     def __call__(self, context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:
         """Sign one call, with the token at hand while it is good: only who has none waits for the OAuth server."""
         del context
         token = self._token
-        if time.monotonic() < token.end:
+        if time.monotonic() < token.end and token is not self._spent:
             _sign(callback, token)
             # The call is on its way, and the thread is still ours.
             if time.monotonic() >= token.renewal and self._renewing.acquire(blocking=False):
@@ -94,7 +131,7 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         with self._renewing:
             self._renew()
             token, why = self._token, self._why
-        if why is None:
+        if why is None or time.monotonic() < token.end:
             _sign(callback, token)
         else:
             callback((), NoToken(why))
@@ -108,7 +145,9 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
             NoToken: The OAuth server gives none.
         """
         now, token = time.monotonic(), self._token
-        if now >= token.renewal and self._renewing.acquire(blocking=now >= token.end):
+        is_good = now < token.end and token is not self._spent
+        is_old = now >= token.renewal or token is self._spent
+        if is_old and self._renewing.acquire(blocking=not is_good):
             try:
                 self._renew()
             finally:
@@ -121,7 +160,8 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
     def _renew(self) -> None:
         """Get a new token, unless another call just did or just failed to; the caller holds the lock."""
         begin = time.monotonic()
-        if begin < max(self._token.renewal, self._next_try):
+        renewal = 0.0 if self._token is self._spent else self._token.renewal
+        if begin < max(renewal, self._next_try):
             return
         try:
             grant = asyncio.run(self._ask())
@@ -140,14 +180,19 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
             bearer=f"Bearer {grant.access_token}",
             renewal=begin + min(_RENEWED_AFTER * life, _AGE),
             end=begin + _USED_FOR * life,
+            since=begin,
         )
 
     async def _ask(self) -> _Grant:
         form = {**self._form, "client_secret": self._secret.get_secret_value()}
         # Asynchronous for the sake of one deadline over all: httpx's own timeouts begin again with each byte.
         async with asyncio.timeout(_DEADLINE), httpx.AsyncClient(verify=self._trust, timeout=None) as http:  # noqa: S113
-            answer = await http.post(str(self._url), data=form)
+            answer = await fetch(http, "POST", str(self._url), data=form)
         return _Grant.model_validate_json(answer.raise_for_status().content)
+
+
+_in_use: WeakSet[ClientCredentials] = WeakSet()
+"""The credentials of this process: it speaks to one cluster."""
 
 
 def _sign(callback: grpc.AuthMetadataPluginCallback, token: _Token) -> None:

@@ -76,7 +76,7 @@ class Handler:
         """Return which saga a job with these variables belongs to; None where they do not say that."""
         try:
             return self.parse(variables).saga_id
-        except Exception:  # noqa: BLE001 - it is asked for when something went wrong already, and must not add to it
+        except BaseException:  # noqa: BLE001 - it is asked for when something went wrong already, and must not add to it
             return None
 
     def encode(self, receipt: object) -> str:

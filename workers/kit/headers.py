@@ -43,7 +43,7 @@ def retry_of(step: Retry, headers: str) -> Retry:
         said = _RetryHeaders.model_validate_json(headers)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in errors)
+        wrong = "; ".join(f"{(each['loc'] or ('the document',))[0]}: {each['msg']}" for each in errors)
         message = f"The task's headers are not as they must be ({wrong}). Mend them in the diagram and deploy it."
         raise HeaderError(message) from None
     return replace(step, **said.model_dump(exclude_unset=True))

@@ -1,6 +1,7 @@
 """`/live`, `/ready` and `/metrics` of a process, for a supervisor, a cluster's probes and Prometheus."""
 
 import json
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,18 +73,25 @@ class HealthServer(uvicorn.Server):
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
-        socket = host.removeprefix("unix:") if host.startswith("unix:") else None
+        path = host.removeprefix("unix:") if host.startswith("unix:") else None
         config = uvicorn.Config(
             answer,
             host,
             port,
-            uds=socket,
+            uds=path,
             lifespan="off",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_LAST_REPLIES,
         )
         super().__init__(config)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to end; at `::` for IPv4 as well, which asyncio would leave out."""
+        if sockets is None and self.config.host == "::" and socket.has_dualstack_ipv6():
+            both = socket.create_server(("::", self.config.port), family=socket.AF_INET6, dualstack_ipv6=True)
+            sockets = [both]
+        await super().serve(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

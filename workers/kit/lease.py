@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 import grpc
 from pyzeebe.proto.gateway_pb2 import UpdateJobTimeoutRequest
 
+from workers.kit.credentials import code_of
+
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
@@ -132,7 +134,7 @@ class Leases:
             await self._stub.UpdateJobTimeout(request, timeout=_RPC_DEADLINE)
         except grpc.aio.AioRpcError as error:
             # The next sweep asks again. A job that is not there any more is told when it is answered.
-            return error.code()
+            return code_of(error)
         lease.ends = asked + seconds
         self.extended += 1
         return None

@@ -13,9 +13,13 @@ worker's list is the outermost. What a middleware does not override costs nothin
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+import structlog
+
 from workers.kit.doubt import Doubt
-from workers.kit.job import Job
+from workers.kit.job import Job, about
 from workers.kit.outcomes import Answer
+
+_log = structlog.get_logger(__name__)
 
 Proceed = Callable[[Job], Awaitable[Answer]]
 """Lets a job go on to the next middleware or to its step; never raises, whatever the step did."""
@@ -53,6 +57,20 @@ class Middleware:
         A job that waits for its next try is seen when its wait begins, and once more if its answer is in doubt then;
         one that a worker hands back when it stops is seen where that is in doubt.
         """
+
+
+def teller(middleware: Iterable[Middleware]) -> Callable[[Ended], None]:
+    """Return what tells all of `middleware` how a job ended; what one of them raises is logged and harms nobody."""
+    watching = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
+
+    def tell(ended: Ended) -> None:
+        for see in watching:
+            try:
+                see(ended)
+            except BaseException as error:  # noqa: BLE001 - who watches a job must not harm the next one
+                _log.error("bug in a middleware", **about(ended.job), exc_info=error)
+
+    return tell
 
 
 def chained(middleware: Iterable[Middleware], step: Proceed, guarded: Callable[[Proceed], Proceed]) -> Proceed:

@@ -35,6 +35,16 @@ class FieldError:
     field: str
     message: str
 
+    def __post_init__(self) -> None:
+        """Check that both are text.
+
+        Raises:
+            TypeError: One of them is not.
+        """
+        if not (isinstance(self.field, str) and isinstance(self.message, str)):
+            wrong = "FieldError takes a field and a message, both of them text"
+            raise TypeError(wrong)
+
 
 class StepError(Exception):
     """The ways in which a step can end without a receipt."""
@@ -44,8 +54,18 @@ class Declined(StepError):
     """A participant refused for a business reason; the saga takes its compensation path."""
 
     def __init__(self, code: str, message: str, errors: tuple[FieldError, ...] = ()) -> None:
-        """`code` is the BPMN error code; `message` is for people and goes to Operate."""
+        """`code` is the BPMN error code; `message` is for people and goes to Operate.
+
+        Raises:
+            TypeError: One of them is no text, or one of `errors` is no FieldError.
+        """
         super().__init__(f"{code}: {message}")
+        if not (isinstance(code, str) and isinstance(message, str)):
+            wrong = "Declined takes a code and a message, both of them text"
+            raise TypeError(wrong)
+        if not all(isinstance(each, FieldError) for each in errors):
+            wrong = "Declined takes errors that are each a FieldError"
+            raise TypeError(wrong)
         self.code = code
         self.message = message
         self.errors = errors
@@ -170,6 +190,16 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> Answer:
                 f"{attempt.task_type} failed with a bug of its own: {type(error).__name__}. "
                 "The worker's log has the traceback under this job's key; deploy a mended worker, then retry.",
             )
+
+
+def bug(task_type: str, error: BaseException) -> Fail:
+    """Return the incident of a job whose failure could not be told by the table: it needs nothing of the job."""
+    return Fail(
+        0,
+        0.0,
+        f"bug: {type(error).__name__} in {task_type}. What it did is unknown. The worker's log has the traceback under "
+        "this job's key; fix the step, deploy the worker, then retry: the same command has one effect.",
+    )
 
 
 def not_run(retries: int, why: str, backoff: float = 0.0) -> Fail:

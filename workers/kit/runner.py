@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -25,6 +26,7 @@ from workers.kit.outcomes import (
     ResultRefused,
     StepError,
     answer_to,
+    bug,
     throw,
 )
 from workers.kit.service import BlockingService, Participants
@@ -68,7 +70,16 @@ class Runner:
         return self._undo is not None and self._undo.needs_thread(job) and Compensate.of(job) is not None
 
     def failed(self, job: Job, error: BaseException) -> Answer:
-        """Say what the engine is told when the job ended in `error`."""
+        """Say what the engine is told when the job ended in `error`; never raises, whatever the step does."""
+        try:
+            return self._failed(job, error)
+        except BaseException as another:  # noqa: BLE001 - the last guard: every job gets an answer
+            with suppress(Exception):
+                frames = traceback.format_tb(another.__traceback__)
+                _log.error("bug in a failure", **about(job), error=type(another).__name__, frames=frames)
+            return bug(job.task_type, another)
+
+    def _failed(self, job: Job, error: BaseException) -> Answer:
         if self._undo is not None and Compensate.of(job) is not None:
             return self._undo.failed(replace(job, task_type=self._undo.task_type), error)
         if not isinstance(error, (StepError, TimeoutError, ConnectionError)):
@@ -98,15 +109,17 @@ class Runner:
 
     def _guarded(self, proceed: Proceed) -> Proceed:
         async def answer(job: Job) -> Answer:
+            task = asyncio.current_task()
             try:
                 return await proceed(job)
             except asyncio.CancelledError as error:
-                task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
                 return self.failed(job, error)  # A bug: it has waited for what somebody cancelled.
-            except GeneratorExit:
-                raise
+            except GeneratorExit as error:
+                if asyncio.current_task() is not task:
+                    raise  # This coroutine is closed, and not run.
+                return self.failed(job, error)
             except BaseException as error:  # noqa: BLE001 - the table has a line for each; none may end the worker
                 return self.failed(job, error)
 

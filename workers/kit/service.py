@@ -5,30 +5,22 @@ The worker never retries by itself here: the engine does, from its persisted sta
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.kit.responses import PROBLEM, fetch, media_type, retry_after, why_unread
 from workers.kit.job import Job
 from workers.kit.outcomes import Broken, Declined, FieldError, Unavailable
+from workers.kit.passing import is_passing
 from workers.kit.variables import KEEPS
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
-_TRY_AGAIN = frozenset(
-    {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_EARLY,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
 _REFUSAL = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 _IN_PROGRESS = "COMMAND_IN_PROGRESS"
 _NOT_BUSINESS = frozenset({"IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "REQUEST_INVALID"})
@@ -42,15 +34,26 @@ _KEY = re.compile(r"[!#-\[\]-~]+")
 """What a structured-field string (RFC 8941) holds without escapes, but for the space."""
 _RETRY_AFTER_MOST = 300
 """Seconds: whoever says more is asked again after these."""
-_RETRY_AFTER_DIGITS = 9
 
 
-def no_token(task_type: str) -> str:
+class TokenOf(Protocol):
+    """How the token of a task type is looked up."""
+
+    def __call__(self, task_type: str, *, look_again: bool = False) -> str:
+        """Return the token; with `look_again`, one that was read a moment ago does not count.
+
+        Raises:
+            Broken: There is none.
+        """
+
+
+def no_token(task_type: str, *, look_again: bool = False) -> str:
     """Have no token for any task type: for a worker whose steps ask no participant.
 
     Raises:
         Broken: Always.
     """
+    del look_again
     message = f"There is no token for {task_type}: this worker was made without any."
     raise Broken(message)
 
@@ -69,9 +72,7 @@ class Problem(BaseModel):
 class Service:
     """One participant, bound to the job at hand: every command carries that job's idempotency key."""
 
-    def __init__(
-        self, name: str, http: httpx.AsyncClient, idempotency_key: str, origin: str, token: Callable[[], str]
-    ) -> None:
+    def __init__(self, name: str, http: httpx.AsyncClient, idempotency_key: str, origin: str, token: TokenOf) -> None:
         """Speak to one participant for one job.
 
         Args:
@@ -79,7 +80,7 @@ class Service:
             http: Has the participant's base URL and the deadlines.
             idempotency_key: `<saga id>/<task type>`.
             origin: Of the job; the participant's ledger keeps it, so that the reconciler finds whose an effect is.
-            token: Returns what proves to the participant who asks. It is called at each command, so that a token may
+            token: Looks up what proves to the participant who asks. It is called at each command, so that a token may
                 change while the worker runs.
         """
         self._name = name
@@ -111,8 +112,19 @@ class Service:
                 "letters, digits, '-', '.', '_' and '~'. Let the step's model refuse it, or mend it, then retry."
             )
             raise Broken(message)
+        caller = self._key.rpartition("/")[2]
+        token = self._token(caller)
+        response = await self._send(method, path, content, token)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and (newer := self._token(caller, look_again=True)) != token:
+            # The participant knows a newer one already; it has not looked at what it was sent.
+            response = await self._send(method, path, content, newer)
+        if response.is_success:
+            return self._read(response, answer)
+        raise self._error(response)
+
+    async def _send(self, method: str, path: str, content: str | None, token: str) -> httpx.Response:
         headers = {
-            "Authorization": f"Bearer {self._token()}",
+            "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             # The key is a structured-field string (RFC 8941): the IETF Idempotency-Key draft asks for that.
             "Idempotency-Key": f'"{self._key}"',
@@ -120,16 +132,16 @@ class Service:
         }
         try:
             # Where a redirect leads, no token may go, and no order.
-            response = await self._http.request(method, path, content=content, headers=headers, follow_redirects=False)
+            return await fetch(self._http, method, path, content=content, headers=headers, follow_redirects=False)
         except httpx.RequestError as error:
             # A timeout, a reset or a garbled body leaves open whether it took effect: only the same key may ask again.
             message = f"{self._name} could not be asked ({type(error).__name__})."
             raise Unavailable(message) from error
-        if response.is_success:
-            return self._read(response, answer)
-        raise self._error(response)
 
     def _read(self, response: httpx.Response, answer: type[_Answer]) -> _Answer:
+        if why := why_unread(response):
+            message = f"{self._name} answered {response.status_code} with {why}. Fix it, then retry."
+            raise Broken(message)
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
@@ -143,8 +155,10 @@ class Service:
         status = response.status_code
         problem = problem_of(response)
         code = problem.code if problem else None
-        if status in _TRY_AGAIN or (status == HTTPStatus.CONFLICT and code == _IN_PROGRESS):
-            return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", _retry_after(response))
+        in_progress = status == HTTPStatus.CONFLICT and code == _IN_PROGRESS
+        if in_progress or is_passing(status, is_problem=problem is not None):
+            wish = retry_after(response, _RETRY_AFTER_MOST)
+            return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", wish)
         if problem and status in _REFUSAL and code not in _NOT_BUSINESS:
             return Declined(problem.code, problem.detail or problem.title, tuple(problem.errors))
         # Its code, and not its free text, which may quote the request.
@@ -164,13 +178,12 @@ class Participants:
 
     clients: Mapping[str, httpx.AsyncClient]
     """An HTTP client by the participant's name; each has the participant's base URL and the deadlines."""
-    token: Callable[[str], str]
-    """Returns the token of a task type; raises Broken where there is none."""
+    token: TokenOf
 
     def service(self, name: str, saga_id: str, job: Job) -> Service:
         """Return the participant `name` for a job of a saga."""
         key = f"{saga_id}/{job.task_type}"
-        return Service(name, self.clients[name], key, job.origin, lambda: self.token(job.task_type))
+        return Service(name, self.clients[name], key, job.origin, self.token)
 
 
 class BlockingService:
@@ -195,17 +208,9 @@ class BlockingService:
 
 def problem_of(response: httpx.Response) -> Problem | None:
     """Return the problem document that a participant answered with, None where it is none."""
-    if not response.headers.get("Content-Type", "").startswith("application/problem+json"):
+    if media_type(response) != PROBLEM:
         return None
     try:
         return Problem.model_validate_json(response.content)
     except ValidationError:
         return None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Read Retry-After in its form of seconds (RFC 9110, 10.2.3), up to a bound; our participants send no dates."""
-    value = response.headers.get("Retry-After", "")
-    if not (value.isascii() and value.isdecimal()):
-        return None
-    return float(min(int(value[:_RETRY_AFTER_DIGITS]), _RETRY_AFTER_MOST))

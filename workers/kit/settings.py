@@ -12,7 +12,7 @@ class EngineSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     address: str = Field("127.0.0.1:26500", validation_alias=AliasChoices("ZEEBE_ADDRESS", "ZEEBE_GRPC_ADDRESS"))
-    """`host:port`; a scheme (grpc, http: plain text; grpcs, https: TLS) decides on TLS."""
+    """`host:port`; a scheme (grpc, http: plain text; grpcs, https: TLS) decides on TLS, `dns:///` does not."""
     insecure: bool | None = Field(
         None, validation_alias=AliasChoices("ZEEBE_INSECURE_CONNECTION", "ZEEBE_INSECURE", "CAMUNDA_INSECURE")
     )

@@ -5,6 +5,7 @@ import asyncio
 import grpc
 import structlog
 
+from workers.kit.credentials import code_of
 from workers.kit.reach import Reach
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class Ways:
         """Note that the broker was not reached by `way`, `stream` or `poll`."""
         match error:
             case grpc.aio.AioRpcError():
-                self.reach.failed(way, error.code())
+                self.reach.failed(way, code_of(error))
             case NoPartitionError():
                 self.reach.failed(way, grpc.StatusCode.UNAVAILABLE)
             case _:

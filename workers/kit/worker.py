@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -26,11 +26,11 @@ from workers.kit.intake import Intake
 from workers.kit.job import Job, about
 from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
-from workers.kit.middleware import Ended, Middleware
-from workers.kit.outcomes import Answer, Fail
+from workers.kit.middleware import Ended, Middleware, teller
+from workers.kit.outcomes import Answer, Fail, bug
 from workers.kit.pace import Pace
 from workers.kit.runner import Runner
-from workers.kit.service import Participants, no_token
+from workers.kit.service import Participants, TokenOf, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.subscription import Subscription
 from workers.kit.threads import Threads
@@ -67,7 +67,7 @@ class Worker:
         *,
         middleware: Sequence[Middleware] = (),
         activations: Activations | None = None,
-        token: Callable[[str], str] = no_token,
+        token: TokenOf = no_token,
     ) -> None:
         """Wire the worker; nothing is sent before `run`.
 
@@ -87,6 +87,7 @@ class Worker:
         self._answers = Answers(
             gateway, self._link, random, lambda job, error: self._served[job.task_type].runner.failed(job, error)
         )
+        self._tell = teller(middleware)
         self._in_hand: dict[int, InHand] = {}
         self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
         self._handing_back = HandingBack(self._answers, self._tell)
@@ -94,7 +95,6 @@ class Worker:
         self._threads = Threads(settings.threads)
         self._activations = activations or Activations(settings.activations)
         self._turns = Turns(self._activations, self._threads, self._leases, random)
-        self._ended = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._process = Window(settings.window)
@@ -260,6 +260,8 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours must not make a job vanish unseen
             _log.error("bug in the worker", **about(job), exc_info=error)
+            if not held.answered:
+                await self._answers.deliver(job, bug(job.task_type, error), lease)
         finally:
             del self._in_hand[job.key]
             window.give_back()
@@ -291,10 +293,3 @@ class Worker:
         self._served[activated.type].window.give_back()
         if not is_over:
             self._hand_back(activated)
-
-    def _tell(self, ended: Ended) -> None:
-        for tell in self._ended:
-            try:
-                tell(ended)
-            except Exception as error:  # noqa: BLE001 - who watches a job must not harm the next one
-                _log.error("bug in a middleware", **about(ended.job), exc_info=error)

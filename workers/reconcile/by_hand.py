@@ -15,6 +15,7 @@ from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 from workers.client import is_deployed
 from workers.failure import Failure
 from workers.kit import Receipt, Step
+from workers.kit.credentials import code_of
 from workers.kit.outcomes import Broken, Unavailable
 from workers.kit.retry import UNDO
 from workers.order import OrderVariables
@@ -91,7 +92,7 @@ def _instance(effect: Effect) -> str:
 
 
 def _not_taken(error: grpc.aio.AioRpcError) -> Failure:
-    return Failure(f"The broker takes no entry for a person: {error.code().name}.")
+    return Failure(f"The broker takes no entry for a person: {code_of(error).name}.")
 
 
 class _Decision(OrderVariables):

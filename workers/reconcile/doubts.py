@@ -12,6 +12,7 @@ import httpx
 import structlog
 from pydantic import ValidationError
 
+from services.kit.responses import fetch
 from workers.failure import Failure
 from workers.kit.middleware import Ended, Middleware
 from workers.order import OrderVariables
@@ -53,7 +54,7 @@ class Reporter(Middleware):
     async def _tell(self, variables: str) -> None:
         try:
             order = OrderVariables.model_validate_json(variables)
-            await self._http.post(PATH, content=order.model_dump_json(by_alias=True), timeout=_TELLING)
+            await fetch(self._http, "POST", PATH, content=order.model_dump_json(by_alias=True), timeout=_TELLING)
         except ValidationError:
             return  # No order: then nothing was done for it.
         except httpx.HTTPError as error:

@@ -16,6 +16,7 @@ from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest, SetVariables
 
 from workers.failure import Failure
 from workers.instances import ElementInstance, Instances
+from workers.kit.credentials import code_of
 from workers.reconcile.verdict import Element, Instance
 
 if TYPE_CHECKING:
@@ -149,8 +150,9 @@ async def _refusal(call: Callable[[], Awaitable[object]]) -> grpc.StatusCode | N
             with attempt:
                 await call()
     except grpc.aio.AioRpcError as error:
-        if error.code() in _SAYS_WHAT_IS_THERE:
-            return error.code()
-        message = f"The broker does not say what became of an instance: {error.code().name}."
+        code = code_of(error)
+        if code in _SAYS_WHAT_IS_THERE:
+            return code
+        message = f"The broker does not say what became of an instance: {code.name}."
         raise Failure(message) from error
     return None

@@ -11,6 +11,7 @@ from tests.engine.drawing import (
     compensate,
     condition,
     draw,
+    element,
     end,
     error,
     error_boundary,
@@ -75,6 +76,16 @@ ORDER = draw(
         ),
     ),
 )
+TIMED = draw(
+    "timed",
+    "start > pause > end",
+    start=start(),
+    pause=element(
+        "intermediateCatchEvent",
+        content="<bpmn:timerEventDefinition><bpmn:timeDuration>PT1S</bpmn:timeDuration></bpmn:timerEventDefinition>",
+    ),
+    end=end(),
+)
 JOB_TYPES = ("a", "b", "fix", "note", "late", "undo-a", "undo-b", "undo-late")
 
 
@@ -94,6 +105,9 @@ def play(bench: Bench) -> None:
     _people(bench)
     _undone(bench)
     _messages(bench)
+    bench.deploy(TIMED)
+    bench.create("timed")
+    bench.wait(1000)
     _ended_from_outside(bench)
     bench.do("RESOURCE_DELETION", "DELETE", resourceKey=old)
     bench.do("RESOURCE_DELETION", "DELETE", resourceKey=next(bench.events("FORM")).key)

@@ -64,7 +64,7 @@ def _goes_on(state: State, found: ElementInstance) -> bool:
     if found.state != "ACTIVATED":
         return False
     executable = state.executables.get(found.definition) or load(state.tables.definitions[found.definition])
-    if behavior_of(executable.process.elements[found.element]).is_scope:
+    if behavior_of(executable.process.elements[found.element], found).is_scope:
         return bool(state.children.get(found.key)) or found.tokens > 0 or found.trigger is not None
     waits_for = {compensation.throw for compensation in state.tables.compensations.values()}
     return found.key in {*state.job_of, *state.user_task_of, *waits_for}

@@ -11,7 +11,7 @@ CORE = Path(__file__).parents[3] / "workers" / "engine" / "core"
 MODULES = sorted(CORE.rglob("*.py"))
 OTHERS = {"lxml", "msgspec"}
 FORBIDDEN = {
-    *("asyncio", "concurrent", "datetime", "io", "multiprocessing", "os", "pathlib", "queue", "random", "secrets"),
+    *("asyncio", "concurrent", "io", "multiprocessing", "os", "pathlib", "queue", "random", "secrets"),
     *("select", "selectors", "signal", "socket", "sqlite3", "subprocess", "threading", "time", "uuid", "zoneinfo"),
 }
 
@@ -34,6 +34,14 @@ def test_a_module_of_the_core_imports_what_it_may(path: Path) -> None:
             assert top in OTHERS or (top in sys.stdlib_module_names and top not in FORBIDDEN), name
         elif level > depth:
             assert (level, top) == (depth + 2, "feel"), f"{'.' * level}{name}"
+
+
+def test_no_module_of_the_core_asks_for_the_time() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in {"today", "utcnow"}, path
+                assert ast.unparse(node.func) not in {"datetime.now", "datetime.datetime.now"}, path
 
 
 def test_imports_stand_at_the_top_of_a_module() -> None:

@@ -22,7 +22,8 @@ def tables() -> Iterator[sqlite3.Connection]:
 def empty() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.row_factory = sqlite3.Row
-    connection.executescript(SCHEMA)
+    for statement in SCHEMA:
+        connection.execute(statement)
     return connection
 
 

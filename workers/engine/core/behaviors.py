@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from .entities import ElementInstance
+from .entities import BODY, ElementInstance
 from .model import Element
 from .work import Work
 
@@ -46,6 +46,8 @@ def behaves_as(element_type: str, *event_types: str) -> Callable[[type[Kind]], t
     return register
 
 
-def behavior_of(element: Element) -> Behavior:
-    """Return how an element of its kind behaves."""
+def behavior_of(element: Element, instance: ElementInstance) -> Behavior:
+    """Return how an element of its kind behaves; the body around the instances of a loop is a kind of its own."""
+    if instance.loop == BODY:
+        return _BEHAVIORS["MULTI_INSTANCE_BODY", ""]
     return _BEHAVIORS.get((element.type, element.event_type)) or _BEHAVIORS[element.type, ""]

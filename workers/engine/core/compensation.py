@@ -28,6 +28,7 @@ def remember(work: Work, instance: ElementInstance, activity: Element) -> None:
 def begin(work: Work, throw: ElementInstance, event: Element) -> bool:
     """Activate the handlers that a throw event asks for; tell whether there are any."""
     scope = work.scope_of(throw)
+    elements = work.model(throw.definition).elements
     scopes = {scope.key}
     if work.element(scope).type == "EVENT_SUB_PROCESS":
         scopes.add(scope.scope)
@@ -36,13 +37,18 @@ def begin(work: Work, throw: ElementInstance, event: Element) -> bool:
         for compensation in _of(work, throw)
         if compensation.throw == -1
         and compensation.scope in scopes
-        and event.compensates in {"", compensation.activity}
+        and _is_meant(elements[compensation.activity], event.compensates)
     ]
     for compensation in found:
         value = _value(work, throw, compensation, throw)
         work.event("COMPENSATION_SUBSCRIPTION", "TRIGGERED", compensation.key, value)
         _activate_handler(work, compensation)
     return bool(found)
+
+
+def _is_meant(activity: Element, reference: str) -> bool:
+    """Tell whether a throw event means an activity: all of its scope, this one, or all in a subprocess."""
+    return reference in {"", activity.id} or any(scope.id == reference for scope in activity.scopes())
 
 
 def _activate_handler(work: Work, compensation: Compensation) -> None:

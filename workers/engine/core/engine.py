@@ -17,7 +17,12 @@ MAX_FOLLOW_UPS = 100
 FORMAT = 1
 """Version of the records' format."""
 _PARTITION = 1 << 51
-_TIMED = {"JOB": ("JOB", "TIME_OUT"), "BACKOFF": ("JOB", "RECUR"), "MESSAGE": ("MESSAGE", "EXPIRE")}
+_TIMED = {
+    "JOB": ("JOB", "TIME_OUT"),
+    "BACKOFF": ("JOB", "RECUR"),
+    "MESSAGE": ("MESSAGE", "EXPIRE"),
+    "TIMER": ("TIMER", "TRIGGER"),
+}
 
 
 @dataclass(slots=True)

@@ -4,6 +4,9 @@ from typing import Any
 
 import msgspec
 
+BODY = -1
+"""The loop counter of a multi-instance body, which is not one of its instances."""
+
 
 class Definition(msgspec.Struct):
     """A deployed version of a process."""
@@ -54,6 +57,14 @@ class ElementInstance(msgspec.Struct):
     """Of an instance that a message has started: its correlation key."""
     start_event: str = ""
     """Of an instance that a message has started: its start event."""
+    parent: int = -1
+    """Of an instance that a call activity has called: the element instance of the call activity."""
+    loop: int = 0
+    """-1 for a multi-instance body, the loop counter for an instance inside one, else 0."""
+    triggered: bool = False
+    """Of a catch event behind an event-based gateway: what it waits for has happened."""
+    arrived: dict[str, int] = {}
+    """Of a scope: flows that have been taken to a parallel gateway that waits for others, with how often."""
     compensation: int = -1
     """Of a compensation handler: the subscription that it is carried out for."""
     variables: str = "{}"
@@ -134,6 +145,23 @@ class Subscription(msgspec.Struct):
     interrupting: bool
 
 
+class Timer(msgspec.Struct):
+    """A timer that is running."""
+
+    key: int
+    due: int
+    """When it fires, in milliseconds since 1970."""
+    element: int
+    """The element instance that it belongs to; -1 for a start event of a process."""
+    definition: int
+    event: str
+    """Id of the event that waits."""
+    repetitions: int
+    """How often it fires, this time included; -1 for without end."""
+    interval: str
+    """Of a cycle: the duration between two firings, as ISO 8601 text."""
+
+
 class StartSubscription(msgspec.Struct):
     """A message start event of the latest version of a process."""
 
@@ -198,6 +226,9 @@ class Tables(msgspec.Struct):
     message_ids: dict[str, int] = {}
     """Buffered messages by name, correlation key and id, as JSON text of the three."""
     subscriptions: dict[int, Subscription] = {}
+    timers: dict[int, Timer] = {}
+    outputs: dict[int, dict[int, str]] = {}
+    """What multi-instance bodies have collected: JSON text by loop counter."""
     start_subscriptions: dict[int, StartSubscription] = {}
     compensations: dict[int, Compensation] = {}
     user_tasks: dict[int, UserTask] = {}

@@ -25,7 +25,7 @@ def throw(work: Work, thrower: ElementInstance, code: str, message: str, variabl
                 events.trigger(work, owner, caught, variables)
                 return None
             available += [catcher.error_code for catcher in catchers if catcher.error_code]
-        level = scope
+        level = scope or work.state.tables.elements.get(level.parent)
     told = f" with message '{message}'" if message else ""
     known = (
         f" Available error events are [{', '.join(available)}]"
@@ -38,7 +38,7 @@ def throw(work: Work, thrower: ElementInstance, code: str, message: str, variabl
 def _catchers(
     work: Work, level: ElementInstance, scope: ElementInstance | None
 ) -> Iterable[tuple[ElementInstance, list[Element]]]:
-    if level.state != "TERMINATING":
+    if level.state != "TERMINATING" and level.loop <= 0:
         yield level, [event for event in work.element(level).boundaries if event.event_type == "ERROR"]
     # A scope that an event subprocess has interrupted, or that is being terminated, catches nothing more.
     if scope is not None and scope.state != "TERMINATING" and not scope.interrupted:

@@ -16,6 +16,8 @@ class Executable:
     process: Process
     facts: dict[str, dict[str, Any]] = field(repr=False)
     """By the id of an element or a flow: the part of a PROCESS_INSTANCE record's value that is always the same."""
+    bodies: dict[str, dict[str, Any]] = field(repr=False)
+    """The same of multi-instance bodies, by the id of the activity."""
 
 
 def load(definition: Definition) -> Executable:
@@ -28,7 +30,14 @@ def load(definition: Definition) -> Executable:
     for element in process.elements.values():
         for flow in element.outgoing:
             facts[flow.id] = _facts(definition, flow.id, "", "SEQUENCE_FLOW", "UNSPECIFIED")
-    return Executable(process, facts)
+    bodies = {
+        element.id: _facts(definition, element.id, element.name, "MULTI_INSTANCE_BODY", element.event_type)
+        for element in process.elements.values()
+        if element.loop is not None
+    }
+    for identity in bodies:
+        facts[identity]["bpmnEventType"] = "UNSPECIFIED"
+    return Executable(process, facts, bodies)
 
 
 def _facts(definition: Definition, identity: str, name: str, kind: str, event_type: str) -> dict[str, Any]:

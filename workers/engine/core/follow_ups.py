@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from . import lifecycle
-from .entities import ElementInstance
+from . import lifecycle, loops
+from .entities import BODY, ElementInstance
 from .records import NONE_KEY, Command, Fault, not_found
 from .work import Work
 
+_BRINGS = ("variables", "compensationSubscriptionKey", "triggered")
+"""What a request to activate an element gives to its instance."""
 MAX_HOPS = 10_000
 """Elements that a token may pass one after the other without a wait."""
 
@@ -27,12 +29,12 @@ def activate_element(work: Work, command: dict[str, Any]) -> None:
         return
     element = work.model(scope.definition).elements[command["elementId"]]
     work.hops = command["hops"]
-    extra = {
-        name: command[name]
-        for name in ("variables", "compensationSubscriptionKey")
-        if command.get(name) not in {None, "{}"}
-    }
+    extra = {name: command[name] for name in _BRINGS if command.get(name) not in {None, "{}"}}
+    if element.loop is not None:
+        extra["loop"] = command.get("loopCounter", BODY)
     instance = lifecycle.enter(work, scope, element, **extra)
+    if instance.loop > 0:
+        loops.prepare(work, instance, element, command["item"])
     if work.hops > MAX_HOPS:
         message = (
             f"The token has passed {MAX_HOPS} elements one after the other without a wait state. Put a wait state into "
@@ -43,8 +45,8 @@ def activate_element(work: Work, command: dict[str, Any]) -> None:
     lifecycle.activate(work, instance)
 
 
-def complete_element(work: Work, key: int) -> None:
-    """Carry out a request to complete a scope, or a throw event whose handlers are done.
+def complete_element(work: Work, key: int, variables: str = "{}") -> None:
+    """Carry out a request to complete a scope, a throw event whose handlers are done, or a call activity.
 
     Raises:
         Rejection: It has ended, or something has begun in it since.
@@ -54,7 +56,7 @@ def complete_element(work: Work, key: int) -> None:
         message = f"Expected to complete the element instance with key '{key}', but it is not at its end"
         raise not_found(message)
     work.hops = instance.hops
-    lifecycle.complete(work, instance)
+    lifecycle.complete(work, instance, variables)
 
 
 def terminate_element(work: Work, key: int) -> None:
@@ -88,9 +90,11 @@ def carry_out(work: Work, command: Command) -> None:
         case "ACTIVATE_ELEMENT":
             activate_element(work, command.value)
         case "COMPLETE_ELEMENT":
-            complete_element(work, command.key)
+            complete_element(work, command.key, command.value.get("variables", "{}"))
         case "TERMINATE_ELEMENT":
             terminate_element(work, command.key)
+        case "SETTLE_ELEMENT":
+            lifecycle.settle(work, _living(work, command.key), terminated=True)
         case "CONTINUE_ELEMENT":
             continue_element(work, command.key)
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from . import subscriptions
+from . import loops, subscriptions
 from .behaviors import behavior_of
-from .entities import ElementInstance
+from .entities import BODY, ElementInstance
 from .model import Element, Flow
 from .records import NONE_KEY
 from .work import Work
@@ -12,7 +12,11 @@ from .work import Work
 
 def record(work: Work, intent: str, instance: ElementInstance, **more: Any) -> None:  # noqa: ANN401 - a record's value
     """Write where an element instance stands in its life."""
-    facts = work.executable(instance.definition).facts[instance.element]
+    executable = work.executable(instance.definition)
+    facts = (executable.bodies if instance.loop == BODY else executable.facts)[instance.element]
+    if instance.parent != NONE_KEY:
+        more["parentElementInstanceKey"] = instance.parent
+        more["parentProcessInstanceKey"] = work.state.tables.elements[instance.parent].process_instance
     value = {**facts, "processInstanceKey": instance.process_instance, "flowScopeKey": instance.scope, **more}
     work.event("PROCESS_INSTANCE", intent, instance.key, value)
 
@@ -31,7 +35,9 @@ def enter(
 ) -> ElementInstance:
     """Create an element instance; what its kind does then comes in a step of its own."""
     key = work.key()
-    made = ElementInstance(key, element.id, scope.definition, scope.process_instance, scope.key, "ACTIVATING")
+    made = ElementInstance(
+        key, element.id, scope.definition, scope.process_instance, scope.key, "ACTIVATING", loop=more.get("loop", 0)
+    )
     record(work, "ELEMENT_ACTIVATING", made, hops=work.hops, **more)
     return work.state.tables.elements[key]
 
@@ -40,7 +46,7 @@ def activate(work: Work, instance: ElementInstance) -> None:
     """Do what an element's kind does when it is activated."""
     element = work.element(instance)
     with work.step(instance):
-        behavior_of(element).activate(work, instance, element)
+        behavior_of(element, instance).activate(work, instance, element)
 
 
 def activated(work: Work, instance: ElementInstance) -> None:
@@ -74,10 +80,16 @@ def finish(work: Work, instance: ElementInstance) -> None:
     """Complete an element that is COMPLETING: what its kind does, its end, and the flows behind it."""
     element = work.element(instance)
     with work.step(instance):
-        behavior_of(element).complete(work, instance, element)
+        behavior_of(element, instance).complete(work, instance, element)
 
 
-def completed(work: Work, instance: ElementInstance, element: Element, flows: list[Flow] | None = None) -> None:
+def completed(
+    work: Work,
+    instance: ElementInstance,
+    element: Element,
+    flows: list[Flow] | None = None,
+    **more: Any,  # noqa: ANN401 - a command's value
+) -> None:
     """Write the end of an element, take flows behind it, and look whether its scope is at its end too.
 
     Args:
@@ -85,25 +97,41 @@ def completed(work: Work, instance: ElementInstance, element: Element, flows: li
         instance: The element instance.
         element: Its element.
         flows: The flows that are taken; by default all.
+        more: What the elements behind the flows are activated with.
+
+    Raises:
+        Fault: What a loop collects of its instance cannot be had.
     """
     subscriptions.close(work, instance)
     resolve_incidents(work, instance)
     scope = work.state.tables.elements.get(instance.scope)
-    record(work, "ELEMENT_COMPLETED", instance)
-    if scope is not None:
+    record(work, "ELEMENT_COMPLETED", instance, **loops.output_of(work, instance, element))
+    if scope is not None and instance.loop <= 0:
         for flow in element.outgoing if flows is None else flows:
-            _take(work, scope, flow.id, instance)
-            request(work, scope, flow.target)
-    behavior_of(element).left(work, instance, element)
+            _take(work, scope, flow, instance, **more)
+    behavior_of(element, instance).left(work, instance, element)
     if scope is not None:
         settle(work, scope, terminated=False)
 
 
-def _take(work: Work, scope: ElementInstance, flow: str, instance: ElementInstance) -> None:
-    facts = work.executable(instance.definition).facts[flow]
+def _take(
+    work: Work,
+    scope: ElementInstance,
+    flow: Flow,
+    instance: ElementInstance,
+    **more: Any,  # noqa: ANN401 - a command's value
+) -> None:
+    facts = work.executable(instance.definition).facts[flow.id]
     value = {**facts, "processInstanceKey": instance.process_instance, "flowScopeKey": scope.key}
+    waits = flow.target.type == "PARALLEL_GATEWAY" and len(flow.target.incoming) > 1
+    if waits:
+        value["joins"] = flow.target.id
     # A flow has no life of its own and nobody names it: its record carries the key of the element that it leaves.
     work.event("PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN", instance.key, value)
+    if not waits:
+        request(work, scope, flow.target, **more)
+    elif all(scope.arrived.get(incoming) for incoming in flow.target.incoming):
+        request(work, scope, flow.target, joined=flow.target.incoming)
 
 
 def terminate(work: Work, instance: ElementInstance) -> None:
@@ -111,7 +139,7 @@ def terminate(work: Work, instance: ElementInstance) -> None:
     if instance.state == "TERMINATING":
         return
     record(work, "ELEMENT_TERMINATING", instance)
-    behavior_of(work.element(instance)).terminate(work, instance)
+    behavior_of(work.element(instance), instance).terminate(work, instance)
     resolve_incidents(work, instance)
     subscriptions.close(work, instance)
     for child in work.state.children_of(instance.key):
@@ -154,8 +182,8 @@ def settle(work: Work, scope: ElementInstance, *, terminated: bool) -> None:
     if scope.state == "TERMINATING":
         _terminated(work, scope)
     elif scope.trigger is not None and not _is_boundary(work, scope):
-        begin_interrupting(work, scope)
-    elif scope.state == "ACTIVATED" and behavior_of(work.element(scope)).is_scope:
+        _after_interruption(work, scope)
+    elif scope.state == "ACTIVATED" and behavior_of(work.element(scope), scope).is_scope:
         work.follow_up("TERMINATE_ELEMENT" if terminated else "COMPLETE_ELEMENT", scope.key, {})
 
 
@@ -164,13 +192,16 @@ def _is_boundary(work: Work, scope: ElementInstance) -> bool:
     return trigger is not None and work.model(scope.definition).elements[trigger.element].type == "BOUNDARY_EVENT"
 
 
-def begin_interrupting(work: Work, scope: ElementInstance) -> None:
-    """Activate the event subprocess that a scope has been emptied for."""
+def _after_interruption(work: Work, scope: ElementInstance) -> None:
+    """Activate the event subprocess that a scope was emptied for, or complete the scope after a terminate event."""
     trigger = scope.trigger
     assert trigger is not None
     target = work.model(scope.definition).elements[trigger.element]
     _triggered(work, scope, trigger.element)
-    request(work, scope, target, variables=trigger.variables)
+    if target.type == "END_EVENT":
+        work.follow_up("COMPLETE_ELEMENT", scope.key, {})
+    else:
+        request(work, scope, target, variables=trigger.variables)
 
 
 def _triggered(work: Work, scope: ElementInstance, target: str) -> None:
@@ -188,6 +219,6 @@ def _terminated(work: Work, instance: ElementInstance) -> None:
     if trigger is not None and scope is not None:
         boundary = work.model(scope.definition).elements[trigger.element]
         request(work, scope, boundary, variables=trigger.variables)
-    behavior_of(element).left(work, instance, element)
+    behavior_of(element, instance).left(work, instance, element)
     if scope is not None:
         settle(work, scope, terminated=True)

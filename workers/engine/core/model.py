@@ -57,6 +57,34 @@ class Message:
 
 
 @dataclass(slots=True)
+class Timer:
+    """When a timer event fires: after a `duration`, at a `date`, or again and again by a `cycle`."""
+
+    kind: str
+    value: Expression
+
+
+@dataclass(slots=True)
+class Loop:
+    """A parallel multi-instance activity: one instance for each item of a list."""
+
+    items: Expression
+    item_name: str = ""
+    collected: Expression | None = None
+    """What is collected of each instance."""
+    collection_name: str = ""
+
+
+@dataclass(slots=True)
+class Called:
+    """The process that a call activity calls."""
+
+    process_id: Expression
+    all_variables_in: bool = True
+    all_variables_out: bool = True
+
+
+@dataclass(slots=True)
 class Element:
     """A flow node, or a scope of them: the process itself and its event subprocesses."""
 
@@ -68,6 +96,8 @@ class Element:
     """Zeebe's bpmnEventType, such as ERROR."""
     scope: "Element | None" = field(default=None, repr=False)
     outgoing: list[Flow] = field(default_factory=list, repr=False)
+    incoming: list[str] = field(default_factory=list, repr=False)
+    """Ids of the flows that lead here."""
     default_flow: str = ""
     inputs: list[Mapping] = field(default_factory=list, repr=False)
     outputs: list[Mapping] = field(default_factory=list, repr=False)
@@ -75,6 +105,9 @@ class Element:
     task: TaskDefinition | None = field(default=None, repr=False)
     user_task: UserTask | None = field(default=None, repr=False)
     message: Message | None = field(default=None, repr=False)
+    timer: Timer | None = field(default=None, repr=False)
+    loop: Loop | None = field(default=None, repr=False)
+    called: Called | None = field(default=None, repr=False)
     error_code: str | None = None
     """Of an event that catches errors: the code, or None for every one."""
     thrown_error: Expression | None = field(default=None, repr=False)
@@ -90,7 +123,7 @@ class Element:
     """Of a compensation throw or end event: the activity's id, or empty for all of the scope."""
     children: list["Element"] = field(default_factory=list, repr=False)
     none_start: "Element | None" = field(default=None, repr=False)
-    """Of a process: its none start event. Of an event subprocess: its one start event."""
+    """Of a process or a subprocess: its none start event. Of an event subprocess: its one start event."""
     event_subprocesses: list["Element"] = field(default_factory=list, repr=False)
 
     def scopes(self) -> Iterator["Element"]:
@@ -117,3 +150,7 @@ class Process:
     def message_starts(self) -> list[Element]:
         """Return the message start events of the process."""
         return [child for child in self.root.children if child.type == "START_EVENT" and child.message]
+
+    def timer_starts(self) -> list[Element]:
+        """Return the timer start events of the process."""
+        return [child for child in self.root.children if child.type == "START_EVENT" and child.timer]

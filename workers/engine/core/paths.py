@@ -1,16 +1,25 @@
 """Elements that are activated from outside, with the scopes around them."""
 
 from . import lifecycle
-from .entities import ElementInstance
-from .model import Element
+from .entities import BODY, ElementInstance
+from .model import Element, Process
 from .records import invalid
 from .variables import set_locals
 from .work import Work
 
-NOT_ACTIVATED = frozenset({"PROCESS", "START_EVENT", "BOUNDARY_EVENT"})
-"""Elements that begin by themselves, and that nobody activates from outside."""
+_BEGIN_BY_THEMSELVES = frozenset({"PROCESS", "START_EVENT", "BOUNDARY_EVENT"})
 ByScope = dict[str, dict[str, str]]
 """Variables by the id of the element whose scope they belong to; the empty id is the process instance."""
+
+
+def can_be_entered(element: Element, process: Process) -> bool:
+    """Tell whether an element can be activated from outside: not what begins by itself, nor what a loop repeats."""
+    awaited = any(
+        other.type == "EVENT_BASED_GATEWAY" and any(flow.target is element for flow in other.outgoing)
+        for other in process.elements.values()
+    )
+    repeated = any(scope.loop is not None for scope in element.scopes())
+    return element.type not in _BEGIN_BY_THEMSELVES and not awaited and not repeated
 
 
 def activate_inside(
@@ -36,7 +45,7 @@ def activate_inside(
     for around in reversed([found for found in element.scopes() if found.type != "PROCESS"]):
         scope = _inside(work, scope, around, ancestor)
         set_locals(work, scope, variables.get(around.id, {}))
-    made = lifecycle.enter(work, scope, element)
+    made = lifecycle.enter(work, scope, element, **({"loop": BODY} if element.loop is not None else {}))
     set_locals(work, made, variables.get(element.id, {}))
     lifecycle.activate(work, made)
 

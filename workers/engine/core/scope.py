@@ -67,6 +67,10 @@ class Scope(Mapping[str, Any]):
         return len(self.texts())
 
 
+NO_VARIABLES: Mapping[str, Any] = {}
+"""For expressions that see none."""
+
+
 def to_document(pairs: Mapping[str, str]) -> str:
     """Join JSON texts by name to a JSON object."""
     return "{" + ",".join(f"{_name(name)}:{text}" for name, text in pairs.items()) + "}"

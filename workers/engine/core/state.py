@@ -19,6 +19,7 @@ from .entities import (
     StartSubscription,
     Subscription,
     Tables,
+    Timer,
     UserTask,
 )
 from .executable import Executable
@@ -53,6 +54,8 @@ class State(Journal):
         """Subscriptions by message name and correlation key."""
         self.subscriptions_of: dict[int, dict[int, None]] = {}
         """Subscriptions by the element instance that they belong to."""
+        self.timers_of: dict[int, dict[int, None]] = {}
+        """Timers by the element instance that they belong to; start timers by the key of their definition."""
         self.starts: dict[str, dict[int, None]] = {}
         """Start event subscriptions by message name."""
         self.locks: dict[tuple[str, str], int] = {}
@@ -72,6 +75,12 @@ class State(Journal):
         scope = self.tables.elements.get(value["flowScopeKey"])
         if scope is not None:
             self.change(scope, "tokens", scope.tokens + by)
+
+    def leave_join(self, scope_key: int, flow: str) -> None:
+        """Take a token that has arrived by a flow from the parallel gateway at which it waited for others."""
+        scope = self.tables.elements[scope_key]
+        self.change(scope, "arrived", {**scope.arrived, flow: scope.arrived[flow] - 1})
+        self.change(scope, "tokens", scope.tokens - 1)
 
     # -- jobs that can be activated, and what is due --------------------------------------------------------------
 
@@ -126,6 +135,9 @@ class State(Journal):
         return self._due[0][0] if self._due else None
 
     def _is_due(self, due: int, kind: str, key: int) -> bool:
+        if kind == "TIMER":
+            timer = self.tables.timers.get(key)
+            return timer is not None and timer.due == due
         if kind == "MESSAGE":
             message = self.tables.messages.get(key)
             return message is not None and message.deadline == due
@@ -143,7 +155,7 @@ class State(Journal):
         return self.tables.definitions[element.definition]
 
     def children_of(self, key: int) -> list[ElementInstance]:
-        """Return the element instances right inside a scope, oldest first."""
+        """Return the element instances right inside a scope, or the instance that a call activity has called."""
         return [self.tables.elements[child] for child in sorted(self.children.get(key, ()))]
 
     def is_empty(self, scope: ElementInstance) -> bool:
@@ -170,6 +182,7 @@ class State(Journal):
             self.tables.user_tasks,
             self.tables.messages,
             self.tables.subscriptions,
+            self.tables.timers,
             self.tables.start_subscriptions,
             self.tables.compensations,
         ):
@@ -185,8 +198,9 @@ class State(Journal):
         """Add an entity to the indexes."""
         match entity:
             case ElementInstance():
-                if entity.scope != -1:
-                    self.index(self.children, entity.scope, entity.key)
+                around = entity.scope if entity.scope != -1 else entity.parent
+                if around != -1:
+                    self.index(self.children, around, entity.key)
                 elif entity.start_key:
                     self.put(self.locks, (self.definition(entity).process_id, entity.start_key), entity.key)
             case Job():
@@ -207,6 +221,9 @@ class State(Journal):
             case Subscription():
                 self.index(self.subscribed, (entity.name, entity.correlation_key), entity.key)
                 self.index(self.subscriptions_of, entity.element, entity.key)
+            case Timer():
+                self.index(self.timers_of, entity.definition if entity.element == -1 else entity.element, entity.key)
+                self.expect(entity.due, "TIMER", entity.key)
             case StartSubscription():
                 self.index(self.starts, entity.name, entity.key)
             case Compensation():
@@ -220,7 +237,7 @@ class State(Journal):
         """Remove an entity from the indexes."""
         match entity:
             case ElementInstance():
-                self.unindex(self.children, entity.scope, entity.key)
+                self.unindex(self.children, entity.scope if entity.scope != -1 else entity.parent, entity.key)
                 if entity.scope == -1 and entity.start_key:
                     self.drop(self.locks, (self.definition(entity).process_id, entity.start_key))
             case Job():
@@ -235,6 +252,8 @@ class State(Journal):
             case Subscription():
                 self.unindex(self.subscribed, (entity.name, entity.correlation_key), entity.key)
                 self.unindex(self.subscriptions_of, entity.element, entity.key)
+            case Timer():
+                self.unindex(self.timers_of, entity.definition if entity.element == -1 else entity.element, entity.key)
             case StartSubscription():
                 self.unindex(self.starts, entity.name, entity.key)
             case Compensation():

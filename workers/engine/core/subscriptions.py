@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .entities import ElementInstance, Subscription
-from .model import Element
+from . import timers
+from .entities import BODY, ElementInstance, Subscription
+from .model import Element, Message
 from .records import TooLarge, not_extracted
 from .work import Work
 
@@ -12,34 +13,42 @@ MAX_KEY = 32 * 1024
 
 
 def open_all(work: Work, instance: ElementInstance, element: Element) -> None:
-    """Open the subscriptions of an element that is being activated.
+    """Open what an element waits for that is being activated.
 
     Raises:
-        Fault: EXTRACT_VALUE_ERROR: a name or a correlation key cannot be had.
+        Fault: EXTRACT_VALUE_ERROR: a name, a correlation key or a time cannot be had.
     """
-    for event in _waiting(element):
-        assert event.message is not None
-        variables = work.variables(instance.key)
-        name = event.message.name.string(variables, work.clock())
-        value = {
-            **work.process_of(instance),
-            "messageName": name,
-            "correlationKey": _correlation_key(work, instance, event),
-            "elementId": event.id,
-            "elementInstanceKey": instance.key,
-            "interrupting": event.interrupting,
-            "messageKey": -1,
-        }
-        work.event("PROCESS_MESSAGE_SUBSCRIPTION", "CREATED", work.key(), value)
+    for event in _waiting(instance, element):
+        if event.timer is not None:
+            timers.start(work, instance, event)
+        elif event.message is not None:
+            _open(work, instance, event, event.message)
 
 
-def _waiting(element: Element) -> Iterator[Element]:
-    for event in element.boundaries:
-        if event.message is not None:
-            yield event
-    for inner in element.event_subprocesses:
-        if inner.none_start is not None and inner.none_start.message is not None:
-            yield inner.none_start
+def _open(work: Work, instance: ElementInstance, event: Element, message: Message) -> None:
+    value = {
+        **work.process_of(instance),
+        "messageName": message.name.string(work.variables(instance.key), work.clock()),
+        "correlationKey": _correlation_key(work, instance, event),
+        "elementId": event.id,
+        "elementInstanceKey": instance.key,
+        "interrupting": event.interrupting,
+        "messageKey": -1,
+    }
+    work.event("PROCESS_MESSAGE_SUBSCRIPTION", "CREATED", work.key(), value)
+
+
+def _waiting(instance: ElementInstance, element: Element) -> Iterator[Element]:
+    if instance.loop <= 0:
+        # Boundary events of a multi-instance activity belong to its body.
+        yield from element.boundaries
+    if instance.loop == BODY:
+        return
+    if element.type in {"INTERMEDIATE_CATCH_EVENT", "RECEIVE_TASK"}:
+        yield element
+    if element.type == "EVENT_BASED_GATEWAY":
+        yield from (flow.target for flow in element.outgoing)
+    yield from (inner.none_start for inner in element.event_subprocesses if inner.none_start is not None)
 
 
 def too_long(correlation_key: str) -> str:
@@ -72,11 +81,11 @@ def _correlation_key(work: Work, instance: ElementInstance, event: Element) -> s
     raise not_extracted(message)
 
 
-def close(work: Work, instance: ElementInstance, *, but: int = -1) -> None:
-    """Close the subscriptions of an element, all but one."""
+def close(work: Work, instance: ElementInstance) -> None:
+    """Close what an element waits for."""
     for key in sorted(work.state.subscriptions_of.get(instance.key, ())):
-        if key != but:
-            close_one(work, work.state.tables.subscriptions[key])
+        close_one(work, work.state.tables.subscriptions[key])
+    timers.cancel(work, instance.key)
 
 
 def close_one(work: Work, subscription: Subscription) -> None:

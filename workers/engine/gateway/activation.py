@@ -8,12 +8,12 @@ from ..errors import Busy
 from ..writer import JobRequest, Writer
 from .proto import pb
 from .status import shorten
-from .validation import check_jobs, check_max_jobs, check_tenants
+from .validation import TENANT, check_jobs, check_max_jobs, check_tenants, milliseconds
 
 if TYPE_CHECKING:
     # Generic for type checkers only.
     Context = grpc.aio.ServicerContext[Any, Any]
-_FIELDS = tuple(field.name for field in pb.ActivatedJob.DESCRIPTOR.fields)
+_FIELDS = tuple(field.name for field in pb.ActivatedJob.DESCRIPTOR.fields if field.name != "tenantId")
 
 
 async def activate(writer: Writer, request: pb.ActivateJobsRequest, context: "Context") -> None:
@@ -21,7 +21,7 @@ async def activate(writer: Writer, request: pb.ActivateJobsRequest, context: "Co
     check_tenants("ActivateJobs", "ACTIVATE", request.tenantIds)
     check_jobs("activate job batch", request.type, request.timeout)
     check_max_jobs(request.maxJobsToActivate)
-    wanted = JobRequest(request.type, request.worker, request.timeout, tuple(request.fetchVariable))
+    wanted = JobRequest(request.type, request.worker, milliseconds(request.timeout), tuple(request.fetchVariable))
     try:
         jobs, _ = await writer.activate(wanted, request.maxJobsToActivate, request.requestTimeout)
     except Busy:
@@ -43,7 +43,7 @@ async def stream(writer: Writer, request: pb.StreamActivatedJobsRequest, context
     """Send jobs as they become activatable, until the client ends it."""
     check_tenants("StreamActivatedJobs", "ACTIVATE", request.tenantIds)
     check_jobs("stream jobs", request.type, request.timeout)
-    wanted = JobRequest(request.type, request.worker, request.timeout, tuple(request.fetchVariable))
+    wanted = JobRequest(request.type, request.worker, milliseconds(request.timeout), tuple(request.fetchVariable))
     jobs = writer.open_stream(wanted)
     try:
         # A client sees that its stream is open before the first job comes.
@@ -55,4 +55,4 @@ async def stream(writer: Writer, request: pb.StreamActivatedJobsRequest, context
 
 
 def _job(job: dict[str, Any]) -> pb.ActivatedJob:
-    return pb.ActivatedJob(**{name: job[name] for name in _FIELDS})
+    return pb.ActivatedJob(**{name: job[name] for name in _FIELDS}, tenantId=TENANT)

@@ -23,9 +23,9 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["RpcMethodHandler"]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["RpcMethodHandler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> "RpcMethodHandler":
+    ) -> "RpcMethodHandler | None":
         """Let the call through, or answer UNAUTHENTICATED."""
         metadata = dict(handler_call_details.invocation_metadata or ())
         if self._access.knows(str(metadata.get("authorization", ""))):

@@ -3,6 +3,7 @@
 from ..core import Command
 from ..writer import Writer
 from .proto import pb
+from .validation import milliseconds
 
 
 async def complete(writer: Writer, request: pb.CompleteJobRequest) -> pb.CompleteJobResponse:
@@ -15,7 +16,7 @@ async def fail(writer: Writer, request: pb.FailJobRequest) -> pb.FailJobResponse
     """Fail a job, to be retried or to become an incident."""
     value = {
         "retries": request.retries,
-        "retryBackoff": request.retryBackOff,
+        "retryBackoff": milliseconds(request.retryBackOff),
         "errorMessage": request.errorMessage,
         "variables": request.variables,
     }
@@ -42,7 +43,7 @@ async def update_retries(writer: Writer, request: pb.UpdateJobRetriesRequest) ->
 
 async def update_timeout(writer: Writer, request: pb.UpdateJobTimeoutRequest) -> pb.UpdateJobTimeoutResponse:
     """Set an activated job's timeout, counted from now."""
-    await writer.send(Command("JOB", "UPDATE_TIMEOUT", request.jobKey, {"timeout": request.timeout}))
+    await writer.send(Command("JOB", "UPDATE_TIMEOUT", request.jobKey, {"timeout": milliseconds(request.timeout)}))
     return pb.UpdateJobTimeoutResponse()
 
 

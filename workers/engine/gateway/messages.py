@@ -3,7 +3,7 @@
 from ..core import Command
 from ..writer import Writer
 from .proto import pb
-from .validation import TENANT, check_tenants, refuse
+from .validation import TENANT, check_tenants, milliseconds, refuse
 
 
 async def publish(writer: Writer, request: pb.PublishMessageRequest) -> pb.PublishMessageResponse:
@@ -16,7 +16,7 @@ async def publish(writer: Writer, request: pb.PublishMessageRequest) -> pb.Publi
         "name": request.name,
         "correlationKey": request.correlationKey,
         "messageId": request.messageId,
-        "timeToLive": request.timeToLive,
+        "timeToLive": milliseconds(request.timeToLive),
         "variables": request.variables,
     }
     response = await writer.send(Command("MESSAGE", "PUBLISH", value=value))

@@ -21,7 +21,7 @@ _BY_ERROR = {
     Stopping: grpc.StatusCode.UNAVAILABLE,
     Overdue: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-REFUSALS = (Rejection, *_BY_ERROR)
+REFUSALS = (Rejection, Busy, Stopping, Overdue)
 """What a request may raise that is an answer to the client."""
 MAX_TEXT = 6 * 1024
 """Bytes of a status text as they travel; clients take 8 KiB of metadata in all."""

@@ -8,6 +8,14 @@ from ..core import Rejection
 TENANT = "<default>"
 """The one tenant there is; it is in every answer that has a place for one."""
 
+_LONGEST = 1 << 52
+"""Milliseconds, 140,000 years: added to the clock it is still a whole number for every client and for SQLite."""
+
+
+def milliseconds(value: int) -> int:
+    """Return a duration that a client gave, as long as durations here can be."""
+    return max(-_LONGEST, min(value, _LONGEST))
+
 
 def refuse(intent: str, reason: str) -> NoReturn:
     """Refuse a request that can never be right, in the words of the core.

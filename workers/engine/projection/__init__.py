@@ -1,7 +1,8 @@
 """The search tables: made from records, asked by REST. They hold nothing that the log does not."""
 
-from .project import Projection, write
+from .project import write
 from .reader import Reader
+from .replica import Replica
 from .schema import SCHEMA
 
-__all__ = ["SCHEMA", "Projection", "Reader", "write"]
+__all__ = ["SCHEMA", "Reader", "Replica", "write"]

@@ -7,91 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core import Record
+from . import tables
 from .incidents import Standing
-from .tables import Rows, Table
-
-_P = ("process_instance_key", "process_definition_key", "process_definition_id")
-_ELEMENT = ("element_id", "element_instance_key")
-
-_DEFINITIONS = Table(
-    "process_definitions",
-    (
-        "process_definition_key",
-        "process_definition_id",
-        "name",
-        "version",
-        "version_tag",
-        "resource_name",
-        "resource",
-        "deployment_key",
-    ),
-    ("deleted",),
-)
-_FORMS = Table("forms", ("form_key", "form_id", "version", "resource_name", "resource"), ("deleted",))
-_INSTANCES = Table(
-    "process_instances",
-    (*_P, "process_definition_version", "parent_process_instance_key", "parent_element_instance_key", "start_date"),
-    ("state", "end_date"),
-    {
-        "root_process_instance_key": "coalesce((SELECT p.root_process_instance_key FROM process_instances p "
-        "WHERE p.process_instance_key = ?5), ?1)"
-    },
-)
-_ELEMENTS = Table(
-    "element_instances",
-    ("element_instance_key", *_P, "element_id", "element_name", "type", "scope_key", "start_date"),
-    ("state", "end_date"),
-)
-_VARIABLES = Table("variables", ("variable_key", "process_instance_key", "scope_key", "name"), ("value",))
-_INCIDENTS = Table(
-    "incidents",
-    ("incident_key", *_P, *_ELEMENT, "job_key", "error_type", "error_message", "creation_time"),
-    ("state",),
-)
-_JOBS = Table(
-    "jobs",
-    ("job_key", *_P, *_ELEMENT, "type", "custom_headers", "creation_time"),
-    (
-        "state",
-        "worker",
-        "retries",
-        "deadline",
-        "error_code",
-        "error_message",
-        "has_failed_with_retries_left",
-        "end_time",
-        "last_update_time",
-    ),
-)
-_TASKS = Table(
-    "user_tasks",
-    (
-        "user_task_key",
-        *_P,
-        "process_definition_version",
-        *_ELEMENT,
-        "form_key",
-        "custom_headers",
-        "creation_date",
-    ),
-    (
-        "state",
-        "assignee",
-        "candidate_groups",
-        "candidate_users",
-        "due_date",
-        "follow_up_date",
-        "priority",
-        "completion_date",
-    ),
-)
-_SUBSCRIPTIONS = Table(
-    "message_subscriptions",
-    ("message_subscription_key", *_P, *_ELEMENT, "message_name", "correlation_key"),
-    ("last_updated_date",),
-)
-
-_SEQUENCE_FLOWS = "INSERT OR IGNORE INTO sequence_flows (process_instance_key, element_id) VALUES (?, ?)"
+from .rows import Rows
 
 _JOB_ENDS = {"COMPLETED", "CANCELED", "ERROR_THROWN"}
 _JOB_UNSHOWN = {"RECURRED_AFTER_BACKOFF", "YIELDED"}
@@ -99,21 +17,21 @@ _JOB_UNSHOWN = {"RECURRED_AFTER_BACKOFF", "YIELDED"}
 _TASK_STATES = {"COMPLETED", "CANCELED"}
 
 
-class Projection:
+class _Projection:
     """Collects what records do to the search tables and writes it."""
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._definitions = Rows(_DEFINITIONS)
-        self._forms = Rows(_FORMS)
-        self._instances = Rows(_INSTANCES)
-        self._elements = Rows(_ELEMENTS)
+        self._definitions = Rows(tables.DEFINITIONS)
+        self._forms = Rows(tables.FORMS)
+        self._instances = Rows(tables.INSTANCES)
+        self._elements = Rows(tables.ELEMENTS)
         self._flows: dict[tuple[int, str], None] = {}
-        self._variables = Rows(_VARIABLES)
-        self._incidents = Rows(_INCIDENTS)
-        self._jobs = Rows(_JOBS)
-        self._tasks = Rows(_TASKS)
-        self._subscriptions = Rows(_SUBSCRIPTIONS)
+        self._variables = Rows(tables.VARIABLES)
+        self._incidents = Rows(tables.INCIDENTS)
+        self._jobs = Rows(tables.JOBS)
+        self._tasks = Rows(tables.TASKS)
+        self._subscriptions = Rows(tables.SUBSCRIPTIONS)
         self._standing = Standing()
         self._project: dict[str, Callable[[Record], None]] = {
             "PROCESS_INSTANCE": self._element,
@@ -146,7 +64,7 @@ class Projection:
         ):
             rows.write(connection)
         if self._flows:
-            connection.executemany(_SEQUENCE_FLOWS, self._flows)
+            connection.executemany(tables.SEQUENCE_FLOWS, self._flows)
             self._flows.clear()
         self._standing.write(connection)
 
@@ -297,7 +215,7 @@ class Projection:
 
 def write(connection: sqlite3.Connection, records: Iterable[Record]) -> None:
     """Bring the search tables up to these records, within the caller's transaction."""
-    projection = Projection()
+    projection = _Projection()
     for record in records:
         projection.project(record)
     projection.write(connection)

@@ -4,44 +4,37 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-from urllib.parse import quote
 
 _Answer = TypeVar("_Answer")
 
 _THREADS = 2
-_BUSY_SECONDS = 5.0
+_BUSY = 5.0
+"""Seconds to wait for a lock that a writer holds in memory; in a file readers need none."""
 
 
 class Reader:
     """Runs queries, each in a read transaction of its own: a query sees one state of the tables, committed."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], executor: Executor | None = None) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         """Take connections from `connect`, one for each thread, and close them at the end.
 
-        `executor` is where the queries run, by default two threads of its own. An engine in memory (`--memory`) gives
-        the writer's executor of one thread and, as `connect`, the writer's own connection: its tables are nowhere else.
+        An engine in memory (`--memory`) has its tables in a database of SQLite's own in-memory file system, which
+        connections of the same process share by its name; so this is the same for both.
         """
         self._connect = connect
-        self._own = None if executor else ThreadPoolExecutor(_THREADS, thread_name_prefix="search")
-        self._executor = executor or self._own
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="search")
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
 
     @classmethod
-    def of_file(cls, path: Path) -> "Reader":
-        """Read the tables in a log file, which another connection may be writing."""
+    def of_uri(cls, uri: str) -> "Reader":
+        """Read the tables in a log, by the URI that the log names for its readers."""
 
         def connect() -> sqlite3.Connection:
-            return sqlite3.connect(
-                f"file:{quote(str(path))}?mode=ro",
-                uri=True,
-                timeout=_BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,  # `close` closes them all, in the loop's thread
-            )
+            # `close` closes them all, in the loop's thread.
+            return sqlite3.connect(uri, uri=True, timeout=_BUSY, isolation_level=None, check_same_thread=False)
 
         return cls(connect)
 
@@ -61,9 +54,7 @@ class Reader:
             connection.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Wait for the queries that run, and close the connections (not those of a shared executor)."""
-        if self._own is not None:
-            self._own.shutdown()
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        """Wait for the queries that run, and close the connections."""
+        self._executor.shutdown()
+        for connection in self._connections:
+            connection.close()

@@ -1,7 +1,10 @@
 """The search tables. Keys and times are integers (milliseconds since 1970); an absent value is NULL."""
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS process_definitions (
+from collections.abc import Sequence
+
+SCHEMA: Sequence[str] = (
+    """
+CREATE TABLE process_definitions (
     process_definition_key INTEGER PRIMARY KEY,
     process_definition_id TEXT NOT NULL,
     name TEXT,
@@ -11,19 +14,21 @@ CREATE TABLE IF NOT EXISTS process_definitions (
     resource BLOB NOT NULL,
     deployment_key INTEGER,
     deleted INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS process_definitions_by_id ON process_definitions (process_definition_id, version);
-
-CREATE TABLE IF NOT EXISTS forms (
+)
+""",
+    "CREATE INDEX process_definitions_by_id ON process_definitions (process_definition_id, version)",
+    """
+CREATE TABLE forms (
     form_key INTEGER PRIMARY KEY,
     form_id TEXT NOT NULL,
     version INTEGER NOT NULL,
     resource_name TEXT NOT NULL,
     resource BLOB NOT NULL,
     deleted INTEGER NOT NULL DEFAULT 0
-);
-
-CREATE TABLE IF NOT EXISTS process_instances (
+)
+""",
+    """
+CREATE TABLE process_instances (
     process_instance_key INTEGER PRIMARY KEY,
     process_definition_key INTEGER NOT NULL,
     process_definition_id TEXT NOT NULL,
@@ -35,12 +40,15 @@ CREATE TABLE IF NOT EXISTS process_instances (
     end_date INTEGER,
     root_process_instance_key INTEGER NOT NULL,
     incidents INTEGER NOT NULL DEFAULT 0 -- open ones of its elements and of the instances that they called
-);
-CREATE INDEX IF NOT EXISTS process_instances_by_state ON process_instances (state);
-CREATE INDEX IF NOT EXISTS process_instances_by_parent ON process_instances (parent_process_instance_key)
-    WHERE parent_process_instance_key IS NOT NULL;
-
-CREATE TABLE IF NOT EXISTS element_instances (
+)
+""",
+    "CREATE INDEX process_instances_by_state ON process_instances (state, process_instance_key, process_definition_id)",
+    """
+CREATE INDEX process_instances_by_parent ON process_instances (parent_process_instance_key)
+    WHERE parent_process_instance_key IS NOT NULL
+""",
+    """
+CREATE TABLE element_instances (
     element_instance_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
     process_definition_key INTEGER NOT NULL,
@@ -54,26 +62,30 @@ CREATE TABLE IF NOT EXISTS element_instances (
     end_date INTEGER,
     incident_key INTEGER,
     incidents INTEGER NOT NULL DEFAULT 0 -- open ones of it and of what is inside of it
-);
-CREATE INDEX IF NOT EXISTS element_instances_by_instance ON element_instances (process_instance_key);
-
-CREATE TABLE IF NOT EXISTS sequence_flows (
+)
+""",
+    "CREATE INDEX process_instances_with_incident ON process_instances (process_instance_key) WHERE incidents > 0",
+    "CREATE INDEX element_instances_by_instance ON element_instances (process_instance_key)",
+    """
+CREATE TABLE sequence_flows (
     process_instance_key INTEGER NOT NULL,
     element_id TEXT NOT NULL,
     PRIMARY KEY (process_instance_key, element_id)
-) WITHOUT ROWID;
-
-CREATE TABLE IF NOT EXISTS variables (
+) WITHOUT ROWID
+""",
+    """
+CREATE TABLE variables (
     variable_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
     scope_key INTEGER NOT NULL,
     name TEXT NOT NULL,
     value TEXT NOT NULL -- JSON text
-);
-CREATE INDEX IF NOT EXISTS variables_by_instance ON variables (process_instance_key);
-CREATE INDEX IF NOT EXISTS variables_by_value ON variables (name, substr(value, 1, 64));
-
-CREATE TABLE IF NOT EXISTS incidents (
+)
+""",
+    "CREATE INDEX variables_by_instance ON variables (process_instance_key)",
+    "CREATE INDEX variables_by_value ON variables (name, substr(value, 1, 64))",
+    """
+CREATE TABLE incidents (
     incident_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
     process_definition_key INTEGER NOT NULL,
@@ -85,11 +97,12 @@ CREATE TABLE IF NOT EXISTS incidents (
     error_message TEXT NOT NULL,
     creation_time INTEGER NOT NULL,
     state TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS incidents_by_instance ON incidents (process_instance_key);
-CREATE INDEX IF NOT EXISTS incidents_by_state ON incidents (state);
-
-CREATE TABLE IF NOT EXISTS jobs (
+)
+""",
+    "CREATE INDEX incidents_by_instance ON incidents (process_instance_key)",
+    "CREATE INDEX incidents_by_state ON incidents (state)",
+    """
+CREATE TABLE jobs (
     job_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
     process_definition_key INTEGER NOT NULL,
@@ -108,11 +121,12 @@ CREATE TABLE IF NOT EXISTS jobs (
     has_failed_with_retries_left INTEGER NOT NULL,
     end_time INTEGER,
     last_update_time INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS jobs_by_instance ON jobs (process_instance_key);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
-
-CREATE TABLE IF NOT EXISTS user_tasks (
+)
+""",
+    "CREATE INDEX jobs_by_instance ON jobs (process_instance_key)",
+    "CREATE INDEX jobs_by_state ON jobs (state)",
+    """
+CREATE TABLE user_tasks (
     user_task_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
     process_definition_key INTEGER NOT NULL,
@@ -131,11 +145,12 @@ CREATE TABLE IF NOT EXISTS user_tasks (
     follow_up_date INTEGER,
     priority INTEGER NOT NULL,
     completion_date INTEGER
-);
-CREATE INDEX IF NOT EXISTS user_tasks_by_instance ON user_tasks (process_instance_key);
-CREATE INDEX IF NOT EXISTS user_tasks_by_state ON user_tasks (state);
-
-CREATE TABLE IF NOT EXISTS message_subscriptions (
+)
+""",
+    "CREATE INDEX user_tasks_by_instance ON user_tasks (process_instance_key)",
+    "CREATE INDEX user_tasks_by_state ON user_tasks (state)",
+    """
+CREATE TABLE message_subscriptions (
     message_subscription_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
     process_definition_key INTEGER NOT NULL,
@@ -145,6 +160,8 @@ CREATE TABLE IF NOT EXISTS message_subscriptions (
     message_name TEXT NOT NULL,
     correlation_key TEXT NOT NULL,
     last_updated_date INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS message_subscriptions_by_instance ON message_subscriptions (process_instance_key);
-"""
+)
+""",
+    "CREATE INDEX message_subscriptions_by_instance ON message_subscriptions (process_instance_key)",
+)
+"""The statements that create them."""

@@ -1,81 +1,87 @@
-"""How the rows of a batch reach their tables: new ones, changed ones, and those that go."""
+"""The tables that records are written to, by their columns; `schema` creates them."""
 
-import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from .rows import Table
 
+_P = ("process_instance_key", "process_definition_key", "process_definition_id")
+_ELEMENT = ("element_id", "element_instance_key")
 
-@dataclass(frozen=True)
-class Table:
-    """A table, by its columns; the first one is the key."""
+DEFINITIONS = Table(
+    "process_definitions",
+    (
+        "process_definition_key",
+        "process_definition_id",
+        "name",
+        "version",
+        "version_tag",
+        "resource_name",
+        "resource",
+        "deployment_key",
+    ),
+    ("deleted",),
+)
+FORMS = Table("forms", ("form_key", "form_id", "version", "resource_name", "resource"), ("deleted",))
+INSTANCES = Table(
+    "process_instances",
+    (*_P, "process_definition_version", "parent_process_instance_key", "parent_element_instance_key", "start_date"),
+    ("state", "end_date"),
+    {
+        "root_process_instance_key": "coalesce((SELECT p.root_process_instance_key FROM process_instances p "
+        "WHERE p.process_instance_key = ?5), ?1)"
+    },
+)
+ELEMENTS = Table(
+    "element_instances",
+    ("element_instance_key", *_P, "element_id", "element_name", "type", "scope_key", "start_date"),
+    ("state", "end_date"),
+)
+VARIABLES = Table("variables", ("variable_key", "process_instance_key", "scope_key", "name"), ("value",))
+INCIDENTS = Table(
+    "incidents",
+    ("incident_key", *_P, *_ELEMENT, "job_key", "error_type", "error_message", "creation_time"),
+    ("state",),
+)
+JOBS = Table(
+    "jobs",
+    ("job_key", *_P, *_ELEMENT, "type", "custom_headers", "creation_time"),
+    (
+        "state",
+        "worker",
+        "retries",
+        "deadline",
+        "error_code",
+        "error_message",
+        "has_failed_with_retries_left",
+        "end_time",
+        "last_update_time",
+    ),
+)
+TASKS = Table(
+    "user_tasks",
+    (
+        "user_task_key",
+        *_P,
+        "process_definition_version",
+        *_ELEMENT,
+        "form_key",
+        "custom_headers",
+        "creation_date",
+    ),
+    (
+        "state",
+        "assignee",
+        "candidate_groups",
+        "candidate_users",
+        "due_date",
+        "follow_up_date",
+        "priority",
+        "completion_date",
+    ),
+)
+SUBSCRIPTIONS = Table(
+    "message_subscriptions",
+    ("message_subscription_key", *_P, *_ELEMENT, "message_name", "correlation_key"),
+    ("last_updated_date",),
+)
 
-    name: str
-    fixed: tuple[str, ...]
-    """Columns that are written once."""
-    changing: tuple[str, ...] = ()
-    """Columns that later records write anew, all of them at once."""
-    computed: Mapping[str, str] = field(default_factory=dict)
-    """Columns that SQL makes from the others, which it calls ?1, ?2, ..."""
-
-    @cached_property
-    def insert(self) -> str:
-        """The statement for a new row."""
-        columns = (*self.fixed, *self.changing)
-        values = [f"?{position}" for position in range(1, len(columns) + 1)]
-        names = ", ".join((*columns, *self.computed))
-        return f"INSERT OR REPLACE INTO {self.name} ({names}) VALUES ({', '.join((*values, *self.computed.values()))})"  # noqa: S608 - names of ours
-
-    @cached_property
-    def update(self) -> str:
-        """The statement for a row that is there: values of the changing columns, then the key."""
-        return f"UPDATE {self.name} SET {', '.join(f'{name} = ?' for name in self.changing)} WHERE {self.fixed[0]} = ?"  # noqa: S608 - as above
-
-    @cached_property
-    def delete(self) -> str:
-        """The statement for a row that goes."""
-        return f"DELETE FROM {self.name} WHERE {self.fixed[0]} = ?"  # noqa: S608 - as above
-
-
-class Rows:
-    """What a batch of records does to one table; several changes of one row become one."""
-
-    def __init__(self, table: Table) -> None:
-        """Begin with nothing."""
-        self._statements = table.insert, table.update, table.delete
-        self._first = len(table.fixed)
-        self._created: dict[int, list[Any]] = {}
-        self._changed: dict[int, Sequence[Any]] = {}
-        self._deleted: dict[int, None] = {}
-
-    def create(self, row: list[Any]) -> None:
-        """Add a row: the fixed columns, then the changing ones."""
-        self._created[row[0]] = row
-
-    def change(self, key: int, values: Sequence[Any]) -> None:
-        """Write all changing columns of a row."""
-        row = self._created.get(key)
-        if row is None:
-            self._changed[key] = values
-        else:
-            row[self._first :] = values
-
-    def delete(self, key: int) -> None:
-        """Take a row away."""
-        self._changed.pop(key, None)
-        if self._created.pop(key, None) is None:
-            self._deleted[key] = None
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Carry it all out, and begin anew."""
-        insert, update, delete = self._statements
-        if self._created:
-            connection.executemany(insert, self._created.values())
-            self._created.clear()
-        if self._changed:
-            connection.executemany(update, [(*values, key) for key, values in self._changed.items()])
-            self._changed.clear()
-        if self._deleted:
-            connection.executemany(delete, [(key,) for key in self._deleted])
-            self._deleted.clear()
+SEQUENCE_FLOWS = "INSERT OR IGNORE INTO sequence_flows (process_instance_key, element_id) VALUES (?, ?)"
+"""The statement for the flows that were taken; they have no key of their own."""

@@ -11,11 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ..access import Access, AccessMiddleware
 from ..core import Rejection
 from ..errors import Busy, Overdue, Stopping
 from ..projection import Reader
+from ..writer import Writer
 from . import cluster, commands, definitions, instances, jobs, problems, queries, tasks, things
-from .call import Call, Commands, Endpoint, Engine, Settings
+from .call import Call, Endpoint, Engine
 from .problems import Problem
 
 _VARIABLE = queries.get(things.WHOLE_VARIABLES, without=frozenset({"isTruncated"}))
@@ -114,13 +116,25 @@ class _Resource:
             raise Problem(HTTPStatus.GATEWAY_TIMEOUT, "DEADLINE_EXCEEDED", str(overdue)) from overdue
 
 
-def app(writer: Commands, reader: Reader, settings: Settings) -> Starlette:
-    """Return the REST application of an engine: commands go to its writer, questions to a reader of its tables."""
-    engine = Engine(writer, reader, settings)
-    return Starlette(
+def app(
+    writer: Writer, reader: Reader, access: Access, *, controlled_clock: bool = False, port: int = 26500
+) -> AccessMiddleware:
+    """Return the REST application of an engine: commands go to its writer, questions to a reader of its tables.
+
+    Args:
+        writer: Carries out commands.
+        reader: Answers searches; of a log that lags, or of an old one, as well.
+        access: Who may ask.
+        controlled_clock: Whether the clock's routes work; they answer 403 otherwise.
+        port: Where gRPC is served, for the topology.
+    """
+    engine = Engine(writer, reader, port, controlled_clock)
+    application = Starlette(
         routes=[Route(path, _Resource(engine, endpoints)) for path, endpoints in ROUTES.items()],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
     )
+    application.router.redirect_slashes = False  # a path with a slash too many is unknown
+    return AccessMiddleware(application, access)
 
 
 async def _problem(request: Request, problem: Any) -> Response:  # noqa: ANN401 - starlette gives any exception

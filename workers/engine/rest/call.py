@@ -1,65 +1,40 @@
 """One request: its key, its body, and what may be asked of the engine for it."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..core import Command
-from ..polls import Activated, JobRequest
 from ..projection import Reader
+from ..writer import Writer
 from . import fields
 from .encoding import decode, encode
 from .kinds import key_in_path
 from .problems import Problem, bad_request
 
+_JSON = "application/json"
+
 LARGEST_BODY = (4 << 20) + (256 << 10)
 """Bytes of a request's body: Zeebe's 4 MiB for a message, and a margin for what is around it."""
-
-JSON = "application/json"
-
-
-class Commands(Protocol):
-    """What REST needs of the engine's writer."""
-
-    async def send(self, command: Command) -> dict[str, Any]:
-        """Carry out a command."""
-
-    async def activate(self, request: JobRequest, max_jobs: int, request_timeout: int) -> Activated:
-        """Activate jobs, waiting for them."""
-
-    def give_back(self, jobs: list[dict[str, Any]]) -> None:
-        """Make jobs activatable again that did not reach their client."""
-
-    async def create_with_result(self, value: dict[str, Any], request_timeout: int) -> dict[str, Any]:
-        """Create an instance and wait for its end."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the engine says about itself."""
-
-    version: str
-    """Of this engine; clients are given the level of the protocol instead."""
-    host: str = "127.0.0.1"
-    port: int = 26500
-    """Where gRPC is served."""
-    controlled_clock: bool = False
-    """Whether the clock's routes work (`--clock controlled`)."""
 
 
 @dataclass(frozen=True)
 class Engine:
     """The engine behind REST."""
 
-    writer: Commands
+    writer: Writer
     reader: Reader
-    settings: Settings
+    port: int
+    """Of gRPC."""
+    controlled_clock: bool
+    """Whether the clock's routes work (`--clock controlled`)."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +61,6 @@ class Call:
             Problem: It is not JSON, too large, or missing.
         """
         raw = await body(self.request)
-        check_media_type(self.request, JSON, has_body=bool(raw))
         if not raw.strip():
             if needed:
                 message = "Required request body is missing"
@@ -110,6 +84,11 @@ class Call:
         """
         return fields.read(known, await self.json(needed=needed))
 
+    async def ask(self, query: Callable[[sqlite3.Connection], Any]) -> Response:
+        """Answer with what a query finds; both are done in the reader's thread, so large answers stall nobody."""
+        found = await self.engine.reader.read(lambda connection: encode(query(connection)))
+        return Response(found, media_type=_JSON)
+
     async def send(self, value_type: str, intent: str, value: dict[str, Any] | None = None, key: int = -1) -> Any:  # noqa: ANN401 - as the command's response
         """Send a command to the engine and return its response."""
         return await self.engine.writer.send(Command(value_type, intent, key, value or {}))
@@ -125,7 +104,7 @@ Endpoint = Callable[[Call], Awaitable[Response]]
 
 def answer(value: Any) -> Response:  # noqa: ANN401 - whatever is JSON
     """Return an answer with a JSON body."""
-    return Response(encode(value), media_type=JSON)
+    return Response(encode(value), media_type=_JSON)
 
 
 def empty() -> Response:
@@ -151,18 +130,3 @@ async def body(request: Request) -> bytes:
         if len(received) > LARGEST_BODY:
             raise too_large
     return bytes(received)
-
-
-def check_media_type(request: Request, wanted: str, *, has_body: bool) -> None:
-    """Check the type of a body, also where one is named and no body comes: a page's form must not pass.
-
-    Raises:
-        Problem: It is another.
-    """
-    header = request.headers.get("content-type")
-    if header is None and not has_body:
-        return
-    given = (header or "").partition(";")[0].strip().lower()
-    if given != wanted:
-        message = f"Content-Type '{header or ''}' is not supported; this takes {wanted}"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type", message)

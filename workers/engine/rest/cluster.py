@@ -1,7 +1,9 @@
 """Routes about the engine itself: topology, status, clock, and a page for people."""
 
+from functools import cache
 from html import escape
 from http import HTTPStatus
+from importlib.metadata import version
 
 from starlette.responses import HTMLResponse, Response
 
@@ -10,8 +12,10 @@ from .call import Call, answer, empty
 from .kinds import parse_integer
 from .problems import Problem
 
-GATEWAY_VERSION = "8.9.0"
+_LEVEL = "8.9.0"
 """The level of the protocol; clients choose by it what they send."""
+_BROKER = "saga-engine"
+"""The broker's host, as in the gateway's topology: who this is."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -27,34 +31,37 @@ _PAGE = """<!doctype html>
 """
 
 
+@cache
+def _version() -> str:
+    return version("saga-workers")
+
+
 async def page(call: Call) -> Response:
     """Say in a browser what this is and where it can be reached."""
-    settings = call.engine.settings
-    named = {"version": settings.version, "level": GATEWAY_VERSION, "host": settings.host, "port": settings.port}
-    text = {name: escape(str(value)) for name, value in {**named, "rest": call.request.base_url}.items()}
-    return HTMLResponse(_PAGE.format(**text))
+    url = call.request.base_url
+    named = {"version": _version(), "level": _LEVEL, "host": url.hostname, "port": call.engine.port, "rest": url}
+    return HTMLResponse(_PAGE.format(**{name: escape(str(value)) for name, value in named.items()}))
 
 
 async def topology(call: Call) -> Response:
     """Return the one broker with its one partition."""
-    settings = call.engine.settings
     partition = {"partitionId": 1, "role": "leader", "health": "healthy", "state": "active"}
     broker = {
         "nodeId": 0,
         "brokerId": "0",
-        "host": settings.host,
-        "port": settings.port,
+        "host": _BROKER,
+        "port": call.engine.port,
         "partitions": [partition],
-        "version": GATEWAY_VERSION,
+        "version": _LEVEL,
     }
     return answer(
         {
             "brokers": [broker],
-            "clusterId": f"saga-engine-{settings.version}",
+            "clusterId": f"saga-engine-{_version()}",
             "clusterSize": 1,
             "partitionsCount": 1,
             "replicationFactor": 1,
-            "gatewayVersion": GATEWAY_VERSION,
+            "gatewayVersion": _LEVEL,
             "lastCompletedChangeId": "-1",
         }
     )
@@ -87,6 +94,6 @@ async def reset_clock(call: Call) -> Response:
 
 
 def _check_clock(call: Call) -> None:
-    if not call.engine.settings.controlled_clock:
+    if not call.engine.controlled_clock:
         message = "The clock is the machine's; start the engine with --clock controlled"
         raise Problem(HTTPStatus.FORBIDDEN, "FORBIDDEN", message)

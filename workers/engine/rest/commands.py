@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from . import fields
 from .call import Call, answer, empty
-from .encoding import decode, text_of
+from .encoding import embedded, text_of
 from .fields import TENANT
 from .kinds import BOOLEAN, INTEGER, KEY, TEXT
 from .problems import invalid_argument
@@ -58,7 +58,7 @@ async def create_instance(call: Call) -> Response:
             "processDefinitionKey": str(created["processDefinitionKey"]),
             "processInstanceKey": str(created["processInstanceKey"]),
             "tenantId": TENANT,
-            "variables": decode(created.get("variables", "{}")),
+            "variables": embedded(created.get("variables", "{}")),
             "tags": [],
             "businessId": None,
         }

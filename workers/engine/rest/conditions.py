@@ -8,8 +8,9 @@ from .encoding import encode
 from .kinds import BOOLEAN, TEXT, Kind
 from .problems import bad_request, invalid_argument, unreadable
 
-_MOST = 500
-"""Conditions in one filter; SQLite bounds how deep an expression may be."""
+_MOST = 200
+"""Conditions of one object in a filter; SQLite bounds how deep an expression may be."""
+_MOST_PARAMETERS = 5000
 _PREFIX = 64
 _LONGEST_PATTERN = 1000
 _ONE_OF = " IN (SELECT value FROM json_each(?))"
@@ -28,8 +29,8 @@ class Conditions:
         """Add one."""
         self.sql.append(sql)
         self.parameters.extend(parameters)
-        if len(self.sql) > _MOST:
-            message = f"The filter has more than {_MOST} conditions"
+        if len(self.sql) > _MOST or len(self.parameters) > _MOST_PARAMETERS:
+            message = "The filter has too many conditions"
             raise bad_request(message)
 
     @property
@@ -44,7 +45,7 @@ def is_absent(value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
 
 
 def of_filter(thing: Thing, value: Any, path: str = "filter") -> Conditions:  # noqa: ANN401 - whatever JSON holds
-    """Return the conditions of a filter.
+    """Return the conditions of a filter; there is no `$or` within `$or`.
 
     Raises:
         Problem: It has unknown fields, operators or values.
@@ -59,7 +60,7 @@ def of_filter(thing: Thing, value: Any, path: str = "filter") -> Conditions:  # 
         here = f"{path}.{name}"
         if is_absent(operand):
             continue
-        if name == "$or" and thing.alternatives:
+        if name == "$or" and thing.alternatives and path == "filter":
             _alternatives(thing, operand, here, conditions)
         elif name in thing.special:
             sql, parameters = thing.special[name](operand, here)
@@ -80,7 +81,7 @@ def _alternatives(thing: Thing, operand: Any, path: str, conditions: Conditions)
         raise unreadable(path)
     found = [of_filter(thing, each, f"{path}[{number}]") for number, each in enumerate(operand)]
     if sum(len(each.sql) + 1 for each in found) > _MOST:
-        message = f"The filter has more than {_MOST} conditions"
+        message = "The filter has too many conditions"
         raise bad_request(message)
     parameters = [parameter for each in found for parameter in each.parameters]
     conditions.add(f"({' OR '.join(f'({each.where})' for each in found)})", *parameters)
@@ -119,8 +120,11 @@ def _equal(conditions: Conditions, column: Column, value: Any) -> None:  # noqa:
         # The plus keeps SQLite from putting the value's text into `substr`, after which it would not use the index.
         prefix = f"substr({column.expression}, 1, {_PREFIX}) = ?"
         conditions.add(f"{prefix} AND +{column.expression} = ?", value[:_PREFIX], value)
+    elif column.kind is BOOLEAN:
+        # As a condition and not compared with 1, so that an index on just these rows is used.
+        conditions.add(f"({column.expression})" if value else f"NOT ({column.expression})")
     else:
-        conditions.add(f"({column.expression}) = ?", value)
+        conditions.add(f"{column.expression} = ?", value)
 
 
 def _list(kind: Kind, value: Any, path: str) -> str:  # noqa: ANN401 - whatever JSON holds

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from . import fields, search, things
-from .call import Call, answer, body, check_media_type
+from .call import Call, answer, body
 from .fields import TENANT
 from .kinds import BOOLEAN
 from .problems import bad_request, invalid_argument, unreadable
@@ -27,10 +27,14 @@ async def search_all(call: Call) -> Response:
     latest = isinstance(filtered, dict) and filtered.get("isLatestVersion") is True
     if latest:
         _check_latest(query)
-    found = await call.engine.reader.read(lambda connection: search.run(connection, query))
-    if latest:
-        found["page"]["startCursor"] = None
-    return answer(found)
+
+    def run(connection: sqlite3.Connection) -> dict[str, Any]:
+        found = search.run(connection, query)
+        if latest:
+            found["page"]["startCursor"] = None
+        return found
+
+    return await call.ask(run)
 
 
 def _check_latest(query: search.Query) -> None:
@@ -69,13 +73,9 @@ async def delete(call: Call) -> Response:
     return answer({"resourceKey": str(key), "batchOperation": None})
 
 
-_MULTIPART = "multipart/form-data"
-
-
 async def deploy(call: Call) -> Response:
     """Deploy the files of a form, its parts named `resources`."""
     raw = await body(call.request)
-    check_media_type(call.request, _MULTIPART, has_body=True)
     resources = []
     async with _form(call.request, raw) as form:
         for name, part in form.multi_items():

@@ -17,6 +17,11 @@ def text_of(variables: dict[str, Any] | None) -> str:
     return msgspec.json.encode(variables or {}).decode()
 
 
+def embedded(text: str) -> msgspec.Raw:
+    """Return JSON text as a value to be encoded as it is."""
+    return msgspec.Raw(text.encode())
+
+
 def date(milliseconds: int) -> str:
     """Return a time as text, such as `2024-05-23T23:05:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=milliseconds)

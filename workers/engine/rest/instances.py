@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from . import things
-from .call import Call, Endpoint, answer
+from .call import Call, Endpoint
 from .conditions import is_absent, of_filter
 from .fields import TENANT
 from .problems import unreadable
@@ -24,7 +24,7 @@ def of_instance(query: Callable[[sqlite3.Connection, int], Any]) -> Endpoint:
             find(connection, things.PROCESS_INSTANCES, key)
             return query(connection, key)
 
-        return answer(await call.engine.reader.read(run))
+        return await call.ask(run)
 
     return endpoint
 
@@ -94,5 +94,4 @@ async def statistics_of_definition(call: Call) -> Response:
     found = of_filter(things.PROCESS_INSTANCES, body.get("filter"))
     found.add("t.process_definition_key = ?", key)
     instances = f"SELECT t.process_instance_key FROM process_instances t WHERE {found.where}"  # noqa: S608 - texts of ours
-    counted = await call.engine.reader.read(lambda connection: _statistics(connection, instances, found.parameters))
-    return answer(counted)
+    return await call.ask(lambda connection: _statistics(connection, instances, found.parameters))

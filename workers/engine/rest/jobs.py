@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ..polls import JobRequest
 from . import fields
 from .call import Call, answer
-from .encoding import decode, text_of
+from .encoding import embedded, text_of
 from .fields import TENANT
 from .kinds import TEXT, parse_integer, parse_small
 from .problems import invalid_argument
@@ -88,8 +88,8 @@ def _job(job: dict[str, Any]) -> dict[str, Any]:
         "worker": job["worker"],
         "retries": job["retries"],
         "deadline": job["deadline"],
-        "variables": decode(job["variables"]),
-        "customHeaders": decode(job["customHeaders"]),
+        "variables": embedded(job["variables"]),
+        "customHeaders": embedded(job["customHeaders"]),
         "elementId": job["elementId"],
         "elementInstanceKey": str(job["elementInstanceKey"]),
         "processInstanceKey": str(job["processInstanceKey"]),

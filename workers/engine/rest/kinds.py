@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .encoding import date, decode, milliseconds
+from .encoding import date, embedded, milliseconds
 from .problems import bad_request, unreadable
 
 _KEY = re.compile(r"-?[0-9]{1,19}")
@@ -102,4 +102,4 @@ TEXT = Kind(parse_text, as_is, _LIKE)
 INTEGER = Kind(parse_integer, as_is, _ORDERED)
 DATE = Kind(parse_date, date, _ORDERED)
 BOOLEAN = Kind(parse_boolean, bool, _SAME)
-JSON = Kind(parse_text, decode)
+JSON = Kind(parse_text, embedded)

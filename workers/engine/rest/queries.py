@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from . import search, things
-from .call import Call, Endpoint, answer
+from .call import Call, Endpoint
 from .columns import Thing
 from .conditions import Conditions
 from .problems import bad_request, not_found
@@ -31,8 +31,12 @@ def get(thing: Thing, *, without: frozenset[str] = frozenset()) -> Endpoint:
 
     async def endpoint(call: Call) -> Response:
         key = call.key
-        item = await call.engine.reader.read(lambda connection: find(connection, thing, key))
-        return answer({name: value for name, value in item.items() if name not in without})
+
+        def run(connection: sqlite3.Connection) -> dict[str, Any]:
+            item = find(connection, thing, key)
+            return {name: value for name, value in item.items() if name not in without}
+
+        return await call.ask(run)
 
     return endpoint
 
@@ -42,7 +46,7 @@ def search_all(thing: Thing) -> Endpoint:
 
     async def endpoint(call: Call) -> Response:
         query = search.read(thing, await call.json(needed=False))
-        return answer(await call.engine.reader.read(lambda connection: search.run(connection, query)))
+        return await call.ask(lambda connection: search.run(connection, query))
 
     return endpoint
 
@@ -50,7 +54,7 @@ def search_all(thing: Thing) -> Endpoint:
 async def search_variables(call: Call) -> Response:
     """Search variables; with `truncateValues=false` their values are whole."""
     query = search.read(variables_of(call), await call.json(needed=False))
-    return answer(await call.engine.reader.read(lambda connection: search.run(connection, query)))
+    return await call.ask(lambda connection: search.run(connection, query))
 
 
 def variables_of(call: Call) -> Thing:
@@ -78,7 +82,7 @@ def of_one(owner: Thing, thing: Thing, within: str) -> Endpoint:
             find(connection, owner, key)
             return search.run(connection, query, belonging)
 
-        return answer(await call.engine.reader.read(run))
+        return await call.ask(run)
 
     return endpoint
 

@@ -64,7 +64,7 @@ def search_variables(*, nearest: bool) -> Endpoint:
                 seen.add(f"NOT EXISTS ({hidden})", scopes[-1])
             return search.run(connection, query, seen)
 
-        return answer(await call.engine.reader.read(run))
+        return await call.ask(run)
 
     return endpoint
 

@@ -43,9 +43,9 @@ ELEMENT_TYPE = one_of(
     *("SEQUENCE_FLOW", "SERVICE_TASK", "START_EVENT", "SUB_PROCESS", "TASK", "UNKNOWN", "UNSPECIFIED", "USER_TASK"),
 )
 
-_OF_INSTANCE = "EXISTS (SELECT 1 FROM {} WHERE x.process_instance_key = t.process_instance_key AND {{}})"
+_OF_INSTANCE = "t.process_instance_key IN (SELECT x.process_instance_key FROM {} WHERE {{}})"
 _ELEMENTS = _OF_INSTANCE.format("element_instances x")
-_INCIDENTS = _OF_INSTANCE.format("incidents x") + " AND t.incidents > 0"
+_INCIDENTS = _OF_INSTANCE.format("incidents x").format("x.state = 'ACTIVE' AND {}")
 _CANDIDATE = "EXISTS (SELECT 1 FROM json_each(t.{}) x WHERE {{}})"
 _DEFINITION_VERSION = DEFINITION_NAME.replace("d.name", "d.version")
 _LATEST = (
@@ -102,7 +102,7 @@ PROCESS_INSTANCES = Thing(
             TEXT,
             "x.error_message",
             shown=False,
-            within=_INCIDENTS.replace("{}", "x.state = 'ACTIVE' AND {}"),
+            within=_INCIDENTS,
         ),
         Column("elementId", TEXT, "x.element_id", shown=False, within=_ELEMENTS),
         Column("elementInstanceState", ELEMENT_STATE, "x.state", shown=False, within=_ELEMENTS),

@@ -9,15 +9,10 @@ from typing import Any
 
 from ..numbers import to_int
 from ..scope import Failure, Invalid, Run, invoke
-from ..values import MAX_DEPTH, Function, equal
+from ..values import MAX_DEPTH, Function, Range, contains, equal
 from .base import ANY, LIST, NUMBER, Builtin, builtin, variadic
 
 List = list[Any]
-
-
-def contains(run: Run, items: List, element: object) -> bool:
-    """Tell whether one item equals the element."""
-    return any(equal(run, item, element) for item in items)
 
 
 def _begin(items: List, position: Decimal) -> int:
@@ -60,30 +55,43 @@ def remove(_run: Run, items: List, position: Decimal) -> List:
 
 def index_of(run: Run, items: List, match: object) -> List:
     """Give the positions of all items that equal the match."""
+    run.spend(len(items) >> 1)
     return [Decimal(position) for position, item in enumerate(items, 1) if equal(run, item, match)]
+
+
+def _groups(run: Run, items: List) -> list[list[Any]]:
+    """Give each value once, in the order of its first place, with the number of its places."""
+    groups: list[list[Any]] = []
+    scalars: dict[tuple[type, Any], list[Any]] = {}
+    others: list[list[Any]] = []
+    for item in items:
+        scalar = not isinstance(item, list | dict | Range)
+        key = (type(item), item if scalar else None)
+        if scalar:
+            found = scalars.get(key)
+        else:
+            run.spend(len(others) >> 1)
+            found = next((group for group in others if equal(run, group[0], item)), None)
+        if found is None:
+            found = [item, 0]
+            groups.append(found)
+            if scalar:
+                scalars[key] = found
+            else:
+                others.append(found)
+        found[1] += 1
+    run.spend(len(items) >> 1)
+    return groups
 
 
 def distinct_values(run: Run, items: List) -> List:
     """Leave out what was there before."""
-    result: List = []
-    for item in items:
-        run.spend(len(result) >> 2)
-        if not contains(run, result, item):
-            result.append(item)
-    return result
+    return [item for item, _ in _groups(run, items)]
 
 
 def duplicate_values(run: Run, items: List) -> List:
     """Give what is there more than once, in the order of its first place."""
-    counts: list[list[Any]] = []
-    for item in items:
-        run.spend(len(counts) >> 2)
-        found = next((count for count in counts if equal(run, count[0], item)), None)
-        if found is None:
-            counts.append([item, 1])
-        else:
-            found[1] += 1
-    return [item for item, count in counts if count > 1]
+    return [item for item, count in _groups(run, items) if count > 1]
 
 
 def union(run: Run, lists: List) -> List:

@@ -27,6 +27,7 @@ def _extreme(sign: int) -> Callable[[Run, List], Any]:
     def best(run: Run, items: List) -> Any:  # noqa: ANN401 - any FEEL value
         if not items:
             return None
+        run.spend(len(items) >> 1)
         found = items[0]
         for item in items:
             order = compare(item, found)

@@ -1,7 +1,7 @@
 """Element instances, their variables, what they wait for, and what undoes them."""
 
 from ..entities import Compensation, ElementInstance, Trigger, Variable
-from ..records import Record
+from ..records import NONE_KEY, Record
 from ..state import State
 from .jobs import remove_job
 from .registry import applies
@@ -20,6 +20,9 @@ def _activating(state: State, record: Record) -> None:
         hops=value.get("hops", 0),
         start_key=value.get("startKey", ""),
         start_event=value.get("startEventId", ""),
+        parent=value["parentElementInstanceKey"] if value["flowScopeKey"] == NONE_KEY else NONE_KEY,
+        loop=value.get("loop", 0),
+        triggered=value.get("triggered", False),
         compensation=value.get("compensationSubscriptionKey", -1),
         variables=value.get("variables", "{}"),
     )
@@ -33,6 +36,22 @@ def _moved(state: State, record: Record) -> None:
     state.change(instance, "state", record.intent.removeprefix("ELEMENT_"))
     if "variables" in record.value:
         state.change(instance, "variables", record.value["variables"])
+    if instance.state == "TERMINATING":
+        _discard_arrivals(state, instance)
+
+
+@applies("PROCESS_INSTANCE", "SEQUENCE_FLOW_TAKEN")
+def _taken(state: State, record: Record) -> None:
+    if record.value.get("joins"):
+        scope = state.tables.elements[record.value["flowScopeKey"]]
+        flow = record.value["elementId"]
+        state.change(scope, "arrived", {**scope.arrived, flow: scope.arrived.get(flow, 0) + 1})
+        state.change(scope, "tokens", scope.tokens + 1)
+
+
+def _discard_arrivals(state: State, scope: ElementInstance) -> None:
+    state.change(scope, "tokens", scope.tokens - sum(scope.arrived.values()))
+    state.change(scope, "arrived", {})
 
 
 @applies("PROCESS_INSTANCE", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED")
@@ -41,12 +60,20 @@ def _ended(state: State, record: Record) -> None:
     if record.key in state.job_of:
         # A job that has thrown an error goes with its element, without a record of its own.
         remove_job(state, state.job_of[record.key])
-    if record.intent == "ELEMENT_COMPLETED" and record.value["bpmnElementType"].endswith("SUB_PROCESS"):
+    if record.intent == "ELEMENT_COMPLETED" and record.value["bpmnElementType"] in _HANDING_OVER:
         _hand_over(state, instance)
     state.leave(instance)
     state.drop(state.tables.elements, record.key)
     state.drop(state.tables.variables, record.key)
     state.drop(state.tables.results, record.key)
+    state.drop(state.tables.outputs, record.key)
+    if "output" in record.value:
+        if instance.scope not in state.tables.outputs:
+            state.put(state.tables.outputs, instance.scope, {})
+        state.put(state.tables.outputs[instance.scope], instance.loop, record.value["output"])
+
+
+_HANDING_OVER = frozenset({"SUB_PROCESS", "EVENT_SUB_PROCESS", "MULTI_INSTANCE_BODY"})
 
 
 def _hand_over(state: State, subprocess: ElementInstance) -> None:
@@ -68,6 +95,7 @@ def _triggering(state: State, record: Record) -> None:
     scope = state.tables.elements[record.key]
     state.change(scope, "trigger", Trigger(record.value["targetElementId"], record.value["variables"]))
     state.change(scope, "interrupted", True)  # noqa: FBT003 - a field's value
+    _discard_arrivals(state, scope)
 
 
 @applies("PROCESS_EVENT", "TRIGGERED")

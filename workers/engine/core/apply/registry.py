@@ -41,3 +41,5 @@ def apply(state: State, record: Record) -> None:
         pending = Pending(record.position, record.timestamp, record.intent, record.key, record.value)
         state.put(tables.pending, record.position, pending)
         state.count_token(record.intent, record.value, 1)
+        for flow in record.value.get("joined", ()):
+            state.leave_join(record.value["flowScopeKey"], flow)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from ..model import Element, Process
 from .findings import Findings
 
+_WITHOUT_OUTPUTS = frozenset({"COMPENSATION", "ERROR", "TERMINATE"})
+
 
 def check_process(process: Process, findings: Findings) -> None:
     """Note what is wrong with a process that was read."""
@@ -16,12 +18,19 @@ def check_process(process: Process, findings: Findings) -> None:
         _check_handler(element, incoming, findings)
         if element.type == "EVENT_SUB_PROCESS":
             _check_event_subprocess(element, findings)
+        if element.type == "SUB_PROCESS":
+            _check_subprocess(element, findings)
+        if element.type == "EVENT_BASED_GATEWAY":
+            _check_event_based_gateway(element, findings)
+        if element.timer is not None:
+            _check_timer(element, findings)
         if element.type == "BOUNDARY_EVENT":
             _check_boundary(element, findings)
         if element.compensates:
             _check_compensation(element, process, findings)
-        if element.event_type == "COMPENSATION" and element.type == "END_EVENT" and element.outputs:
-            findings.add(element.id, "Output mappings are not supported on compensation end events")
+        if element.type == "END_EVENT" and element.event_type in _WITHOUT_OUTPUTS and element.outputs:
+            kind = element.event_type.lower()
+            findings.add(element.id, f"Output mappings are not supported on {kind} end events")
         _check_catchers(element.id, element.boundaries, findings)
         _check_catchers(element.id, _error_starts(element), findings)
         _check_messages(element, findings)
@@ -35,7 +44,7 @@ def _check_starts(root: Element, findings: Findings) -> None:
         findings.add(root.id, "Multiple none start events are not allowed")
     for start in starts:
         if start.event_type == "ERROR":
-            findings.add(start.id, "Start events of a process must be one of: none, message")
+            findings.add(start.id, "Start events of a process must be one of: none, message, timer")
         if start.message and start.message.name.feel is not None:
             findings.unsupported(start.id, "Expressions as message names of a process's start event")
     if not root.id:
@@ -87,6 +96,39 @@ def _check_event_subprocess(element: Element, findings: Findings) -> None:
         findings.add(starts[0].id, "Non-Interrupting event of this type is not allowed")
 
 
+def _check_subprocess(element: Element, findings: Findings) -> None:
+    starts = [child for child in element.children if child.type == "START_EVENT"]
+    if len(starts) != 1:
+        findings.add(element.id, "Must have exactly one start event")
+    elif starts[0].event_type != "NONE":
+        findings.add(starts[0].id, "Start events in subprocesses must be of type none")
+
+
+def _check_event_based_gateway(element: Element, findings: Findings) -> None:
+    targets = [flow.target for flow in element.outgoing]
+    if len(targets) < 2:  # noqa: PLR2004 - with one event there is nothing to choose
+        findings.add(element.id, "Event-based gateway must have at least 2 outgoing sequence flows.")
+    if any(target.type != "INTERMEDIATE_CATCH_EVENT" for target in targets):
+        findings.add(
+            element.id,
+            "Event-based gateway must not have an outgoing sequence flow to other elements than catch events",
+        )
+    if any(len(target.incoming) > 1 for target in targets):
+        findings.add(element.id, "Target elements of an event gateway must not have any additional incoming flows")
+
+
+def _check_timer(element: Element, findings: Findings) -> None:
+    assert element.timer is not None
+    kind = element.timer.kind
+    is_of_process = element.type == "START_EVENT" and element.scope is not None and element.scope.type == "PROCESS"
+    if element.type == "INTERMEDIATE_CATCH_EVENT" and kind == "cycle":
+        findings.add(element.id, "Intermediate timer catch event must have either a time duration or a time date.")
+    elif is_of_process and kind == "duration":
+        findings.add(element.id, "Timer start event must have either a time date or a time cycle.")
+    elif not is_of_process and element.interrupting and kind == "cycle":
+        findings.add(element.id, "Interrupting timer event with time cycle is not allowed.")
+
+
 def _check_boundary(element: Element, findings: Findings) -> None:
     if element.event_type == "ERROR" and not element.interrupting:
         findings.add(element.id, "Non-Interrupting event of this type is not allowed")
@@ -104,7 +146,7 @@ def _check_compensation(element: Element, process: Process, findings: Findings) 
         scopes.append(element.scope.scope)
     if activity is None or activity.scope not in scopes:
         findings.add(element.id, "The referenced compensation activity must be in the scope of the event")
-    elif activity.compensation is None:
+    elif activity.compensation is None and activity.type != "SUB_PROCESS":
         findings.add(element.id, "The referenced compensation activity must have a compensation boundary event")
 
 
@@ -136,3 +178,5 @@ def _check_messages(element: Element, findings: Findings) -> None:
     for name, times in names.items():
         if times > 1:
             findings.add(element.id, f"Multiple message event definitions with the same name '{name}' are not allowed.")
+    if element.type == "RECEIVE_TASK" and element.message and element.message.name.text in names:
+        findings.add(element.id, "Cannot reference the same message name as a boundary event")

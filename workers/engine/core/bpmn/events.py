@@ -2,18 +2,27 @@
 
 from lxml import etree
 
-from ..model import Element, Message
+from ..model import Element, Message, Timer
+from ..times import check_static
 from .extensions import Extensions, event_definitions
 from .findings import Findings
 from .xml import BPMN, ZEEBE, local_name
 
 _SUPPORTED = {
-    "START_EVENT": {"message", "error"},
-    "END_EVENT": {"compensate"},
-    "INTERMEDIATE_THROW_EVENT": {"compensate"},
-    "BOUNDARY_EVENT": {"message", "error", "compensate"},
+    "START_EVENT": ("message", "error", "timer"),
+    "END_EVENT": ("compensate", "error", "terminate", "message"),
+    "INTERMEDIATE_CATCH_EVENT": ("message", "timer"),
+    "INTERMEDIATE_THROW_EVENT": ("compensate", "message"),
+    "BOUNDARY_EVENT": ("error", "compensate", "message", "timer"),
 }
-_EVENT_TYPES = {"message": "MESSAGE", "error": "ERROR", "compensate": "COMPENSATION"}
+_EVENT_TYPES = {
+    "message": "MESSAGE",
+    "error": "ERROR",
+    "compensate": "COMPENSATION",
+    "timer": "TIMER",
+    "terminate": "TERMINATE",
+}
+_TIMERS = {"timeDuration": "duration", "timeDate": "date", "timeCycle": "cycle"}
 
 
 class EventReader:
@@ -29,6 +38,8 @@ class EventReader:
 
     def read(self, element: Element, xml: etree._Element) -> None:
         """Set what the event is about; does nothing to what is not an event."""
+        if element.type == "RECEIVE_TASK":
+            self._read_message(element, xml)
         if element.type not in _SUPPORTED:
             return
         definitions = event_definitions(xml)
@@ -43,9 +54,7 @@ class EventReader:
 
     def _read_none(self, element: Element) -> None:
         element.event_type = "NONE"
-        if element.type == "INTERMEDIATE_THROW_EVENT":
-            self._findings.unsupported(element.id, "Elements of type 'IntermediateThrowEvent' without a definition")
-        elif element.type == "BOUNDARY_EVENT":
+        if element.type in {"BOUNDARY_EVENT", "INTERMEDIATE_CATCH_EVENT"}:
             self._findings.add(element.id, "Must have exactly one event definition")
 
     def _read_definition(self, element: Element, xml: etree._Element, definition: etree._Element) -> None:
@@ -57,11 +66,13 @@ class EventReader:
             )
             return
         element.event_type = _EVENT_TYPES[kind]
-        if kind == "message":
+        if kind == "message" and element.task is None:
             self._read_message(element, definition)
         elif kind == "error":
             self._read_error(element, definition)
-        else:
+        elif kind == "timer":
+            self._read_timer(element, definition)
+        elif kind == "compensate":
             element.compensates = definition.get("activityRef", "")
             if definition.get("waitForCompletion") == "false":
                 message = (
@@ -96,6 +107,23 @@ class EventReader:
         if name is not None:
             element.message = Message(name, key)
 
+    def _read_timer(self, element: Element, definition: etree._Element) -> None:
+        found = [(kind, xml) for kind in _TIMERS if (xml := definition.find(f"{BPMN}{kind}")) is not None]
+        if len(found) != 1:
+            self._findings.add(element.id, "Must be exactly one type of timer: timeDuration, timeDate or timeCycle")
+            return
+        kind, xml = found[0]
+        text = xml.text or ""
+        value = Extensions(definition, self._findings, element.id).expression(text, kind)
+        if value is None:
+            return
+        if value.feel is None:
+            try:
+                check_static(_TIMERS[kind], text)
+            except ValueError as error:
+                self._findings.add(element.id, f"Invalid timer {_TIMERS[kind]} expression ({error})")
+        element.timer = Timer(_TIMERS[kind], value)
+
     def _read_error(self, element: Element, definition: etree._Element) -> None:
         reference = definition.get("errorRef")
         error = self._errors.get(reference)
@@ -103,6 +131,12 @@ class EventReader:
             self._findings.add(element.id, "Must reference an error")
             return
         code = "" if error is None else error.get("errorCode", "")
+        if element.type == "END_EVENT":
+            if not code.strip():
+                self._findings.add(element.id, "ErrorCode must be present and not empty")
+                return
+            element.thrown_error = Extensions(definition, self._findings, element.id).expression(code, "errorCode")
+            return
         if code.strip().startswith("="):
             self._findings.add(element.id, "The errorCode of the error catch event is not allowed to be an expression")
         # An error without a code is as good as none: it stands for every error.

@@ -7,7 +7,7 @@ from lxml import etree
 
 from ....feel import FeelSyntaxError
 from ..expression import Expression
-from ..model import Mapping, Path, TaskDefinition, UserTask
+from ..model import Called, Loop, Mapping, Path, TaskDefinition, UserTask
 from .findings import HINT, Findings
 from .xml import BPMN, ZEEBE, children, extension, local_name
 
@@ -22,10 +22,10 @@ _UNSUPPORTED_BINDINGS = frozenset({"deployment", "versionTag"})
 class Extensions:
     """Reads the extension elements of one flow element and notes what is wrong with them."""
 
-    def __init__(self, element: etree._Element, findings: Findings) -> None:
-        """Read of `element`; errors go to `findings`."""
+    def __init__(self, element: etree._Element, findings: Findings, identity: str = "") -> None:
+        """Read of `element`; errors go to `findings`, under its id or another."""
         self._element = element
-        self._id = element.get("id", "")
+        self._id = identity or element.get("id", "")
         self._findings = findings
 
     def check_known(self, *understood: str) -> None:
@@ -115,6 +115,24 @@ class Extensions:
             return None
         return TaskDefinition(kind, retries) if kind and retries else None
 
+    def called(self) -> Called | None:
+        """Return the process that a call activity calls."""
+        found = extension(self._element, "calledElement")
+        where = f"{self._id} > calledElement"
+        if found is None or not found.get("processId", "").strip():
+            self._findings.add(where, "Attribute 'processId' must be present and not empty")
+            return None
+        if found.get("bindingType") in _UNSUPPORTED_BINDINGS:
+            self._findings.unsupported(self._id, f"Called elements bound by '{found.get('bindingType')}'")
+        process_id = self.expression(found.get("processId", ""), "calledElement")
+        if process_id is None:
+            return None
+        return Called(
+            process_id,
+            found.get("propagateAllParentVariables", "true") != "false",
+            found.get("propagateAllChildVariables", "true") != "false",
+        )
+
     def user_task(self) -> UserTask | None:
         """Return what a Camunda user task says of itself."""
         if extension(self._element, "userTask") is None:
@@ -173,6 +191,25 @@ class Extensions:
         found = extension(self._element, name)
         text = "" if found is None else found.get(attribute, "")
         return self.expression(text, name) if text.strip() else None
+
+
+def read_loop(activity: str, xml: etree._Element, findings: Findings) -> Loop | None:
+    """Return what a multi-instance activity says of its instances."""
+    found = extension(xml, "loopCharacteristics")
+    if found is None or not found.get("inputCollection", "").strip():
+        findings.add(activity, "Attribute 'inputCollection' must be present and not empty")
+        return None
+    has_output = bool(found.get("outputCollection", "").strip())
+    if has_output != bool(found.get("outputElement", "").strip()):
+        findings.add(activity, "'outputCollection' and 'outputElement' must be present both, or none of them")
+    extensions = Extensions(xml, findings, activity)
+    items = extensions.expression(found.get("inputCollection", ""), "inputCollection", static=False)
+    collected = (
+        extensions.expression(found.get("outputElement", ""), "outputElement", static=False) if has_output else None
+    )
+    if items is None:
+        return None
+    return Loop(items, found.get("inputElement", "").strip(), collected, found.get("outputCollection", "").strip())
 
 
 def event_definitions(element: etree._Element) -> list[etree._Element]:

@@ -1,14 +1,13 @@
 """From XML to an executable process."""
 
-from collections.abc import Iterator
 from functools import cached_property
 
 from lxml import etree
 
-from ..model import Element, Flow, Process
+from ..model import Element, Flow, Loop, Process
 from .checks import check_process
 from .events import EventReader
-from .extensions import Extensions
+from .extensions import Extensions, read_loop
 from .findings import Findings
 from .xml import BPMN, children, local_name
 
@@ -38,19 +37,39 @@ _IGNORED = frozenset(
 _TYPES = {
     "startEvent": "START_EVENT",
     "endEvent": "END_EVENT",
+    "intermediateCatchEvent": "INTERMEDIATE_CATCH_EVENT",
     "intermediateThrowEvent": "INTERMEDIATE_THROW_EVENT",
     "boundaryEvent": "BOUNDARY_EVENT",
     "serviceTask": "SERVICE_TASK",
+    "sendTask": "SEND_TASK",
+    "scriptTask": "SCRIPT_TASK",
+    "businessRuleTask": "BUSINESS_RULE_TASK",
+    "receiveTask": "RECEIVE_TASK",
     "userTask": "USER_TASK",
+    "manualTask": "MANUAL_TASK",
+    "task": "TASK",
+    "callActivity": "CALL_ACTIVITY",
     "exclusiveGateway": "EXCLUSIVE_GATEWAY",
-    "subProcess": "EVENT_SUB_PROCESS",
+    "parallelGateway": "PARALLEL_GATEWAY",
+    "eventBasedGateway": "EVENT_BASED_GATEWAY",
+    "subProcess": "SUB_PROCESS",
 }
+_JOB = ("ioMapping", "taskDefinition", "taskHeaders")
 _EXTENSIONS = {
     "START_EVENT": ("ioMapping",),
-    "END_EVENT": ("ioMapping",),
-    "INTERMEDIATE_THROW_EVENT": ("ioMapping",),
+    "END_EVENT": _JOB,
+    "INTERMEDIATE_CATCH_EVENT": ("ioMapping",),
+    "INTERMEDIATE_THROW_EVENT": _JOB,
     "BOUNDARY_EVENT": ("ioMapping",),
-    "SERVICE_TASK": ("ioMapping", "taskDefinition", "taskHeaders"),
+    "SERVICE_TASK": _JOB,
+    "SEND_TASK": _JOB,
+    "SCRIPT_TASK": _JOB,
+    "BUSINESS_RULE_TASK": _JOB,
+    "RECEIVE_TASK": ("ioMapping",),
+    "MANUAL_TASK": ("ioMapping",),
+    "TASK": ("ioMapping",),
+    "CALL_ACTIVITY": ("ioMapping", "calledElement"),
+    "SUB_PROCESS": ("ioMapping",),
     "USER_TASK": (
         "ioMapping",
         "userTask",
@@ -63,7 +82,10 @@ _EXTENSIONS = {
     "EVENT_SUB_PROCESS": ("ioMapping",),
 }
 """Zeebe's extension elements that are understood, by the type of element."""
-ACTIVITIES = frozenset({"SERVICE_TASK", "USER_TASK"})
+_JOBS = frozenset({"SERVICE_TASK", "SEND_TASK", "SCRIPT_TASK", "BUSINESS_RULE_TASK"})
+"""What is a job for a worker."""
+_ACTIVITIES = _JOBS | {"USER_TASK", "RECEIVE_TASK", "MANUAL_TASK", "TASK", "CALL_ACTIVITY", "SUB_PROCESS"}
+"""What boundary events can be attached to, and what can be repeated for each item of a list."""
 
 
 class ProcessReader:
@@ -99,10 +121,11 @@ class ProcessReader:
             name = local_name(xml)
             if name in _IGNORED or name == "sequenceFlow" or not xml.tag.startswith(BPMN):
                 continue
-            if name not in _TYPES or (name == "subProcess" and xml.get("triggeredByEvent") != "true"):
-                self._findings.unsupported(xml.get("id") or name, f"Elements of type '{_type_name(name, xml)}'")
+            if name not in _TYPES:
+                self._findings.unsupported(xml.get("id") or name, f"Elements of type '{_capitalized(name)}'")
                 continue
-            self._read_element(xml, _TYPES[name], scope)
+            is_triggered = name == "subProcess" and xml.get("triggeredByEvent") == "true"
+            self._read_element(xml, "EVENT_SUB_PROCESS" if is_triggered else _TYPES[name], scope)
 
     def _read_element(self, xml: etree._Element, kind: str, scope: Element) -> None:
         identity = xml.get("id", "")
@@ -113,24 +136,43 @@ class ProcessReader:
         extensions.check_known(*_EXTENSIONS.get(kind, ()))
         element = Element(identity, kind, xml.get("name", ""), scope=scope)
         element.inputs, element.outputs = extensions.inputs(), extensions.outputs()
-        if kind == "SERVICE_TASK":
-            element.task = extensions.task()
-            element.headers = extensions.headers()
-        elif kind == "USER_TASK":
-            element.user_task = extensions.user_task()
-            element.headers = extensions.headers()
+        self._read_work(element, xml, extensions)
         element.is_handler = xml.get("isForCompensation") == "true"
         if element.is_handler:
             element.event_type = "COMPENSATION"
-        for loop in ("multiInstanceLoopCharacteristics", "standardLoopCharacteristics"):
-            if xml.find(f"{BPMN}{loop}") is not None:
-                self._findings.unsupported(identity, f"Elements of type '{_capitalized(loop)}'")
+        element.loop = self._read_loop(element, xml)
         self._elements[identity] = element
         self._xml[identity] = xml
         scope.children.append(element)
         if kind == "EVENT_SUB_PROCESS":
             scope.event_subprocesses.append(element)
+        if kind.endswith("SUB_PROCESS"):
             self._read_children(xml, element)
+
+    def _read_work(self, element: Element, xml: etree._Element, extensions: Extensions) -> None:
+        is_message_thrown = element.type in {"INTERMEDIATE_THROW_EVENT", "END_EVENT"} and bool(
+            xml.findall(f"{BPMN}messageEventDefinition")
+        )
+        if element.type in _JOBS or is_message_thrown:
+            element.task = extensions.task()
+            element.headers = extensions.headers()
+        elif element.type == "USER_TASK":
+            element.user_task = extensions.user_task()
+            element.headers = extensions.headers()
+        elif element.type == "CALL_ACTIVITY":
+            element.called = extensions.called()
+
+    def _read_loop(self, element: Element, xml: etree._Element) -> Loop | None:
+        if xml.find(f"{BPMN}standardLoopCharacteristics") is not None:
+            self._findings.unsupported(element.id, "Elements of type 'StandardLoopCharacteristics'")
+        found = xml.find(f"{BPMN}multiInstanceLoopCharacteristics")
+        if found is None:
+            return None
+        if found.get("isSequential") == "true" or found.find(f"{BPMN}completionCondition") is not None:
+            self._findings.unsupported(
+                element.id, "Sequential multi-instance activities, and those with a completion condition,"
+            )
+        return read_loop(element.id, found, self._findings)
 
     def _attach(self, element: Element, xml: etree._Element) -> None:
         self._events.read(element, xml)
@@ -138,7 +180,7 @@ class ProcessReader:
         if element.type == "BOUNDARY_EVENT":
             element.interrupting = xml.get("cancelActivity", "true") != "false"
             activity = self._elements.get(xml.get("attachedToRef", ""))
-            if activity is None or activity.type not in ACTIVITIES:
+            if activity is None or activity.type not in _ACTIVITIES:
                 self._findings.add(element.id, "Must be attached to an activity")
                 return
             element.attached_to = activity
@@ -173,6 +215,7 @@ class ProcessReader:
                 condition.text or "", "conditionExpression", static=False
             )
         source.outgoing.append(flow)
+        target.incoming.append(identity)
 
     @cached_property
     def _unread(self) -> set[str]:
@@ -187,17 +230,6 @@ class ProcessReader:
         target = self._elements.get(xml.get("targetRef", ""))
         if source is not None and target is not None and source.event_type == "COMPENSATION" and target.is_handler:
             source.compensation = target
-
-
-def _type_name(name: str, xml: etree._Element) -> str:
-    kind = _capitalized(name)
-    if name in {"intermediateCatchEvent", "intermediateThrowEvent", "boundaryEvent", "startEvent", "endEvent"}:
-        return f"{kind}{''.join(f' ({_capitalized(local_name(child))})' for child in _definitions(xml))}"
-    return kind
-
-
-def _definitions(xml: etree._Element) -> Iterator[etree._Element]:
-    return (child for child in children(xml) if local_name(child).endswith("EventDefinition"))
 
 
 def _capitalized(name: str) -> str:

@@ -1,6 +1,6 @@
 """What clients can ask for, a module a subject; each command ends in a response or a rejection."""
 
-from . import clock, deployments, incidents, instances, jobs, messages, modification, user_tasks, variables
+from . import clock, deployments, incidents, instances, jobs, messages, modification, timers, user_tasks, variables
 from .registry import handler_of
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "jobs",
     "messages",
     "modification",
+    "timers",
     "user_tasks",
     "variables",
 ]

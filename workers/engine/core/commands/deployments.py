@@ -5,10 +5,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from .. import timers
 from ..bpmn import InvalidModelError, read_processes
 from ..entities import Definition, Form
 from ..model import Process
-from ..records import Command, invalid, not_found, wrong_state
+from ..records import Command, Fault, invalid, not_found, wrong_state
 from ..work import Work
 from .registry import handles
 
@@ -48,7 +49,7 @@ def deploy(work: Work, command: Command) -> dict[str, Any]:
 def _read(given: list[dict[str, Any]]) -> list[_Resource]:
     resources: list[_Resource] = []
     errors: list[str] = []
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for found in given:
         name, content = found["resourceName"], bytes(found["resource"])
         resource = _Resource(name, content, hashlib.sha256(content).hexdigest())
@@ -56,11 +57,11 @@ def _read(given: list[dict[str, Any]]) -> list[_Resource]:
             _parse(resource)
         except InvalidModelError as error:
             errors.append(f"'{name}': {error}")
-        ids = [process.id for process in resource.processes] or [resource.form_id]
-        for identity in filter(None, ids):
+        ids = [("process", process.id) for process in resource.processes]
+        ids += [("form", resource.form_id)] if resource.form_id else []
+        for identity in ids:
             if identity in owners:
-                kind = "process" if resource.processes else "form"
-                errors.append(f"Duplicated {kind} id in resources '{owners[identity]}' and '{name}'")
+                errors.append(f"Duplicated {identity[0]} id in resources '{owners[identity]}' and '{name}'")
             owners[identity] = name
         resources.append(resource)
     if errors:
@@ -176,9 +177,16 @@ def _open_starts(work: Work, definition: int, process: Process) -> None:
             "startEventId": start.id,
         }
         work.event("MESSAGE_START_EVENT_SUBSCRIPTION", "CREATED", work.key(), value)
+    for start in process.timer_starts():
+        try:
+            timers.start_process(work, definition, process.id, start)
+        except Fault as fault:
+            message = f"{_FAILED}\n- Element: {start.id}\n    - ERROR: Invalid timer expression ({fault.message})"
+            raise invalid(message) from None
 
 
 def _close_starts(work: Work, definition: Definition) -> None:
+    timers.cancel(work, definition.key)
     open_starts = [
         found for found in work.state.tables.start_subscriptions.values() if found.definition == definition.key
     ]

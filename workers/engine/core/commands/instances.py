@@ -6,7 +6,7 @@ from .. import lifecycle
 from ..behaviors import behavior_of
 from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
-from ..paths import NOT_ACTIVATED, activate_inside
+from ..paths import activate_inside, can_be_entered
 from ..records import Command, Fault, TooLarge, invalid, not_found, wrong_state
 from ..variables import read_document
 from ..work import Work
@@ -27,8 +27,8 @@ def create(work: Work, command: Command) -> dict[str, Any]:
                 f"'{element}'."
             )
             raise invalid(message)
-        kind = process.elements[element].type
-        if kind in NOT_ACTIVATED:
+        if not can_be_entered(process.elements[element], process):
+            kind = process.elements[element].type
             message = (
                 "Expected to create instance of process with start instructions but the element with id "
                 f"'{element}' targets unsupported element type '{kind}'"
@@ -63,7 +63,7 @@ def _activate(work: Work, instance: ElementInstance) -> None:
     element = work.element(instance)
     with work.step(instance):
         try:
-            behavior_of(element).activate(work, instance, element)
+            behavior_of(element, instance).activate(work, instance, element)
         except TooLarge as fault:
             raise invalid(fault.message) from None
 
@@ -108,5 +108,14 @@ def cancel(work: Work, command: Command) -> dict[str, Any]:
     if instance is None or instance.scope != -1 or instance.state == "TERMINATING":
         message = f"Expected to cancel a process instance with key '{command.key}', but no such process was found"
         raise not_found(message)
+    if instance.parent != -1:
+        root = instance
+        while root.parent != -1:
+            root = work.state.instance(root.parent)
+        message = (
+            f"Expected to cancel a process instance with key '{command.key}', but it is created by a parent process "
+            f"instance. Cancel the root process instance '{root.key}' instead."
+        )
+        raise wrong_state(message)
     lifecycle.terminate(work, instance)
     return {}

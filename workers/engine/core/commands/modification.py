@@ -5,7 +5,7 @@ from typing import Any
 from .. import lifecycle
 from ..entities import ElementInstance
 from ..model import Element, Process
-from ..paths import NOT_ACTIVATED, activate_inside
+from ..paths import activate_inside, can_be_entered
 from ..records import Command, Fault, invalid, not_found
 from ..variables import read_document
 from ..work import Work
@@ -59,7 +59,7 @@ def _check(
         message = f"{said} activate instructions with an element that could not be found: {_quoted(unknown)}"
         raise invalid(message)
     refused = [
-        found["elementId"] for found in activations if process.elements[found["elementId"]].type in NOT_ACTIVATED
+        found["elementId"] for found in activations if not can_be_entered(process.elements[found["elementId"]], process)
     ]
     if refused:
         message = f"{said} activate instructions for elements that are unsupported: {_quoted(refused)}"

@@ -10,6 +10,9 @@ from ..work import Work
 
 @behaves_as("BOUNDARY_EVENT")
 @behaves_as("END_EVENT")
+@behaves_as("INTERMEDIATE_THROW_EVENT", "NONE")
+@behaves_as("BOUNDARY_EVENT")
+@behaves_as("PARALLEL_GATEWAY")
 class Passing:
     """Carries out its mappings and completes as soon as it is activated."""
 

@@ -4,6 +4,8 @@ from .. import compensation, correlation, lifecycle, subscriptions
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
+from ..records import NONE_KEY
+from ..scope import to_document
 from ..work import Work
 from .passing import Passing
 
@@ -32,12 +34,17 @@ class ProcessInstance(Passing):
             variables = work.variables(instance.key).document(names)
             value = {**work.process_of(instance), "variables": variables}
             work.event("PROCESS_INSTANCE_RESULT", "COMPLETED", instance.key, value)
+        if instance.parent != NONE_KEY:
+            own = {name: held.value for name, held in work.state.tables.variables.get(instance.key, {}).items()}
+            work.follow_up("COMPLETE_ELEMENT", instance.parent, {"variables": to_document(own)})
         lifecycle.completed(work, instance, element)
 
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
-        """Forget what could be undone in it, and let the message start an instance that has waited for its end."""
+        """Forget what could be undone in it; go on with who has called it, and with the message that waited for it."""
         del element
         compensation.forget(work, instance)
+        if instance.parent != NONE_KEY and instance.state == "TERMINATING":
+            work.follow_up("SETTLE_ELEMENT", instance.parent, {})
         if instance.start_key:
             process_id = work.state.tables.definitions[instance.definition].process_id
             correlation.start_waiting(work, process_id, instance.start_key)

@@ -1,4 +1,4 @@
-"""Service tasks: a job for a worker."""
+"""Service tasks and all other elements that are a job for a worker."""
 
 from .. import correlation, jobs, lifecycle, subscriptions
 from ..behaviors import behaves_as
@@ -10,6 +10,11 @@ from .activity import Activity
 
 
 @behaves_as("SERVICE_TASK")
+@behaves_as("SEND_TASK")
+@behaves_as("SCRIPT_TASK")
+@behaves_as("BUSINESS_RULE_TASK")
+@behaves_as("INTERMEDIATE_THROW_EVENT", "MESSAGE")
+@behaves_as("END_EVENT", "MESSAGE")
 class ServiceTask(Activity):
     """Creates a job and completes with it."""
 

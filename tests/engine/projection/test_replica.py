@@ -1,0 +1,81 @@
+"""A replica shows a log as it was, and each kind of record as late as it is told."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.engine.projection.test_project import long_story
+from workers.engine import projection
+from workers.engine.log import Log
+from workers.engine.projection import Reader, Replica
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with closing(Log(None, projection)) as log:
+        records = long_story().records
+        log.create(records[:7])
+        for record in records[7:]:
+            log.append([record])
+        yield log
+
+
+async def tables(reader: Reader) -> dict[str, list[tuple[object, ...]]]:
+    def read(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").fetchall()
+        names = [name for (name,) in found if name not in {"meta", "batch", "snapshot"}]
+        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in names}  # noqa: S608 - ours
+
+    return await reader.read(read)
+
+
+async def test_tables_made_anew_are_the_tables_that_were_written(log: Log) -> None:
+    written = Reader.of_uri(log.reader_uri)
+    with closing(written), closing(Replica(log.reader_uri)) as replica:
+        replica.show()
+        assert await tables(replica.reader) == await tables(written)
+
+
+async def test_it_shows_nothing_behind_a_position_and_can_go_on(log: Log) -> None:
+    written = Reader.of_uri(log.reader_uri)
+    with closing(written), closing(Replica(log.reader_uri)) as replica:
+        replica.show(until=3)
+        shown = await tables(replica.reader)
+        assert len(shown["process_definitions"]) == 2
+        assert shown["process_instances"] == []
+        replica.show()
+        assert await tables(replica.reader) == await tables(written)
+
+
+async def test_one_kind_of_record_lags_alone(log: Log) -> None:
+    with closing(Replica(log.reader_uri)) as replica:
+        replica.show(by_type={"INCIDENT": 0})
+        shown = await tables(replica.reader)
+        assert shown["incidents"] == []
+        assert len(shown["element_instances"]) == 5
+
+
+async def test_a_slow_query_does_not_stall_the_loop(log: Log) -> None:
+    slow = "WITH RECURSIVE n (x) AS (VALUES (0) UNION ALL SELECT x + 1 FROM n WHERE x < 200000) SELECT max(x) FROM n"
+    with closing(Reader.of_uri(log.reader_uri)) as reader:
+        query = asyncio.create_task(reader.read(lambda connection: connection.execute(slow).fetchone()[0]))
+        turns = 0
+        while not query.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert query.result() == 200_000
+        assert turns > 10
+
+
+async def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    with closing(Log(tmp_path / "log.db", projection)) as file:
+        file.create(long_story().records)
+        with closing(Reader.of_uri(file.reader_uri)) as reader:
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                await reader.read(lambda connection: connection.execute("DELETE FROM jobs"))
+            count = "SELECT count(*) FROM jobs"
+            assert await reader.read(lambda connection: connection.execute(count).fetchone()) == (1,)

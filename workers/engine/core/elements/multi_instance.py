@@ -1,0 +1,40 @@
+"""The body of a parallel multi-instance activity."""
+
+from .. import correlation, lifecycle, loops, subscriptions
+from ..behaviors import behaves_as
+from ..entities import ElementInstance
+from ..model import Element
+from ..variables import propagate, set_locals
+from ..work import Work
+from .activity import Activity
+
+
+@behaves_as("MULTI_INSTANCE_BODY")
+class MultiInstanceBody(Activity):
+    """Activates an instance of the activity for each item, and collects what comes of them in the items' order."""
+
+    is_scope = True
+
+    def activate(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Activate the instances; without items it completes at once."""
+        items = loops.items_of(work, instance, element)
+        subscriptions.open_all(work, instance, element)
+        lifecycle.activated(work, instance)
+        work.hops = 0
+        for number, item in enumerate(items, 1):
+            lifecycle.request(work, instance, element, loopCounter=number, item=item)
+        if items:
+            correlation.correlate_buffered(work, instance)
+        else:
+            lifecycle.complete(work, instance)
+
+    def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Let out what was collected, and note that the activity can be undone, once for all of its instances."""
+        assert element.loop is not None
+        name = element.loop.collection_name
+        if name:
+            size = len(loops.items_of(work, instance, element))
+            collected = {name: loops.collection(work, instance, size)}
+            set_locals(work, instance, collected)
+            propagate(work, work.scope_of(instance), collected)
+        self.done(work, instance, element)

@@ -1,0 +1,43 @@
+"""Which statuses of a participant pass by themselves: the one table, and why each is in it.
+
+Only what is in the table is tried again by itself. The question for each status is who says it. A proxy, load balancer
+or CDN says that the participant was not reached, is too busy, or did not answer in time: that passes, and since nobody
+knows whether the command took effect, only its own key may ask again. The participant itself says that it has a bug or
+that the request is wrong: that is the same at each repeat, so a person looks at it at once.
+"""
+
+from typing import Final
+
+PASSING: Final = {
+    408: "the request did not arrive in time (RFC 9110; our BODY_LATE; HAProxy; AWS ALB)",
+    425: "too early (RFC 8470): the request came in TLS early data, which a proxy does not pass on",
+    429: "too many requests (RFC 6585; our RATE_LIMITED; Envoy's and Cloudflare's rate limits)",
+    502: "the proxy got no valid answer (nginx, HAProxy, AWS ALB, Google Cloud, Azure, IIS)",
+    503: "the proxy has no healthy upstream, or too many requests wait (Envoy UH, UF, UO and UR; HAProxy; nginx; ALB; "
+    "Fastly; Varnish), or the participant itself cannot serve now",
+    504: "the upstream did not answer in time (Envoy UT; nginx; HAProxy; ALB; Google Cloud)",
+    520: "Cloudflare: the origin reset the connection, or answered nothing that it understands",
+    521: "Cloudflare: the origin refuses connections",
+    522: "Cloudflare: no TCP connection to the origin in time",
+    523: "Cloudflare: the origin cannot be reached",
+    524: "Cloudflare: connected, and no answer within its time limit",
+    525: "Cloudflare: the TLS handshake with the origin failed, as while it restarts",
+    527: "Cloudflare: the connection to the origin was interrupted (Railgun)",
+    529: "the service is overloaded (a convention of several hosters and APIs)",
+    530: "Cloudflare: its look-up of the origin's name failed, or the site is paused",
+}
+"""The passing statuses."""
+NAMELESS: Final = 500
+"""Passing only without a problem document. With one the participant says itself that it has a bug. Without one a load
+balancer may have said it: AWS ALB does when a rule of its firewall fails, Google's front end when a server of its own
+does, HAProxy and nginx when they run out of something of theirs.
+
+Not passing on purpose: 501, 505, 506, 508, 510 and 511 (nothing changes them but a person), 507 (RFC 4918: not to be
+repeated until somebody asks for it), 526 (Cloudflare: the origin's certificate is not valid) and 561 (AWS ALB: the
+identity provider refuses).
+"""
+
+
+def is_passing(status: int, *, is_problem: bool) -> bool:
+    """Tell whether a status passes by itself; `is_problem` where it came with a problem document of the participant."""
+    return status in PASSING or (status == NAMELESS and not is_problem)
