@@ -59,7 +59,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, ways: dict[str, HoldingProxy
     """Start the stack, ports and data its own; at the end nothing of it is left."""
     home = tmp_path_factory.mktemp("saga")
     urls = {f"{name.upper()}_URL": way.url for name, way in ways.items()}
-    stack = Stack(home, {"WORKER_LEASE": str(LEASE), **urls})
+    stack = Stack(home, {"WORKER_LEASE": str(LEASE), "SAGA_ENGINE_VALUES": "1", **urls})
     for name, way in ways.items():
         way.start(f"http://127.0.0.1:{services.PORTS[name] + stack.offset}")
     try:

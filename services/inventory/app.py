@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from services.inventory import commands
 from services.inventory.commands import OUT_OF_STOCK, Hold, Release, Reservation
-from services.inventory.tables import stock
+from services.inventory.tables import reservations, stock
 from services.kit.auth import called_by
 from services.kit.barrier import Barrier, barrier_of
 from services.kit.database import Reading
@@ -37,7 +37,8 @@ async def reserve(order_id: OrderId, hold: Hold, barrier: ReservationBarrier) ->
 )
 async def release(order_id: OrderId, barrier: ReservationBarrier) -> Response:
     """Give the items back to the stock."""
-    return await barrier.undo(order_id, commands.release, nothing=Release(reservation_id=order_id, items=[]))
+    nothing = Release(reservation_id=order_id, items=[])
+    return await barrier.undo(order_id, commands.release, nothing=nothing, effects=reservations)
 
 
 class Article(Answer):

@@ -20,6 +20,7 @@ from services.kit.problems import (
     INTERNAL,
     KEY_MISSING,
     LISTED,
+    OVERLOADED,
     RATE_LIMITED,
     REQUEST_INVALID,
     REQUEST_MALFORMED,
@@ -32,6 +33,18 @@ from services.kit.problems import (
 from services.kit.settings import LimitSettings
 
 _log = structlog.get_logger(__name__)
+
+
+_ABLE = text("""
+    SELECT current_setting('transaction_read_only')::boolean AS is_read_only,
+        (SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+         WHERE relnamespace = to_regnamespace(current_setting('search_path'))
+            AND relkind IN ('r', 'p') AND relname <> 'alembic_version'
+            AND NOT (has_schema_privilege(relnamespace, 'USAGE')
+                AND has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+                AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) AS locked
+""")
+"""Whether a command could be carried out now: what a role may do changes while a service runs."""
 
 
 class Health(BaseModel):
@@ -49,10 +62,14 @@ async def live() -> Health:
     return Health(status="live")
 
 
-@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, RATE_LIMITED))
+@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, OVERLOADED, RATE_LIMITED))
 async def ready(database: Reading) -> Health:
-    """Say that commands can be taken: the database answers."""
-    await database.execute(text("SELECT 1"))
+    """Say that commands can be taken: the database answers, takes writes, and lets the service write."""
+    able = (await database.execute(_ABLE)).one()
+    if able.is_read_only:
+        raise Problem(DATABASE_UNAVAILABLE, "The database takes no writes: it is a standby, or read-only.")
+    if able.locked:
+        raise Problem(DATABASE_UNAVAILABLE, f"The service's role may not read and write {able.locked}.")
     return Health(status="ready")
 
 

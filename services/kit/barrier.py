@@ -15,6 +15,7 @@ from typing import Annotated, TypeVar
 import structlog
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
+from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,12 +80,20 @@ class Barrier:
         return answer.response()
 
     async def undo(
-        self, saga_id: str, business: Callable[[AsyncConnection, str], Awaitable[BaseModel]], *, nothing: BaseModel
+        self,
+        saga_id: str,
+        business: Callable[[AsyncConnection, str], Awaitable[BaseModel]],
+        *,
+        nothing: BaseModel,
+        effects: Table | None = None,
     ) -> Response:
         """Run `business(connection, saga_id)` unless it ran before or the do took no effect: then say `nothing`.
 
+        `effects` is the table of the do's business rows, by `order_id`: where they are there and the barrier knows of
+        no do, its saga was forgotten, and that is not nothing.
+
         Raises:
-            Problem: the do or this undo's twin still runs.
+            Problem: the do or this undo's twin still runs, or the do was forgotten.
         """
         self.require_key_of(saga_id)
         async with self.database.transaction() as connection:
@@ -94,12 +103,26 @@ class Barrier:
             if Op.UNDO not in inserted:
                 answer = await rows.repeat(Op.UNDO, None)
             else:
+                if Op.DO in inserted:
+                    await self.require_remembered(connection, saga_id, effects)
                 if Op.DO not in inserted and await rows.did():
                     answer = success(await business(connection, saga_id))
                 else:
                     answer = success(nothing)
                 await self.store(rows, Op.UNDO, answer, "undone")
         return answer.response()
+
+    async def require_remembered(self, connection: AsyncConnection, saga_id: str, effects: Table | None) -> None:
+        """Check that a do of which the barrier knows nothing left nothing in its table either.
+
+        Raises:
+            Problem: ANSWER_FORGOTTEN; it took effect, and its barrier row was removed with its saga.
+        """
+        if effects is not None and await connection.scalar(select(1).where(effects.c.order_id == saga_id).limit(1)):
+            detail = (
+                "What this command would undo is done, and was forgotten with its saga. A person has to look at it."
+            )
+            raise Problem(ANSWER_FORGOTTEN, detail)
 
     def rows(self, connection: AsyncConnection, saga_id: str) -> Rows:
         """Return the barrier rows of this branch of a saga."""

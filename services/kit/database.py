@@ -6,19 +6,23 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 import asyncpg
+import structlog
 from fastapi import Depends, Request
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.kit import outbox
-from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, Problem
+from services.kit import outbox, schema
+from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED, Problem
 
+_log = structlog.get_logger(__name__)
 _CONNECT_TIMEOUT = 2.0
 """Seconds to reach the server."""
+_TURN_TIMEOUT = 4.0
+"""Seconds that a command waits for a connection while others get theirs: then it is refused before it has begun."""
 _TRANSACTION_TIMEOUT = 5.0
-"""Seconds for a whole transaction, the wait for a connection included: shorter than any caller's patience."""
+"""Seconds for a whole transaction; with the wait for its connection, shorter than any caller's patience."""
 _BOUNDS = {
     # Milliseconds. A command waits so long for its twin, or for a row that another command changes.
     "lock_timeout": "2000",
@@ -32,8 +36,17 @@ _LOCKED = frozenset({"55P03", "40P01"})
 """lock_not_available and deadlock_detected (PostgreSQL, appendix A): another command is in the way, ask again."""
 _AWAY = frozenset({"08", "53", "57", "58"})
 """SQLSTATE classes of a server that cannot serve now: connection, resources, operator intervention, system."""
-_READ_ONLY = "25006"
-"""A standby, or a server that fails over: not away, but no place to write."""
+_CAUSES = {
+    "25006": "The database takes no writes: it is a standby, or fails over.",
+    "28": "The database does not let the service in: its role, its password or the server's rules have changed.",
+    "3D": "The database is not there any more.",
+    "0A000": "The database has changed its tables, and the statement was prepared for the old ones.",
+    "42501": "The database has taken rights away from the service's role.",
+}
+"""SQLSTATEs, and classes of them, that pass once somebody has seen to it: neither a bug nor a word on the command."""
+_STALE = asyncpg.exceptions.OutdatedSchemaCacheError
+_ABOUT_SCHEMA = frozenset({"23", "42"})
+"""SQLSTATE classes that are bugs, unless a migration came: a column or a table is not there, or wants more."""
 
 
 def libpq_url(url: str) -> str:
@@ -61,12 +74,14 @@ class Database:
         self._url = url
         self.event_committed = asyncio.Event()
         """Set by each commit that wrote an event; who waits for it clears it."""
+        self._is_away = False
+        """Whether the database was away when it was asked last."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: connect(url, schema),
             pool_size=_POOL_SIZE,
             max_overflow=0,
-            pool_timeout=_TRANSACTION_TIMEOUT,
+            pool_timeout=_TURN_TIMEOUT,
             hide_parameters=True,  # They are customers' data, and an error's text ends in logs.
         )
 
@@ -75,27 +90,57 @@ class Database:
         """Run the body in one transaction: committed when it ends, rolled back when it raises.
 
         Raises:
-            Problem: DATABASE_UNAVAILABLE where the database cannot serve now, COMMAND_IN_PROGRESS where another
-                transaction held what this one needs for too long. Whether a commit that was cut off took effect is
-                not known; the same command may be sent again.
+            Problem: OVERLOADED where others have all connections, and nothing was begun. DATABASE_UNAVAILABLE where the
+                database cannot serve now, COMMAND_IN_PROGRESS where another transaction held for too long what this one
+                needs. Whether a commit that was cut off took effect is not known; the same command may be sent again.
         """
         try:
-            async with asyncio.timeout(_TRANSACTION_TIMEOUT), self._engine.begin() as connection:
+            async with (
+                self._engine.connect() as connection,
+                asyncio.timeout(_TRANSACTION_TIMEOUT),
+                connection.begin(),
+            ):
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
                 wrote_event = outbox.recorded(connection)
-        except (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError) as error:
+            self._is_away = False
+        except PoolTimeoutError as error:
+            if self._is_away:
+                raise _unavailable() from error
+            detail = "Too many commands came at once, and this one was not begun. Send it again."
+            raise Problem(OVERLOADED, detail) from error
+        except (OSError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
+            self._is_away = True
             raise _unavailable() from error
         except (DBAPIError, asyncpg.PostgresError) as error:
             state = _sqlstate(error)
             if state in _LOCKED:
                 detail = "Another command holds what this one needs. Send this one again."
                 raise Problem(IN_PROGRESS, detail) from error
-            if state[:2] in _AWAY or state == _READ_ONLY or _is_cut_off(error):
+            if state[:2] in _AWAY or _is_cut_off(error):
+                self._is_away = True
                 raise _unavailable() from error
+            if why := _CAUSES.get(state) or _CAUSES.get(state[:2]):
+                raise _unusable(why, state) from error
+            if state[:2] in _ABOUT_SCHEMA and (drift := await self.drift()):
+                raise _unusable(drift, state) from error
             raise
         if wrote_event:
             self.event_committed.set()
+
+    async def drift(self) -> str | None:
+        """Return how far code and schema are apart, where a migration came while this process runs; else None."""
+        try:
+            connection = await connect(self._url, self.schema)
+            try:
+                found = await schema.revisions(connection, self.schema)
+            finally:
+                await connection.close()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return None
+        if not found:
+            return "The service's role does not see its schema any more: rights were taken away, or it was removed."
+        return None if found == schema.heads(self.schema) else schema.mismatch(self.schema, found)
 
     async def session(self) -> "asyncpg.Connection[asyncpg.Record]":
         """Open a connection beside the pool, for what belongs to a session; its statements have bounds as well.
@@ -115,9 +160,17 @@ def _unavailable() -> Problem:
     return Problem(DATABASE_UNAVAILABLE, "The service cannot reach its database. Send the same command again.")
 
 
+def _unusable(why: str, state: str) -> Problem:
+    _log.warning("database unusable", why=why, sqlstate=state)
+    return Problem(DATABASE_UNAVAILABLE, f"{why} Send the same command again once that is over.")
+
+
 def _sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlstate", None) or ""
+    if cause is None:
+        return ""
+    # SQLAlchemy makes an error of its own of some, as of a stale statement, and the SQLSTATE stays with the first one.
+    return getattr(cause, "sqlstate", None) or getattr(cause.__cause__, "sqlstate", None) or ""
 
 
 def _is_cut_off(error: DBAPIError | asyncpg.PostgresError) -> bool:

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 import structlog
 from fastapi import Response
 from pydantic import BaseModel
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.barrier import Barrier, fingerprint_of, refused, success, telling_what_was_forgotten
@@ -99,16 +100,22 @@ class Elsewhere:
                 await self.barrier.store(rows, Op.DO, answer, "refused" if answer.refused else "done")
         return answer.response()
 
-    async def undo(self, saga_id: str, effect: Effect[_P, _Outcome], *, nothing: BaseModel) -> Response:
+    async def undo(
+        self, saga_id: str, effect: Effect[_P, _Outcome], *, nothing: BaseModel, effects: Table | None = None
+    ) -> Response:
         """Have `effect` taken back unless it was before, or the do took no effect: then say `nothing`.
 
+        `effects` is as for `Barrier.undo`.
+
         Raises:
-            Problem: the do's first transaction still runs, or the outcome is unknown: the same command may be sent
-                again.
+            Problem: the do was forgotten, its first transaction still runs, or the outcome is unknown: then the same
+                command may be sent again.
         """
         self.barrier.require_key_of(saga_id)
         async with self._rows(saga_id) as rows:
             inserted = await rows.insert({Op.DO: None, Op.UNDO: None})
+            if Op.DO in inserted:
+                await self.barrier.require_remembered(rows.connection, saga_id, effects)
             if Op.UNDO not in inserted:
                 answer = await rows.find(Op.UNDO, None)
             elif Op.DO not in inserted and await rows.fence_pending():

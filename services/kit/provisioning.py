@@ -4,10 +4,13 @@ The role's password is derived from the administrator's, so that replicas agree 
 is one transaction under one lock: any number of services may start at once, and a crash leaves nothing half made.
 """
 
+import asyncio
 import hashlib
 import hmac
 import secrets
+import time
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import asyncpg
@@ -21,6 +24,8 @@ from services.kit.database import connect, libpq_url
 
 _LOCK = 0x5A6A
 """Our key among the database's advisory locks: one provisioning at a time, whichever service it is for."""
+_LINGER = 1.0
+"""Seconds for which sessions of a role may go on that is to get another password."""
 _NAME_LIMIT = 63
 """Bytes of a PostgreSQL identifier."""
 _NO_SUCH_LOGIN = (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)
@@ -51,13 +56,15 @@ async def provision(service: str, admin_url: str) -> str:
     """Return the URL of the service's role; make what is missing with the administrator's.
 
     Raises:
-        StartError: the database cannot be reached, or refuses.
+        StartError: the database cannot be reached, or refuses, or is for newer code, or others use the role with
+            another password.
     """
     role = _Role.of(service, admin_url)
     try:
-        if not await _is_ready(service, role.url):
-            await _make(service, admin_url, role)
-            await _is_ready(service, role.url)
+        found = await _revisions(service, role.url)
+        if found is None or _is_behind(service, found):
+            await _make(service, admin_url, role, may_log_in=found is not None)
+            await _revisions(service, role.url)
     except (OSError, asyncpg.PostgresError, DBAPIError) as error:
         raise _start_error(admin_url, error) from error
     return role.url
@@ -70,48 +77,87 @@ async def require_current(service: str, url: str) -> None:
         StartError: it is not, or the database cannot be reached, or refuses.
     """
     try:
-        current = await _is_ready(service, url, log_in=True)
+        found = await _revisions(service, url, log_in=True)
     except (OSError, asyncpg.PostgresError) as error:
         raise _start_error(url, error) from error
-    if not current:
+    if _is_behind(service, found or ()):
         message = (
-            f"The schema {service!r} is not at {', '.join(sorted(schema.heads(service)))}. Start the service once "
-            "with an administrator's DATABASE_URL, which migrates it."
+            f"{schema.mismatch(service, found or ())} Start the service once with an administrator's DATABASE_URL, "
+            "which migrates it."
         )
         raise StartError(message)
 
 
-async def _is_ready(service: str, url: str, *, log_in: bool = False) -> bool:
+def _is_behind(service: str, found: Iterable[str]) -> bool:
+    """Tell whether migrations are missing.
+
+    Raises:
+        StartError: the schema is for newer code.
+    """
+    match schema.fit(service, found):
+        case schema.Fit.AHEAD:
+            message = f"{schema.mismatch(service, found)} Start newer code: it may be one revision older, and no more."
+            raise StartError(message)
+        case fit:
+            return fit is schema.Fit.BEHIND
+
+
+async def _revisions(service: str, url: str, *, log_in: bool = False) -> frozenset[str] | None:
+    """Return what the schema is at; None where the role cannot log in, unless it has to: `log_in`."""
     try:
         connection = await connect(url, service)
     except _NO_SUCH_LOGIN:
         if log_in:
             raise
-        return False
+        return None
     try:
-        return await schema.is_current(connection, service)
+        return await schema.revisions(connection, service)
     finally:
         await connection.close()
 
 
-async def _make(service: str, admin_url: str, role: _Role) -> None:
+async def _make(service: str, admin_url: str, role: _Role, *, may_log_in: bool) -> None:
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: connect(admin_url, service, bounded=False), poolclass=NullPool
     )
     async with engine.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        if not may_log_in:
+            await _require_unused(connection, role)
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{service}"'))
         await connection.run_sync(schema.upgrade, service)
-        await _make_role(connection, service, role)
+        await _make_role(connection, service, role, may_log_in=may_log_in)
 
 
-async def _make_role(connection: AsyncConnection, service: str, role: _Role) -> None:
+async def _require_unused(connection: AsyncConnection, role: _Role) -> None:
+    """Check that nobody uses the role, whose password is to be changed.
+
+    Raises:
+        StartError: somebody does, with a password that another administrator's gave it.
+    """
+    query = text("SELECT count(*) FROM pg_stat_activity WHERE usename = :name")
+    until = time.monotonic() + _LINGER
+    # A session that was just closed is shown for a moment, and the view does not change within a transaction.
+    while (sessions := await connection.scalar(query, {"name": role.name})) and time.monotonic() < until:
+        await asyncio.sleep(0.05)
+        await connection.execute(text("SELECT pg_stat_clear_snapshot()"))
+    # A start that was just before us, with our own password, has made the role meanwhile.
+    if sessions and await _revisions("public", role.url) is None:
+        message = (
+            f"The role {role.name} is used by {sessions} sessions with another password: it follows from the "
+            "administrator's in DATABASE_URL. Give all replicas the same one, or stop the others first."
+        )
+        raise StartError(message)
+
+
+async def _make_role(connection: AsyncConnection, service: str, role: _Role, *, may_log_in: bool) -> None:
     found = await connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": role.name})
     verb = "ALTER" if found else "CREATE"
     password = f"'{_verifier(role.password)}'" if role.password else "NULL"
     quoted = connection.dialect.identifier_preparer.quote_identifier(role.name)
+    log_in = [] if may_log_in else [f"{verb} ROLE {quoted} WITH LOGIN PASSWORD {password}"]
     for statement in (
-        f"{verb} ROLE {quoted} WITH LOGIN PASSWORD {password}",
+        *log_in,
         f'GRANT USAGE ON SCHEMA "{service}" TO {quoted}',
         f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{service}" TO {quoted}',
         f'REVOKE INSERT, UPDATE, DELETE ON "{service}".alembic_version FROM {quoted}',

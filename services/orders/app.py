@@ -61,7 +61,8 @@ async def accept(order_id: OrderId, order: NewOrder, barrier: OrderBarrier) -> R
 )
 async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
     """Close the order as cancelled."""
-    return await barrier.undo(order_id, commands.cancel, nothing=Progress(order_id=order_id, status=Status.CANCELLED))
+    nothing = Progress(order_id=order_id, status=Status.CANCELLED)
+    return await barrier.undo(order_id, commands.cancel, nothing=nothing, effects=orders)
 
 
 @router.put(

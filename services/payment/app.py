@@ -11,6 +11,7 @@ from services.kit.models import Money, OrderId
 from services.kit.problems import command_problems
 from services.payment.commands import PAYMENT_DECLINED, CardPayment, Charge, Payment, Refund
 from services.payment.processor import connected
+from services.payment.tables import payments
 
 router = APIRouter(tags=["payment"], lifespan=connected)
 PaymentBarrier = Annotated[Barrier, Depends(barrier_of("payment"))]
@@ -43,4 +44,4 @@ async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier, by_
 async def refund(order_id: OrderId, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Give back what was taken."""
     nothing = Refund(payment_id=order_id, refunded=Money(amount=0, currency="EUR"))
-    return await Elsewhere(barrier).undo(order_id, by_card, nothing=nothing)
+    return await Elsewhere(barrier).undo(order_id, by_card, nothing=nothing, effects=payments)

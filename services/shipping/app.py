@@ -10,6 +10,7 @@ from services.kit.models import OrderId
 from services.kit.problems import command_problems
 from services.shipping import commands
 from services.shipping.commands import ADDRESS_UNSERVICEABLE, Parcel, Shipment, ShipmentCancellation
+from services.shipping.tables import shipments
 
 router = APIRouter(tags=["shipping"])
 ShipmentBarrier = Annotated[Barrier, Depends(barrier_of("shipment"))]
@@ -34,4 +35,5 @@ async def ship(order_id: OrderId, parcel: Parcel, barrier: ShipmentBarrier) -> R
 )
 async def cancel(order_id: OrderId, barrier: ShipmentBarrier) -> Response:
     """Call the parcel back."""
-    return await barrier.undo(order_id, commands.cancel, nothing=ShipmentCancellation(shipment_id=order_id))
+    nothing = ShipmentCancellation(shipment_id=order_id)
+    return await barrier.undo(order_id, commands.cancel, nothing=nothing, effects=shipments)

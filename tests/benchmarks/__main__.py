@@ -23,6 +23,7 @@ from tests.benchmarks.load import Load
 from tests.benchmarks.peer import Peer
 from tests.benchmarks.plan import FULL, QUICK, Plan
 from tests.benchmarks.scenarios.backlog import backlog
+from tests.benchmarks.scenarios.engine import engine
 from tests.benchmarks.scenarios.idle import idle
 from tests.benchmarks.scenarios.latency import latency
 from tests.benchmarks.scenarios.orders import orders
@@ -37,11 +38,11 @@ Scenario = Callable[[Bench], Awaitable[None]]
 _WIDTH = 110
 """Columns that the tables need at least."""
 _ORDERS = orders.__name__
-_NAMES = [*(each.__name__ for each in (throughput, latency, idle, backlog, restart)), _ORDERS]
+_NAMES = [*(each.__name__ for each in (engine, throughput, latency, idle, backlog, restart)), _ORDERS]
 
 
 _STAGES: tuple[tuple[Scenario, ...], ...] = (
-    (throughput, latency),
+    (engine, throughput, latency),
     # An engine of its own: what has to be read again after a crash is this scenario's alone.
     (restart,),
     (idle, backlog),

@@ -38,6 +38,8 @@ RESTART = "first job after a restarted broker is ready"
 IDLE_CPU = "500 idle task types, CPU"
 IDLE_MEMORY = "500 idle task types, memory"
 BACKLOG_COST = "cost per job at 100,000 waiting, against 1,000"
+ECHO_RATE = "jobs/s, our runtime on the engine, against a bare gRPC echo"
+ECHO_COST = "CPU of the engine per job, against that of the echo's server per call"
 ORDERS = "whole orders per second, against plain pyzeebe and httpx"
 
 
@@ -61,6 +63,8 @@ BARS = (
     *(Bar(throughput(load, PLAIN), Sense.AT_LEAST, 5.0) for load in (DRAIN, STEADY)),
     *(Bar(cost(load, RAW), Sense.AT_MOST, 1.5) for load in (DRAIN, STEADY)),
     *(Bar(cost(load, NODE), Sense.AT_MOST, 0.45) for load in (DRAIN, STEADY)),
+    Bar(ECHO_RATE, Sense.AT_LEAST, 0.6),
+    Bar(ECHO_COST, Sense.AT_MOST, 1.6),
     Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
     Bar(LATENCY_P99, Sense.AT_MOST, 1.25),
     Bar(ORDERS, Sense.AT_LEAST, 2.0),

@@ -50,10 +50,10 @@ class Engine:
     async def quiet(self) -> None:
         """Wait until what was started before is done, and only idling is left."""
         end = time.monotonic() + _QUIET_SECONDS
-        before = self._cpu()
+        before = self.cpu()
         while time.monotonic() < end:
             await asyncio.sleep(_QUIET_STEP)
-            now = self._cpu()
+            now = self.cpu()
             if now - before < _QUIET_SHARE * _QUIET_STEP:
                 return
             before = now
@@ -88,7 +88,8 @@ class Engine:
             each.health == Partition.HEALTHY and each.role == Partition.LEADER for each in partitions
         )
 
-    def _cpu(self) -> float:
+    def cpu(self) -> float:
+        """Return the seconds of CPU that the engine has taken."""
         processes = [part.process.find() for part in self._supervisor.state.parts if part.process]
         times = [process.cpu_times() for process in processes if process]
         return sum(each.user + each.system for each in times)

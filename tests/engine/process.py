@@ -6,13 +6,14 @@ import signal
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import msgspec
+import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
@@ -132,3 +133,11 @@ async def activate(
         type=job_type, worker="test", timeout=lease, maxJobsToActivate=most, requestTimeout=wait
     )
     return [job async for batch in stub.ActivateJobs(request, timeout=PATIENCE) for job in batch.jobs]
+
+
+async def refused(call: Awaitable[object], code: grpc.StatusCode) -> str:
+    """Expect a status; return its text."""
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await call
+    assert error.value.code() is code, error.value.details()
+    return error.value.details() or ""

@@ -13,6 +13,7 @@ def test_without_options_an_engine_keeps_its_log_below_the_current_folder_and_li
     assert options.data == Path("engine-data")
     assert (options.host, options.port, options.rest_port, options.management_port) == ("127.0.0.1", 26500, 8080, 9600)
     assert not options.controlled_clock
+    assert not options.shows_values
     assert options.first_key is None
 
 
@@ -21,13 +22,13 @@ def test_each_option_is_passed_on(tmp_path: Path) -> None:
     line = (
         f"--data {tmp_path} --host ::1 --port 1 --rest-port 2 --management-port 3 --clock controlled "
         f"--fault crash:after-commit,5 --token-file {tmp_path}/tokens --allowed-host A --allowed-host b "
-        "--time-zone Europe/Berlin --first-key 0"
+        "--time-zone Europe/Berlin --first-key 0 --values"
     )
     options = parse(line.split(), "saga engine")
     assert options.data == tmp_path
     assert (options.host, options.port, options.rest_port, options.management_port) == ("::1", 1, 2, 3)
     assert (options.controlled_clock, options.fault) == (True, "crash:after-commit,5")
-    assert (options.zone, options.first_key) == ("Europe/Berlin", 0)
+    assert (options.zone, options.first_key, options.shows_values) == ("Europe/Berlin", 0, True)
     assert options.access.hosts >= {"a", "b"}
     assert options.access.knows("Bearer secret")
 

@@ -87,7 +87,7 @@ async def test_a_poll_that_is_cancelled_gives_back_what_it_was_about_to_get() ->
         cancelled = asyncio.create_task(writer.activate(wanted(worker="first"), 1, 60_000))
         await log.begun.wait()
         cancelled.cancel()
-        other = asyncio.create_task(writer.activate(wanted(worker="second"), 1, 60_000))
+        other = asyncio.create_task(writer.activate(wanted(worker="second"), 1, 10_000))
         await asyncio.sleep(0)
         log.release()
         instance = (await created)["processInstanceKey"]
@@ -101,7 +101,7 @@ async def test_jobs_that_could_not_be_delivered_are_given_back() -> None:
     async with writing() as (writer, _):
         await create_in(writer)
         answer = await writer.activate(wanted(), 1, -1)
-        waiting = asyncio.create_task(writer.activate(wanted(), 1, 60_000))
+        waiting = asyncio.create_task(writer.activate(wanted(), 1, 10_000))
         writer.give_back(answer.jobs)
         assert [job["key"] for job in (await waiting).jobs] == [job["key"] for job in answer.jobs]
 

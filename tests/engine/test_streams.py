@@ -119,7 +119,7 @@ async def test_a_stream_that_breaks_while_its_job_is_committed_gives_it_back() -
         created = asyncio.create_task(writer.send(creation()))
         await log.begun.wait()
         writer.close_stream(broken)
-        poll = asyncio.create_task(writer.activate(wanted(worker="poll"), 1, 60_000))
+        poll = asyncio.create_task(writer.activate(wanted(worker="poll"), 1, 10_000))
         log.release()
         await created
         [job] = (await poll).jobs

@@ -27,7 +27,7 @@ async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
 @asynccontextmanager
 async def opened(home: Path) -> AsyncIterator[Lab]:
     """Start a stack; at the end nothing of it is left."""
-    stack = Stack(home, {})
+    stack = Stack(home, {"SAGA_ENGINE_VALUES": "1"})
     started = stack.saga("up", *PARTS, "--detach")
     try:
         assert started.status == 0, started.output + started.errors

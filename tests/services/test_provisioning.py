@@ -1,6 +1,7 @@
 """Provisioning: each service gets its schema and a role that can do nothing else, however many start at once."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -13,6 +14,8 @@ from alembic.script import ScriptDirectory
 import services
 from services.kit import schema
 from services.kit.provisioning import StartError, provision, require_current
+from tests.services.conftest import running
+from tests.services.participant import HOLD, code
 from tests.services.postgres import PASSWORD, Admin, Postgres
 
 NAMES = sorted(services.PORTS)
@@ -112,6 +115,99 @@ async def test_a_changed_administrators_password_changes_the_roles_at_the_next_s
         await query(fresh, f"REASSIGN OWNED BY {name} TO postgres")
         await query(fresh, f"DROP OWNED BY {name} CASCADE")
         await admin.execute(f"DROP ROLE {name}")
+
+
+async def test_no_start_rewrites_a_password_that_others_use(fresh: str, admin: Admin) -> None:
+    name = f"admin_{uuid4().hex}"
+    await admin.execute(f"CREATE ROLE {name} SUPERUSER LOGIN PASSWORD 'another'")
+    parts = urlsplit(fresh)
+    another = parts._replace(netloc=f"{name}:another@{parts.hostname}:{parts.port}").geturl()
+    try:
+        first = await provision("shipping", fresh)
+        session = await asyncpg.connect(first)
+        with pytest.raises(StartError, match=r"shipping is used by 1 sessions with another password.*same one"):
+            await provision("shipping", another)
+        await session.close()
+        assert await query(first, "SELECT count(*) FROM shipping.shipments") == [(0,)]
+        assert await provision("shipping", fresh) == first
+    finally:
+        await admin.execute(f"DROP ROLE {name}")
+
+
+async def ahead(fresh: str, revision: str) -> None:
+    """Do what a migration of a later release does: it adds, and takes nothing away."""
+    connection = await asyncpg.connect(fresh)
+    await connection.execute("ALTER TABLE inventory.reservations ADD COLUMN added text NOT NULL DEFAULT 'later'")
+    statement = "UPDATE inventory.alembic_version SET version_num = $1 WHERE version_num LIKE 'inventory_%'"
+    await connection.execute(statement, revision)
+    await connection.close()
+
+
+async def test_code_one_revision_older_than_the_schema_starts_and_works(fresh: str) -> None:
+    url = await provision("inventory", fresh)
+    await ahead(fresh, "inventory_0002")
+    assert await provision("inventory", fresh) == url
+    await require_current("inventory", url)
+    async with running("inventory", url) as inventory:
+        assert (await inventory.do("/reservations/4711", HOLD)).status_code == 200
+        assert (await inventory.undo("/reservations/4711")).status_code == 200
+        assert (await inventory.http.get("/ready")).status_code == 200
+
+
+@pytest.mark.parametrize("revision", ["inventory_0003", "inventory_next"])
+async def test_code_that_is_older_than_that_does_not_start_and_says_which_revisions(fresh: str, revision: str) -> None:
+    url = await provision("inventory", fresh)
+    await ahead(fresh, revision)
+    said = rf"is at {revision}, kit_\d+, and this code is for inventory_0001, kit_\d+\. Start newer code"
+    for start in (provision("inventory", fresh), require_current("inventory", url)):
+        with pytest.raises(StartError, match=said):
+            await start
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER ROLE {role} NOLOGIN", "does not let the service in"),
+        ("ALTER ROLE {role} PASSWORD 'another'", "does not let the service in"),
+        ("ALTER DATABASE {database} SET default_transaction_read_only = on", "takes no writes"),
+        ("REVOKE INSERT ON inventory.reservations FROM {role}", "reservations|has taken rights away"),
+        ("REVOKE USAGE ON SCHEMA inventory FROM {role}", "barrier|does not see its schema"),
+    ],
+)
+async def test_a_database_that_refuses_the_service_is_told_as_that_and_the_service_is_not_ready(
+    fresh: str, change: str, said: str
+) -> None:
+    url, database = await provision("inventory", fresh), urlsplit(fresh).path[1:]
+    async with running("inventory", url) as inventory:
+        assert (await inventory.http.get("/ready")).status_code == 200
+        await query(fresh, change.format(role=f"{database}_inventory", database=database))
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+        connection = await asyncpg.connect(fresh)
+        await connection.execute(others.replace("$1", f"'{database}'"))
+        await connection.close()
+        await inventory.http.get("/ready")  # which notices that the connection is gone
+        for answer in (await inventory.do("/reservations/4711", HOLD), await inventory.http.get("/ready")):
+            assert code(answer) == (503, "DATABASE_UNAVAILABLE")
+            assert re.search(said, answer.json()["detail"]), answer.text
+
+
+async def test_a_statement_that_a_migration_made_stale_is_asked_for_again(fresh: str) -> None:
+    async with running("inventory", await provision("inventory", fresh)) as inventory:
+        assert (await inventory.http.get("/stock")).status_code == 200
+        await query(fresh, "ALTER TABLE inventory.stock ALTER COLUMN on_hand TYPE numeric")
+        answers = [await inventory.http.get("/stock") for _ in range(3)]
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        assert answers[-1].status_code == 200
+
+
+async def test_a_migration_that_takes_away_under_a_running_service_is_told_with_both_revisions(fresh: str) -> None:
+    async with running("inventory", await provision("inventory", fresh)) as inventory:
+        await ahead(fresh, "inventory_0002")
+        await query(fresh, "ALTER TABLE inventory.stock RENAME COLUMN on_hand TO there")
+        answer = await inventory.http.get("/stock")
+        assert code(answer) == (503, "DATABASE_UNAVAILABLE")
+        assert "is at inventory_0002, kit_" in answer.json()["detail"]
+        assert "this code is for inventory_0001, kit_" in answer.json()["detail"]
 
 
 async def test_an_unmigrated_schema_behind_a_services_own_url_is_refused_with_what_to_do(

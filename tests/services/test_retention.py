@@ -153,6 +153,19 @@ async def test_a_do_that_comes_after_its_saga_was_forgotten_has_no_second_effect
     assert await admin.fetchval(events, order_id) == before
 
 
+@each_do
+async def test_an_undo_that_comes_after_its_saga_was_forgotten_says_so_and_is_not_told_that_there_was_nothing(
+    participants: dict[str, Participant], admin: Admin, order_id: str, service: str, path: str, body: dict[str, object]
+) -> None:
+    participant = participants[service]
+    assert (await participant.do(path.format(order_id), body)).status_code == 200
+    await age(admin, service, order_id)
+    assert await purge(participant, order_id) == (200, 1)
+    for _ in range(2):
+        assert code(await participant.undo(path.format(order_id))) == (409, "ANSWER_FORGOTTEN")
+    assert await rows(admin, service, order_id) == {}, "nothing is kept of it"
+
+
 @pytest.mark.parametrize("race", range(25))
 async def test_a_purge_and_an_undo_at_the_same_time_leave_all_or_none(
     payment: Participant, admin: Admin, order_id: str, race: int
@@ -170,9 +183,7 @@ async def test_a_purge_and_an_undo_at_the_same_time_leave_all_or_none(
     left = await rows(admin, "payment", order_id)
     if purged == 409:
         assert (undone, left, refunded) == (200, {"do": False, "undo": False}, 12470)
-    elif undone == 200:  # The purge came first: a do that nobody remembers cannot be undone, and is fenced.
-        assert (left, refunded) == ({"do": True, "undo": False}, 0)
-    else:
+    else:  # The purge came first: a do that nobody remembers cannot be undone.
         assert (undone, left, refunded) == (409, {}, 0)
 
 

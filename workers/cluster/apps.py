@@ -1,5 +1,6 @@
 """The project's own parts: the engine, the participant services, the workers and the reconciler."""
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -10,7 +11,10 @@ from workers.cluster.ports import HOST, Ports
 
 
 def engine(layout: Layout, ports: Ports) -> Part:
-    """Return the part that runs the embedded engine, its log in the stack's data."""
+    """Return the part that runs the embedded engine, its log in the stack's data.
+
+    `SAGA_ENGINE_VALUES=1` lets its records show variables and messages too.
+    """
     return Part(
         name="engine",
         command=[
@@ -19,6 +23,7 @@ def engine(layout: Layout, ports: Ports) -> Part:
             *("--port", str(ports.zeebe)),
             *("--rest-port", str(ports.rest)),
             *("--management-port", str(ports.management)),
+            *(["--values"] if os.environ.get("SAGA_ENGINE_VALUES") == "1" else []),
         ],
         ready=http_probe(f"http://{HOST}:{ports.management}/ready"),
     )

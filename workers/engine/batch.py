@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from .core import Command, Record, Rejection
+from .core import Answer, Command, Record, Rejection
 from .polls import Poll
 from .streams import JobStream
 
@@ -54,3 +54,10 @@ class Batch:
     def __len__(self) -> int:
         """Return how many requests wait in it."""
         return len(self.entries) + len(self.polls)
+
+    def take(self, answer: Answer) -> dict[str, Any]:
+        """Take over what a command led to; return its response, empty for a rejection."""
+        self.records += answer.records
+        self.activatable += answer.activatable
+        self.results.update(answer.results)
+        return answer.response if isinstance(answer.response, dict) else {}

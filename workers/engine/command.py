@@ -46,6 +46,7 @@ def parse(arguments: Sequence[str], name: str) -> Options:
         fault=given.fault,
         zone=given.time_zone,
         first_key=given.first_key,
+        shows_values=given.values,
     )
 
 
@@ -84,6 +85,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     add("--allowed-host", action="append", default=[], metavar="NAME", help="name that HTTP clients may call it by")
     add("--time-zone", default="UTC", metavar="ZONE", help="zone of local times in expressions (%(default)s)")
     add("--first-key", type=_counter, metavar="N", help="where a new log starts to count keys (the time)")
+    add("--values", action="store_true", help="show variables and messages in GET /records too")
     return parser
 
 

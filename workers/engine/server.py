@@ -20,6 +20,7 @@ from .gateway import GatewayServer
 from .log import Log
 from .metrics import Metrics
 from .ports import listen
+from .records import RecordStream
 from .recovery import recover
 from .writer import Writer, end
 
@@ -43,6 +44,8 @@ class Options:
     fault: str | None = None
     zone: str = "UTC"
     first_key: int | None = None
+    shows_values: bool = False
+    """Whether `GET /records` shows what instances are about."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ async def _run(options: Options, writer: Writer, reader: projection.Reader, star
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     metrics = Metrics()
-    writer.listeners.append(metrics.listener)
+    records = RecordStream(reader, shows_values=options.shows_values)
+    writer.listeners += [metrics.listener, records.listener]
     with listen(options.host, options.rest_port) as rest, listen(options.host, options.management_port) as management:
         ports = (rest.getsockname()[1], management.getsockname()[1])
         gateway = GatewayServer(writer, options.access)
@@ -93,19 +97,21 @@ async def _run(options: Options, writer: Writer, reader: projection.Reader, star
             clock = options.controlled_clock
             return [
                 rest_server(rest, writer, reader, options.access, controlled_clock=clock, gateway=port),
-                management_server(management, metrics, options.access, lambda: not stopped.is_set()),
+                management_server(management, metrics, records, options.access, lambda: not stopped.is_set()),
             ]
 
         http = await asyncio.to_thread(make_servers)
         serving = [server.begin() for server in http]
         # What is alive now lives as long as the process: no need to look at it again.
         gc.freeze()
+        gc.enable()
         started(Ports(port, *ports))
         stop = asyncio.create_task(stopped.wait())
         await asyncio.wait([stop, writing], return_when=asyncio.FIRST_COMPLETED)
         if writing.done():
             end(f"The writer has failed: {writing.exception()!r}")
         writer.stop()
+        records.stop()
         for server in http:
             server.should_exit = True
         await asyncio.gather(gateway.stop(), *serving)

@@ -11,6 +11,7 @@ from . import management, rest
 from .access import Access, ASGIApp
 from .metrics import Metrics
 from .projection import Reader
+from .records import RecordStream
 from .writer import Writer
 
 
@@ -52,7 +53,7 @@ def rest_server(  # noqa: PLR0913 - what REST needs, each by its name
 
 
 def management_server(
-    listening: socket.socket, metrics: Metrics, access: Access, is_ready: Callable[[], bool]
+    listening: socket.socket, metrics: Metrics, records: RecordStream, access: Access, is_ready: Callable[[], bool]
 ) -> HttpServer:
     """Return the server of the management port."""
-    return HttpServer(management.app(metrics, access, is_ready), listening)
+    return HttpServer(management.app(metrics, records, access, is_ready), listening)

@@ -1,8 +1,7 @@
 """The one writer: it takes commands one at a time, commits them in batches, and only then answers.
 
 What arrives while a batch is being committed is the next batch. Nothing leaves before its batch is on the disk: no
-answer, no rejection (it may rest on a command of the same batch), no pushed job, no answer to a poll. Which of the
-waiting clients gets a job is decided here, and enters the log as a JOB_BATCH ACTIVATE command.
+answer, no rejection (it may rest on a command of the same batch), no pushed job, no answer to a poll.
 """
 
 import asyncio
@@ -15,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from .batch import Batch, Commit, Entry
-from .core import Answer, Command, Engine, Record, Rejection
+from .core import Command, Engine, Record, Rejection
+from .dispatch import Dispatcher, deliver
 from .errors import Busy, Overdue, Stopping
-from .polls import Activated, JobRequest, Poll, WaitingPolls
-from .streams import JobStream, JobStreams
+from .polls import Activated, JobRequest, Poll
+from .streams import JobStream
 
 __all__ = ["Activated", "JobRequest", "Writer"]
 
@@ -69,8 +69,7 @@ class Writer:
         self._after_commit = after_commit
         self._next = Batch(Commit())
         self._arrived = asyncio.Event()
-        self._polls = WaitingPolls()
-        self._streams = JobStreams()
+        self._dispatcher = Dispatcher(engine)
         self._awaited: dict[int, asyncio.Future[str]] = {}
         self._stopping = False
         self._closing = False
@@ -105,14 +104,14 @@ class Writer:
         try:
             await asyncio.wait([poll.answer], timeout=(request_timeout or DEFAULT_POLL) / 1000 if poll.waits else None)
             if not poll.answer.done():
-                if self._polls.discard(poll):
+                if self._dispatcher.polls.discard(poll):
                     return Activated([], truncated=False)
                 # Its answer is being committed, or it was never tried because so much is to do.
                 poll.waits = False
                 await asyncio.wait([poll.answer])
         except asyncio.CancelledError:
             poll.abandoned = True
-            self._polls.discard(poll)
+            self._dispatcher.polls.discard(poll)
             poll.answer.add_done_callback(self._give_back_answer)
             raise
         return poll.answer.result()
@@ -125,7 +124,7 @@ class Writer:
             if job["deadline"] > now:
                 self._next.entries.append(Entry(Command("JOB", "YIELD", job["key"])))
                 self._next.woken[job["type"]] += 1
-        self._arrived.set()
+                self._arrived.set()
 
     def open_stream(self, request: JobRequest) -> JobStream:
         """Open a stream of jobs; whoever opens it iterates it and closes it.
@@ -136,12 +135,12 @@ class Writer:
         if self._stopping:
             raise Stopping
         stream = JobStream(request)
-        self._streams.add(stream)
+        self._dispatcher.streams.add(stream)
         return stream
 
     def close_stream(self, stream: JobStream) -> None:
         """Close a stream and give back what it has not sent."""
-        self._streams.remove(stream)
+        self._dispatcher.streams.remove(stream)
         self.give_back(stream.close())
 
     async def create_with_result(self, value: dict[str, Any], request_timeout: int) -> dict[str, Any]:
@@ -175,7 +174,7 @@ class Writer:
     def stop(self) -> None:
         """Refuse what comes from now on; streams, polls and waits for a result end with `Stopping`."""
         self._stopping = True
-        for stream in self._streams.all():
+        for stream in self._dispatcher.streams.all():
             stream.stop()
         self._end_waits()
         self._arrived.set()
@@ -234,18 +233,18 @@ class Writer:
     async def _process(self, batch: Batch) -> None:
         now = self._now()
         for command in self._engine.due(now):
-            self._take(batch, self._engine.process(command, now))
+            batch.take(self._engine.process(command, now))
         for entry in batch.entries:
             answer = self._engine.process(entry.command, now)
             entry.response = answer.response
             if entry.result is not None and isinstance(answer.response, dict):
                 self._await_result(answer.response["processInstanceKey"], entry.result)
-            self._take(batch, answer)
+            batch.take(answer)
         for _ in range(_RESUMES):
             if not self._engine.has_pending():
                 break
-            self._take(batch, self._engine.resume(now))
-        self._hand_out(batch, now)
+            batch.take(self._engine.resume(now))
+        self._dispatcher.hand_out(batch, now)
         if batch.records:
             await self._in_thread(self._store.append, batch.records)
             self._after_commit()
@@ -260,68 +259,14 @@ class Writer:
         self._store.save_snapshot(self._engine.snapshot(), self._engine.position)
         self._snapshot_at = self._engine.position
 
-    def _take(self, batch: Batch, answer: Answer) -> dict[str, Any]:
-        batch.records += answer.records
-        batch.activatable += answer.activatable
-        batch.results.update(answer.results)
-        return answer.response if isinstance(answer.response, dict) else {}
-
     def _await_result(self, instance: int, result: asyncio.Future[str]) -> None:
         self._awaited[instance] = result
         result.add_done_callback(lambda _: self._awaited.pop(instance, None))
 
-    def _hand_out(self, batch: Batch, now: int) -> None:
-        """Activate new jobs for streams, then for polls, until nothing has become activatable any more."""
-        fresh = [poll for poll in batch.polls if not poll.abandoned]
-        for poll in fresh:
-            self._polls.add(poll)
-        woken = batch.woken
-        types = {poll.request.type for poll in fresh}
-        while True:
-            offered, batch.activatable = batch.activatable, []
-            chosen, left = self._streams.assign(offered)
-            for stream, keys in chosen.items():
-                jobs, _ = self._activate(batch, stream.request, len(keys), keys, now)
-                # What did not fit into one batch of jobs stays activatable.
-                missing = len(keys) - len(jobs)
-                stream.reserved -= missing
-                woken[stream.request.type] += missing
-                batch.pushes.append((stream, jobs))
-            woken.update(left)
-            for poll in self._polls.to_try(types, woken):
-                poll.fresh = False
-                jobs, truncated = self._activate(batch, poll.request, poll.max_jobs, [], now)
-                woken[poll.request.type] = woken[poll.request.type] - len(jobs) if jobs else 0
-                if jobs or not poll.waits:
-                    self._polls.discard(poll)
-                    batch.served.append((poll, jobs, truncated))
-            if not batch.activatable:
-                return
-
-    def _activate(
-        self, batch: Batch, request: JobRequest, most: int, keys: list[int], now: int
-    ) -> tuple[list[dict[str, Any]], bool]:
-        value = {
-            "type": request.type,
-            "worker": request.worker,
-            "timeout": request.timeout,
-            "maxJobsToActivate": most,
-            "fetchVariables": list(request.fetch_variables),
-            "jobKeys": keys,
-        }
-        response = self._take(batch, self._engine.process(Command("JOB_BATCH", "ACTIVATE", value=value), now))
-        return response.get("jobs", []), response.get("truncated", False)
-
     def _answer(self, batch: Batch) -> None:
         """Let everything leave that waited for the commit."""
         batch.committed.set_result(None)
-        for stream, jobs in batch.pushes:
-            if stream.closed:
-                self.give_back(jobs)
-            else:
-                stream.put(jobs)
-        for poll, jobs, truncated in batch.served:
-            poll.answer.set_result(Activated(jobs, truncated))
+        self.give_back(deliver(batch))
         for instance, variables in batch.results.items():
             result = self._awaited.get(instance)
             if result is not None and not result.done():
@@ -332,7 +277,7 @@ class Writer:
             listener(batch.records)
 
     def _end_waits(self) -> None:
-        for poll in self._polls.clear():
+        for poll in self._dispatcher.polls.clear():
             poll.answer.set_exception(Stopping())
         for result in self._awaited.values():
             if not result.done():

@@ -3,12 +3,21 @@
 from collections import defaultdict
 from math import inf
 
+import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
+
+from workers.kit.seldom import Seldom
 
 _KEY_BITS = 51
 """The lower bits of a key count, the upper ones are its partition (Zeebe's `Protocol.decodePartitionId`)."""
+_TOLD = 1.0
+"""Seconds from which a clock that was set back is told: leases that run out too late are not seen elsewhere."""
 _ROUNDING = 0.002
 """Seconds by which a deadline, in whole milliseconds, may be off."""
+
+_log = structlog.get_logger(__name__)
+_seldom = Seldom()
+"""For all task types of the process: a broker has one clock."""
 
 
 class Clocks:
@@ -40,5 +49,8 @@ class Clocks:
         most = read - begun
         known = self._ahead[partition]
         is_void = known < earliest - begun - _ROUNDING
+        set_back = earliest - begun - known
+        if is_void and set_back > _TOLD and _seldom(partition):
+            _log.warning("broker's clock was set back", partition=partition, seconds=round(set_back, 3))
         ahead = self._ahead[partition] = most if is_void else min(known, most)
         return begun + ahead + lease

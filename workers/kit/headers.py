@@ -8,9 +8,13 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated
 
+import structlog
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_core import from_json
 
 from workers.kit.retry import Retry
+
+_log = structlog.get_logger(__name__)
 
 
 class HeaderError(ValueError):
@@ -32,6 +36,14 @@ class _RetryHeaders(BaseModel, extra="ignore"):
     jitter: Annotated[float, Field(ge=0, le=1, alias="retryJitter")] = 0.0
 
 
+_NAMES = [str(field.alias) for field in _RetryHeaders.model_fields.values()]
+
+
+def _misspelt(headers: str) -> list[str]:
+    """Return the headers that look as if they were ours and are not, as `RetryCount`."""
+    return [name for name in from_json(headers) if name.lower().startswith("retr") and name not in _NAMES]
+
+
 @lru_cache(maxsize=1024)  # an entry for each task of each version of a process
 def retry_of(step: Retry, headers: str) -> Retry:
     """Return the step's policy with what `headers`, a JSON object, set in its place.
@@ -46,4 +58,6 @@ def retry_of(step: Retry, headers: str) -> Retry:
         wrong = "; ".join(f"{(each['loc'] or ('the document',))[0]}: {each['msg']}" for each in errors)
         message = f"The task's headers are not as they must be ({wrong}). Mend them in the diagram and deploy it."
         raise HeaderError(message) from None
+    for name in _misspelt(headers):
+        _log.warning("task header not known", header=name, known=_NAMES)
     return replace(step, **said.model_dump(exclude_unset=True))

@@ -6,7 +6,7 @@ same: while its process is alive and its loop turns, the lease is extended, unti
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import accumulate, repeat
 from operator import mul
@@ -82,8 +82,15 @@ class Leases:
     One look at all of them, again and again: a timer for each job would cost each job more than its share of the looks.
     """
 
-    def __init__(self, stub: "GatewayAsyncStub", held: Collection[Held], seconds: float) -> None:
-        """Watch over `held`, a live view of the jobs in hand; a lease lasts `seconds`."""
+    def __init__(
+        self,
+        stub: "GatewayAsyncStub",
+        held: Collection[Held],
+        seconds: float,
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Watch over `held`, a live view of the jobs in hand; a lease lasts `seconds`. Each look calls `turned`."""
+        self._turned = turned
         self._stub = stub
         self._held = held
         self._seconds = seconds
@@ -98,6 +105,7 @@ class Leases:
             while True:
                 await asyncio.sleep(pause)
                 now = time.monotonic()
+                self._turned()
                 for held in list(self._held):
                     if now >= held.lease.handler_ends:
                         held.expire()

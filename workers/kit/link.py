@@ -5,6 +5,8 @@ import asyncio
 import grpc
 import structlog
 
+from workers.kit.seldom import Seldom
+
 _log = structlog.get_logger(__name__)
 
 
@@ -14,8 +16,22 @@ class Link:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Watch `channel` from `watch` on; until then it counts as down."""
         self._channel = channel
+        self._seldom = Seldom()
+        self._is_busy = False
         self.up = asyncio.Event()
         """Set while a connection stands."""
+
+    def refused(self, seconds: int) -> None:
+        """Note that the broker has refused polls for `seconds`: told once, for all task types."""
+        if not self._is_busy and self._seldom("busy"):
+            _log.warning("broker refuses for being busy", seconds=seconds)
+            self._is_busy = True
+
+    def answered(self) -> None:
+        """Note that a broker that refused has answered."""
+        if self._is_busy:
+            _log.info("broker answers again")
+            self._is_busy = False
 
     async def watch(self) -> None:
         """Follow the channel's state until cancelled, and have it connect again whenever it can."""
@@ -29,7 +45,8 @@ class Link:
                     lost = False
             else:
                 self.up.clear()
-                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not lost:
+                # One that comes and goes, as by a GOAWAY every second, is told once a minute.
+                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not lost and self._seldom("unreachable"):
                     _log.warning("gateway unreachable")
                     lost = True
             await self._channel.wait_for_state_change(state)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from workers.kit.backoff import Backoff
+from workers.kit.own_limits import is_too_large, limit_of
 from workers.kit.pace import Pace
 from workers.kit.reception import TRANSIT, Arrived, Reception
 from workers.kit.subscription import Subscription
@@ -61,6 +62,7 @@ class Polls:
         self._pace = pace
         self._lone = 0
         self._refused = 0
+        self._batch = _BATCH
 
     async def keep(self) -> None:
         """Poll until the worker stops, or cancelled."""
@@ -86,8 +88,11 @@ class Polls:
                 ways.failed("poll", error)
                 code = error.code() if isinstance(error, grpc.aio.AioRpcError) else None
                 # A busy broker is there, and more probes would keep it busy.
-                if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                if is_too_large(error):
+                    self._batch = max(1, self._batch // 2)
+                elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and not limit_of(error):
                     self._refused += 1
+                    probes = ways.reach.is_refused  # Its end is wanted soon.
                 else:
                     backlog, probes = False, True
                 if probes or self._refused >= _REFUSED:
@@ -108,7 +113,7 @@ class Polls:
         window = self._reception.window
         if not await window.take():
             return False
-        asked = 1 + window.take_free(_BATCH - 1)
+        asked = 1 + window.take_free(self._batch - 1)
         taken = 0
         try:
             async for arrived in self._poll(asked, wait=0.0):
@@ -120,6 +125,8 @@ class Polls:
         self._lone = self._lone + 1 if is_lone else 0
         if self._lone >= _LONE:
             self._ways.push.set()
+        if taken == self._batch:
+            self._batch = min(self._batch + 1, _BATCH)
         return taken == asked
 
     async def _wait_for_one(self, wait: float) -> bool:

@@ -91,7 +91,7 @@ class Runner:
         is_refusal = isinstance(error, Declined) and error.code in handler.refusals
         # Those two are not the step's own, and their headers were not what went wrong.
         is_about_job = isinstance(error, PoisonJob | ResultRefused)
-        if "retry" in job.headers and not (is_refusal or is_about_job):
+        if "retr" in job.headers.lower() and not (is_refusal or is_about_job):
             try:
                 retry = retry_of(handler.retry, job.headers)
             except HeaderError as wrong:

@@ -23,7 +23,7 @@ _Answer = TypeVar("_Answer", bound=BaseModel)
 
 _REFUSAL = frozenset({HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY})
 _IN_PROGRESS = "COMMAND_IN_PROGRESS"
-_NOT_BUSINESS = frozenset({"IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "REQUEST_INVALID"})
+_NOT_BUSINESS = frozenset({"IDEMPOTENCY_KEY_REUSED", "COMMAND_FENCED", "ANSWER_FORGOTTEN", "REQUEST_INVALID"})
 """Refusals of the barrier and of the HTTP layer: 409 and 422 as well, but never a reason to compensate."""
 
 

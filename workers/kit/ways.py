@@ -6,6 +6,7 @@ import grpc
 import structlog
 
 from workers.kit.credentials import code_of
+from workers.kit.own_limits import limit_of
 from workers.kit.reach import Reach
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ class Ways:
         """Note that the broker was not reached by `way`, `stream` or `poll`."""
         match error:
             case grpc.aio.AioRpcError():
-                self.reach.failed(way, code_of(error))
+                self.reach.failed(way, code_of(error), limit_of(error))
             case NoPartitionError():
                 self.reach.failed(way, grpc.StatusCode.UNAVAILABLE)
             case _:

@@ -36,6 +36,7 @@ from workers.kit.subscription import Subscription
 from workers.kit.threads import Threads
 from workers.kit.turns import Turns
 from workers.kit.waiting import Waiting
+from workers.kit.watchdog import Watchdog
 from workers.kit.window import Window
 
 _LAST_WORDS = 0.1
@@ -89,7 +90,8 @@ class Worker:
         )
         self._tell = teller(middleware)
         self._in_hand: dict[int, InHand] = {}
-        self._leases = Leases(gateway, self._in_hand.values(), settings.lease)
+        self._watchdog = Watchdog(handlers.values())
+        self._leases = Leases(gateway, self._in_hand.values(), settings.lease, self._watchdog.turned)
         self._handing_back = HandingBack(self._answers, self._tell)
         self._waiting = Waiting(self._leases, self._answers.deliver, self._tell)
         self._threads = Threads(settings.threads)
@@ -160,10 +162,12 @@ class Worker:
         intakes = [served.intake for served in self._served.values()]
         taking_in = [asyncio.create_task(intake.run()) for intake in intakes]
         stopping = asyncio.create_task(self._stopping.wait())
+        self._watchdog.start()
         try:
             # None of them ends by itself; if one does, that is a bug, and the process must not live on deaf.
             await asyncio.wait([watching, keeping, *taking_in, stopping], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._watchdog.end()
             self._stopping.set()
             self._process.close()
             for intake in intakes:

@@ -59,5 +59,5 @@ class Records:
 
     async def _page(self) -> Iterator[dict[str, Any]]:
         position = self._read[-1]["position"] + 1 if self._read else 0
-        answer = await self._http.get("/records", params={"from": position, "wait": 0})
+        answer = await self._http.get("/records", params={"from": position})
         return map(json.loads, answer.raise_for_status().text.splitlines())

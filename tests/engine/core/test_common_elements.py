@@ -6,6 +6,10 @@ import pytest
 
 from tests.engine.core.bench import Bench
 from tests.engine.drawing import (
+    awaits,
+    boundary,
+    call,
+    catch,
     compensate,
     draw,
     element,
@@ -16,63 +20,17 @@ from tests.engine.drawing import (
     event_subprocess,
     handler,
     inside,
+    loop,
     mapping,
     message,
     start,
+    subprocess,
     task,
+    timer,
     undone_by,
 )
 
 TERMINATE = end(content='<bpmn:terminateEventDefinition id="terminate" />')
-
-
-def timer(kind: str, value: str) -> str:
-    """Draw the definition of a timer."""
-    name = f"time{kind.capitalize()}"
-    return (
-        f'<bpmn:timerEventDefinition id="timer-{kind}"><bpmn:{name}>{value}</bpmn:{name}></bpmn:timerEventDefinition>'
-    )
-
-
-def catch(content: str, extensions: str = "") -> str:
-    """Draw an intermediate catch event."""
-    return element("intermediateCatchEvent", content=content, extensions=extensions)
-
-
-def awaits(name: str) -> str:
-    """Draw the definition of an event that waits for a message."""
-    return f'<bpmn:messageEventDefinition id="awaits-{name}" messageRef="{name}" />'
-
-
-def boundary(activity: str, content: str, *, interrupting: bool = True, extensions: str = "") -> str:
-    """Draw a boundary event."""
-    attributes = f'attachedToRef="{activity}" cancelActivity="{str(interrupting).lower()}"'
-    return element("boundaryEvent", attributes=attributes, content=content, extensions=extensions)
-
-
-def subprocess(content: str, extensions: str = "") -> str:
-    """Draw an embedded subprocess."""
-    return element("subProcess", content=content, extensions=extensions)
-
-
-def call(process: str, *, attributes: str = "", extensions: str = "") -> str:
-    """Draw a call activity."""
-    return element(
-        "callActivity", extensions=f'<zeebe:calledElement processId="{process}" {attributes} />' + extensions
-    )
-
-
-def loop(activity: str, items: str, item: str = "item", output: str = "", collection: str = "") -> str:
-    """Repeat an activity for each item of a list."""
-    collected = f'outputElement="{output}" outputCollection="{collection}"' if output else ""
-    characteristics = (
-        "<bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
-        f'<zeebe:loopCharacteristics inputCollection="{items}" inputElement="{item}" {collected} />'
-        "</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics>"
-    )
-    before, closing, after = activity.rpartition("</bpmn:")
-    return before + characteristics + closing + after
-
 
 FORK = element("parallelGateway")
 

@@ -40,7 +40,7 @@ def begin(work: Work, throw: ElementInstance, event: Element) -> bool:
         and _is_meant(elements[compensation.activity], event.compensates)
     ]
     for compensation in found:
-        value = _value(work, compensation, throw)
+        value = _value(work, throw, compensation, throw)
         work.event("COMPENSATION_SUBSCRIPTION", "TRIGGERED", compensation.key, value)
         _activate_handler(work, compensation)
     return bool(found)
@@ -69,7 +69,7 @@ def handler_left(work: Work, handler: ElementInstance, *, done: bool) -> None:
     if compensation is None:
         return
     throw = work.state.tables.elements.get(compensation.throw)
-    value = _value(work, compensation, throw)
+    value = _value(work, handler, compensation, throw)
     work.event("COMPENSATION_SUBSCRIPTION", "COMPLETED" if done else "DELETED", compensation.key, value)
     if throw is not None and throw.state == "ACTIVATED":
         rest = [other for other in _of(work, throw) if other.throw == throw.key]
@@ -78,10 +78,10 @@ def handler_left(work: Work, handler: ElementInstance, *, done: bool) -> None:
 
 
 def forget(work: Work, scope: ElementInstance) -> None:
-    """Delete what could be undone in a scope that ends; with a process instance that is all of it."""
+    """Delete what could be undone in a scope that has ended; with a process instance that is all of it."""
     for compensation in _of(work, scope):
         if scope.scope == -1 or compensation.scope == scope.key:
-            value = _value(work, compensation, None)
+            value = _value(work, scope, compensation, None)
             work.event("COMPENSATION_SUBSCRIPTION", "DELETED", compensation.key, value)
 
 
@@ -90,12 +90,14 @@ def _of(work: Work, instance: ElementInstance) -> list[Compensation]:
     return [work.state.tables.compensations[key] for key in keys]
 
 
-def _value(work: Work, compensation: Compensation, throw: ElementInstance | None) -> dict[str, Any]:
-    instance = work.state.tables.elements[compensation.process_instance]
-    activity = work.model(instance.definition).elements[compensation.activity]
+def _value(
+    work: Work, inside: ElementInstance, compensation: Compensation, throw: ElementInstance | None
+) -> dict[str, Any]:
+    """Return what a record says of a subscription of the process instance that `inside` is in."""
+    activity = work.model(inside.definition).elements[compensation.activity]
     assert activity.scope is not None
     return {
-        **work.process_of(instance),
+        **work.process_of(inside),
         "compensableActivityId": compensation.activity,
         "compensableActivityScopeId": activity.scope.id,
         "compensableActivityScopeKey": compensation.scope,

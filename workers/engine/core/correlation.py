@@ -50,13 +50,15 @@ def start(work: Work, subscription: StartSubscription, message: Message) -> None
     held = message.correlation_key and (process_id, message.correlation_key) in work.state.locks
     if process_id in message.correlated or held:
         return
+    # Without mappings the variables are the instance's from its beginning: what it waits for may name them.
+    is_mapped = bool(work.model(definition.key).elements[subscription.event].outputs)
     instance = create(
         work,
         definition.key,
-        "{}",
+        "{}" if is_mapped else message.variables,
         start_event=subscription.event,
         start_key=message.correlation_key,
-        own=message.variables,
+        own=message.variables if is_mapped else "{}",
     )
     value = {
         **work.process_of(instance),

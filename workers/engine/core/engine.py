@@ -193,7 +193,9 @@ def _follow_up(work: Work, position: int) -> None:
         about = pending.key if pending.key != NONE_KEY else pending.value["flowScopeKey"]
         instance = work.state.tables.elements.get(about)
         if instance is not None:
-            failed = {"intent": pending.intent, "key": pending.key, "value": pending.value}
+            # Tokens that the command has taken from a parallel gateway are taken once.
+            value = {name: each for name, each in pending.value.items() if name != "joined"}
+            failed = {"intent": pending.intent, "key": pending.key, "value": value}
             work.incident(instance, Fault("UNKNOWN", bug.reason), followUp=failed)
 
 

@@ -23,20 +23,18 @@ from .entities import (
     UserTask,
 )
 from .executable import Executable
-
-_MISSING: Any = object()
-Table = dict[Any, Any]
+from .journal import Journal
 
 
-class State:
-    """Tables of living entities, indexes made from them, and a journal that takes changes back."""
+class State(Journal):
+    """Tables of living entities, and indexes made from them."""
 
     def __init__(self) -> None:
         """Nothing is there yet."""
+        super().__init__()
         self.tables = Tables()
         self.woken: list[tuple[str, int]] = []
         """Jobs that have become activatable since the last command and may be pushed: (type, key)."""
-        self._journal: list[tuple[Any, Any, Any]] = []
         self._reset_indexes()
 
     def _reset_indexes(self) -> None:
@@ -70,45 +68,11 @@ class State:
         self.executables: dict[int, Executable] = {}
         """Models of process definitions that have been asked for."""
 
-    # -- changes, each of which can be taken back -----------------------------------------------------------------
-
-    def put(self, table: Table, key: Any, value: Any) -> None:  # noqa: ANN401 - any table
-        """Set an entry of a table."""
-        self._journal.append((table, key, table.get(key, _MISSING)))
-        table[key] = value
-
-    def drop(self, table: Table, key: Any) -> Any:  # noqa: ANN401 - any table
-        """Remove an entry of a table and return it; None where there is none."""
-        old = table.pop(key, _MISSING)
-        if old is _MISSING:
-            return None
-        self._journal.append((table, key, old))
-        return old
-
-    def change(self, entity: msgspec.Struct, name: str, value: Any) -> None:  # noqa: ANN401 - any field
-        """Set a field of an entity."""
-        self._journal.append((entity, name, getattr(entity, name)))
-        setattr(entity, name, value)
-
-    def index(self, table: Table, key: Any, member: Any) -> None:  # noqa: ANN401 - any index
-        """Add a member to an index's entry."""
-        members = table.get(key)
-        if members is None:
-            members = {}
-            self.put(table, key, members)
-        self.put(members, member, None)
-
-    def unindex(self, table: Table, key: Any, member: Any) -> None:  # noqa: ANN401 - any index
-        """Remove a member from an index's entry."""
-        members = table.get(key)
-        if members is not None:
-            self.drop(members, member)
-            if not members:
-                self.drop(table, key)
-
     def count_token(self, intent: str, value: dict[str, Any], by: int) -> None:
         """Add to the tokens of the scope in which a follow-up command is to activate an element, if it is one."""
-        scope = self.tables.elements.get(value["flowScopeKey"]) if intent == "ACTIVATE_ELEMENT" else None
+        if intent != "ACTIVATE_ELEMENT":
+            return
+        scope = self.tables.elements.get(value["flowScopeKey"])
         if scope is not None:
             self.change(scope, "tokens", scope.tokens + by)
 
@@ -117,25 +81,6 @@ class State:
         scope = self.tables.elements[scope_key]
         self.change(scope, "arrived", {**scope.arrived, flow: scope.arrived[flow] - 1})
         self.change(scope, "tokens", scope.tokens - 1)
-
-    def mark(self) -> int:
-        """Return a point to which `rollback` can go back."""
-        return len(self._journal)
-
-    def rollback(self, mark: int) -> None:
-        """Take back all changes since `mark`."""
-        while len(self._journal) > mark:
-            target, name, old = self._journal.pop()
-            if not isinstance(target, dict):
-                setattr(target, name, old)
-            elif old is _MISSING:
-                del target[name]
-            else:
-                target[name] = old
-
-    def commit(self) -> None:
-        """Keep all changes; there is no way back from here."""
-        self._journal.clear()
 
     # -- jobs that can be activated, and what is due --------------------------------------------------------------
 

@@ -8,12 +8,14 @@ import msgspec
 
 from .entities import ElementInstance
 from .model import Mapping, Path
-from .records import invalid
+from .records import Fault, invalid
 from .scope import Scope
 from .work import Work
 
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder()
+MAX_MAPPED = 4 * 1024 * 1024
+"""Characters of a value that a mapping makes, as JSON: no more than a client could send."""
 
 
 def read_document(text: str) -> dict[str, str]:
@@ -61,6 +63,16 @@ def encode(value: Any) -> str:  # noqa: ANN401 - any JSON
     return msgspec.json.encode(value).decode()
 
 
+def _mapped(value: Any) -> str:  # noqa: ANN401 - any JSON
+    text = encode(value)
+    if len(text) > MAX_MAPPED:
+        error_type = "IO_MAPPING_ERROR"
+        raise Fault(
+            error_type, f"The value of a mapping has {len(text)} characters as JSON; at most {MAX_MAPPED} are kept"
+        )
+    return text
+
+
 def set_locals(work: Work, scope: ElementInstance, pairs: Values[str, str]) -> None:
     """Set variables of exactly this scope."""
     for name, text in pairs.items():
@@ -100,7 +112,7 @@ def apply_inputs(work: Work, instance: ElementInstance, mappings: list[Mapping])
         value = mapping.source.json(work.variables(instance.key), work.clock(), "IO_MAPPING_ERROR")
         name = mapping.target[0]
         made[name] = _placed(made.get(name), mapping.target[1:], value)
-        set_locals(work, instance, {name: encode(made[name])})
+        set_locals(work, instance, {name: _mapped(made[name])})
 
 
 def apply_outputs(work: Work, instance: ElementInstance, mappings: list[Mapping], came: Values[str, str]) -> None:
@@ -120,7 +132,7 @@ def apply_outputs(work: Work, instance: ElementInstance, mappings: list[Mapping]
         if len(mapping.target) > 1:
             held: Scope = work.variables(outside.key)
             value = _placed(held.get(name), mapping.target[1:], value)
-        propagate(work, outside, {name: encode(value)})
+        propagate(work, outside, {name: _mapped(value)})
 
 
 def _placed(held: object, path: Path, value: Any) -> Any:  # noqa: ANN401 - any JSON

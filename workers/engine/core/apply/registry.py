@@ -27,18 +27,19 @@ def apply(state: State, record: Record) -> None:
     A record that was caused by a follow-up command shows that this command is carried out. A follow-up command itself
     waits from here on, and its scope has a token more: so a scope never ends while something is on its way in it.
     """
-    if record.source in state.tables.pending:
-        finished: Pending = state.drop(state.tables.pending, record.source)
+    tables = state.tables
+    if record.source in tables.pending:
+        finished: Pending = state.drop(tables.pending, record.source)
         state.count_token(finished.intent, finished.value, -1)
     if record.record_type == EVENT:
-        if record.key > state.tables.last_key:
-            state.change(state.tables, "last_key", record.key)
+        if record.key > tables.last_key:
+            state.change(tables, "last_key", record.key)
         applier = _APPLIERS.get((record.value_type, record.intent))
         if applier is not None:
             applier(state, record)
     elif record.record_type == COMMAND and record.source != -1:
         pending = Pending(record.position, record.timestamp, record.intent, record.key, record.value)
-        state.put(state.tables.pending, record.position, pending)
+        state.put(tables.pending, record.position, pending)
         state.count_token(record.intent, record.value, 1)
         for flow in record.value.get("joined", ()):
             state.leave_join(record.value["flowScopeKey"], flow)

@@ -30,8 +30,9 @@ class EventSubprocess(Passing):
             apply_outputs(work, instance, element.outputs, {})
         lifecycle.completed(work, instance, element)
 
-    def terminate(self, work: Work, instance: ElementInstance) -> None:
-        """Forget what could be undone in it: only what a completed scope contains can be."""
+    def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
+        """Forget what could be undone in it; of one that has completed, that belongs to the scope around it by now."""
+        del element
         compensation.forget(work, instance)
 
 

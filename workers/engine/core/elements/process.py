@@ -37,16 +37,12 @@ class ProcessInstance(Passing):
         if instance.parent != NONE_KEY:
             own = {name: held.value for name, held in work.state.tables.variables.get(instance.key, {}).items()}
             work.follow_up("COMPLETE_ELEMENT", instance.parent, {"variables": to_document(own)})
-        compensation.forget(work, instance)
         lifecycle.completed(work, instance, element)
 
-    def terminate(self, work: Work, instance: ElementInstance) -> None:
-        """Forget what could be undone in it."""
-        compensation.forget(work, instance)
-
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
-        """Let the next message start an instance that has waited for this one to end; go on with who has called it."""
+        """Forget what could be undone in it; go on with who has called it, and with the message that waited for it."""
         del element
+        compensation.forget(work, instance)
         if instance.parent != NONE_KEY and instance.state == "TERMINATING":
             work.follow_up("SETTLE_ELEMENT", instance.parent, {})
         if instance.start_key:

@@ -1,0 +1,115 @@
+"""The engine itself: how fast our runtime drains it, against a gRPC server that does nothing but answer."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import psutil
+from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, TopologyRequest
+
+from tests.benchmarks import lineup
+from tests.benchmarks.bars import ECHO_COST, ECHO_RATE
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.peers.task import RESULT
+from tests.benchmarks.work import Work, until_done
+from tests.stack import free_port
+from workers.kit.connection import stub
+
+_HERE = Path(__file__).parents[1] / "peers"
+_STARTS = 5
+
+
+async def engine(bench: Bench) -> None:
+    """Measure drain and echo in turn, then how long an engine takes to answer after it was started."""
+    for repetition in range(-1, bench.plan.repetitions):
+        rate, cost = await _echo(bench.plan.jobs, bench.plan.in_flight)
+        drained, engine_cost = await _drain(bench, f"engine-{repetition}")
+        # The first round warms up.
+        if repetition >= 0:
+            bench.samples.figure("echo: answers", "1/s", rate)
+            bench.samples.figure("echo: server's CPU", "ms a call", cost)
+            bench.samples.figure("engine: jobs drained by our runtime", "1/s", drained.rate)
+            bench.samples.figure("engine: CPU", "ms a job", engine_cost)
+            bench.ratio(ECHO_RATE, drained.rate / rate)
+            bench.ratio(ECHO_COST, engine_cost / cost)
+    for _ in range(_STARTS):
+        seconds, memory = await _start()
+        bench.samples.figure("engine: from exec to Topology", "s", seconds)
+        bench.samples.figure("engine: memory at start", "MB", memory)
+
+
+async def _drain(bench: Bench, task_type: str) -> tuple[Work, float]:
+    await bench.load.create(task_type, bench.plan.jobs)
+    await bench.engine.quiet()
+    async with bench.running(lineup.OURS) as peer:
+        before = bench.engine.cpu()
+        async with peer.working(task_type):
+            work = await until_done(
+                bench.engine, peer, task_type, before=0, jobs=bench.plan.jobs, seconds=bench.plan.seconds
+            )
+        return work, 1000 * (bench.engine.cpu() - before) / bench.plan.jobs
+
+
+async def _echo(calls: int, in_flight: int) -> tuple[float, float]:
+    """Return the calls answered in a second, and the server's CPU in milliseconds a call."""
+    port = free_port()
+    async with _process(sys.executable, str(_HERE / "echo.py"), str(port)) as process:
+        server = psutil.Process(process.pid)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            gateway, slots = stub(channel), asyncio.Semaphore(in_flight)
+
+            async def call(key: int) -> None:
+                async with slots:
+                    await gateway.CompleteJob(CompleteJobRequest(jobKey=key, variables=RESULT))
+
+            await call(0)
+            used, started = _cpu(server), time.perf_counter()
+            async with asyncio.TaskGroup() as tasks:
+                for key in range(calls):
+                    tasks.create_task(call(key))
+            seconds = time.perf_counter() - started
+            return calls / seconds, 1000 * (_cpu(server) - used) / calls
+
+
+async def _start() -> tuple[float, float]:
+    """Return the seconds from exec to an answered Topology, and the megabytes that the engine holds then."""
+    ports = [free_port() for _ in range(3)]
+    options = ("--port", "--rest-port", "--management-port")
+    arguments = [text for option, port in zip(options, ports, strict=True) for text in (option, str(port))]
+    started = time.perf_counter()
+    async with _process(sys.executable, "-m", "workers.cli", "engine", "--memory", *arguments, wait=False) as process:
+        while True:
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
+                    await stub(channel).Topology(TopologyRequest(), timeout=1.0)
+                    break
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(0.01)
+        seconds = time.perf_counter() - started
+        while b"Ready" not in await process.stdout.readline():  # type: ignore[union-attr]  # it is a pipe
+            pass
+        return seconds, psutil.Process(process.pid).memory_info().rss / 1e6
+
+
+@asynccontextmanager
+async def _process(*command: str, wait: bool = True) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=os.environ, start_new_session=True
+    )
+    try:
+        if wait:
+            await process.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
