@@ -55,11 +55,16 @@ class RestProxy:
     async def __aenter__(self) -> Self:
         listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self._server = HttpServer(self._serve, listening)
+        self._server = HttpServer(self, listening)
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), daemon=True)
         self._thread.start()
         assert await asyncio.to_thread(self._begun.wait, _PATIENCE)
         return self
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Be the application that the server serves."""
+        self.looks[scope["path"]] += 1
+        await self.answer(scope, receive, send)
 
     async def __aexit__(self, *_: object) -> None:
         self._server.should_exit = True
@@ -87,10 +92,6 @@ class RestProxy:
         headers = [(name, value) for name, value in scope["headers"] if name not in {b"host", b"connection"}]
         url = httpx.URL(self._target, path=scope["path"], query=scope["query_string"])
         return await self._engine.request(scope["method"], url, content=await body_of(receive), headers=headers)
-
-    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
-        self.looks[scope["path"]] += 1
-        await self.answer(scope, receive, send)
 
 
 class LaggingSearches(RestProxy):
