@@ -23,7 +23,7 @@ from tests.runtime.broker import Broker
 from tests.stack import free_port
 from tests.world import eventually
 from workers.addresses import Addresses
-from workers.client import BPMN
+from workers.gateway import BPMN
 from workers.kit.retry import UNDO
 from workers.reconcile.by_hand import PROCESS
 
