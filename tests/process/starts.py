@@ -13,7 +13,7 @@ import httpx
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest, PublishMessageRequest
 
 from tests.stack import Result
-from workers.client import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
+from workers.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

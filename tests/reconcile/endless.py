@@ -14,7 +14,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.asgi import Message
 from tests.runtime.faulty import FaultyGateway, Send
 from tests.searches import RestProxy
-from workers.client import BPMN, PROCESS
+from workers.gateway import BPMN, PROCESS
 from workers.engine.access import Receive
 from workers.engine.access import Send as SendMessage
 from workers.instances import Instances

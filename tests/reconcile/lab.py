@@ -20,7 +20,7 @@ from tests.reconcile.endless import EndlessGateway, EndlessSearches
 from tests.stack import SAGA, Stack, free_port
 from tests.world import Effects, World, answers, eventually
 from workers.addresses import Addresses
-from workers.client import PROCESS
+from workers.gateway import PROCESS
 from workers.instances import Instances
 from workers.kit.connection import stub
 

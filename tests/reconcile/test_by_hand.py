@@ -25,7 +25,7 @@ from tests.searches import LAGS, searching
 from tests.stack import free_port
 from tests.world import eventually
 from workers.addresses import Addresses
-from workers.client import BPMN
+from workers.gateway import BPMN
 from workers.instances import Instances
 from workers.kit.retry import UNDO
 from workers.reconcile.by_hand import PROCESS

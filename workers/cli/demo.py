@@ -18,9 +18,10 @@ from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
 from workers.cli.stack import bring_up, deploy_resources
-from workers.client import Ended, create, engine
+from workers.client import create, engine
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
+from workers.gateway import Ended
 from workers.instances import ElementInstance, Instances
 from workers.kit.connection import plain_text
 from workers.kit.settings import EngineSettings

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 
-import psutil
-
 import services
 from workers.cluster.errors import PortTakenError
 
@@ -90,6 +88,8 @@ def _is_free(port: int) -> bool:
 
 def _owners(ports: Collection[int]) -> dict[int, str]:
     """Name the processes that listen on `ports`, as far as this user may see them."""
+    import psutil  # noqa: PLC0415 - only where a port is taken; every part of the stack knows the ports
+
     owners: dict[int, list[str]] = {}
     # Process by process: macOS lets a user see the connections of their own processes only.
     for process in psutil.process_iter():
