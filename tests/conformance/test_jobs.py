@@ -12,6 +12,7 @@ from tests.conformance.diagrams import one_task
 from tests.conformance.zeebe import Zeebe, refused, variables_of
 from tests.engine.drawing import headers
 
+
 @pytest.fixture
 async def p(zeebe: Zeebe) -> str:
     """A deployed process of one task."""

@@ -14,9 +14,9 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.asgi import Message
 from tests.runtime.faulty import FaultyGateway, Send
 from tests.searches import RestProxy
-from workers.gateway import BPMN, PROCESS
 from workers.engine.access import Receive
 from workers.engine.access import Send as SendMessage
+from workers.gateway import BPMN, PROCESS
 from workers.instances import Instances
 
 if TYPE_CHECKING:
