@@ -104,15 +104,15 @@ def _listeners() -> Iterator[tuple[int, int]]:
 
     try:
         for each in psutil.net_connections(kind="tcp"):
-            if each.status == psutil.CONN_LISTEN and each.pid is not None:
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.pid is not None:
                 yield each.laddr.port, each.pid
     except psutil.AccessDenied:
         # macOS lets a user see the connections of their own processes only. Process by process takes far longer.
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                for each in process.net_connections(kind="tcp"):
-                    if each.status == psutil.CONN_LISTEN:
-                        yield each.laddr.port, process.pid
+                for own in process.net_connections(kind="tcp"):
+                    if own.status == psutil.CONN_LISTEN and own.laddr:
+                        yield own.laddr.port, process.pid
 
 
 def _free_offset() -> int:
