@@ -51,12 +51,12 @@ def steered(value: Any, hostile: str) -> Iterator[Any]:  # noqa: ANN401 - any JS
                 yield from ([*value[:index], changed, *value[index + 1 :]] for changed in steered(each, hostile))
 
 
-@pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 def token_of(task_type: str, *, look_again: bool = False) -> str:
     del look_again
     return f"token-of-{task_type}"
 
 
+@pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 async def test_no_process_variable_steers_a_request(handler: Handler) -> None:
     sent: list[httpx.Request] = []
 
