@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import grpc
 import pytest
 
 _HOW_TO_SEND = (
@@ -33,7 +34,7 @@ class Difference:
 class Report:
     """The cases of one run."""
 
-    address: str
+    target: str
     version: str = "unknown"
     passed: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
@@ -42,14 +43,14 @@ class Report:
         """Take a phase of a test that has ended."""
         if report.failed and call.excinfo is not None:
             claim = item.name.removeprefix("test_").replace("_", " ")
-            self.differences.append(Difference(number_of(item), claim, _reason(call.excinfo)))
+            self.differences.append(Difference(number_of(item), claim, _reason(call.excinfo.value)))
         elif report.when == "call" and report.passed:
             self.passed.add(item.nodeid)
 
     def lines(self) -> Iterable[str]:
         """Return the table."""
         different = len(self.differences)
-        yield f"{self.address}, gateway {self.version}: {len(self.passed)} cases as expected, {different} different"
+        yield f"{self.target}, gateway {self.version}: {len(self.passed)} cases as expected, {different} different"
         if not self.differences:
             return
         yield ""
@@ -61,13 +62,17 @@ class Report:
 
 
 def number_of(item: pytest.Item) -> str:
-    """Return the number of a test's case, or the name of its file where it is a measured fact."""
+    """Return the number of a test's case."""
     marker = item.get_closest_marker("case")
-    return str(marker.args[0]) if marker else item.path.stem
+    assert marker is not None, f"{item.name} has no mark `case`"
+    return str(marker.args[0])
 
 
-def _reason(error: pytest.ExceptionInfo[BaseException]) -> str:
+def _reason(error: BaseException) -> str:
     """Return in one line what was there instead."""
-    text = " ".join(str(error.value).split()) or error.typename
-    text = _RUN.sub("", text.removeprefix("assert "))
+    if isinstance(error, grpc.aio.AioRpcError):
+        text = f"{error.code().name}: {error.details()}"
+    else:
+        text = str(error).strip().partition("\n")[0] or type(error).__name__
+    text = _RUN.sub("", " ".join(text.removeprefix("assert ").split()))
     return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}…"

@@ -43,7 +43,7 @@ def throwing(zeebe: Zeebe, flows: str, **more: str) -> bytes:
 async def thrown(zeebe: Zeebe, code: str = "E", **variables: object) -> dict[str, object]:
     """Start an instance, throw an error from its task, and return its result."""
     result = zeebe.result(zeebe.name("p"))
-    await zeebe.throw(await zeebe.job(zeebe.name("t")), code, **variables)
+    await zeebe.throw(await zeebe.job(zeebe.name("t")), code, "", **variables)
     return await result
 
 
