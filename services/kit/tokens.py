@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _FRESH = 1.0
-"""Seconds for which what was read is not looked at again: more often would cost each request a system call."""
+"""Seconds for which what was read is not looked at again: more often would cost each request a system call.
+
+A token that was missing is looked for each time: whoever puts it there and then retries has it used.
+"""
 
 
 class TokenMissingError(Exception):
@@ -56,8 +59,8 @@ class Tokens:
         With `look_again`, what was read a moment ago does not count.
         """
         now = time.monotonic()
-        read_at, tokens = self._read.get(caller, (now - 2 * _FRESH, ()))
-        if look_again or now - read_at >= _FRESH:
+        read_at, tokens = self._read.get(caller, (now, ()))
+        if look_again or not tokens or now - read_at >= _FRESH:
             tokens = self._look_up(caller)
             self._read[caller] = now, tokens
         return tokens

@@ -3,8 +3,10 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pyzeebe import ZeebeClient
@@ -12,6 +14,7 @@ from pyzeebe import ZeebeClient
 import workers.steps
 from tests.process.desk import PAYMENT, REASON, STEPS, Desk, Ways
 from tests.process.test_paths import ACCEPTED, CANCELLED, CHARGED, DISPATCHED, REFUNDED, RELEASED, RESERVED, SHIPPED
+from tests.searches import LAGS, LaggingSearches, log_of, searching
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses
@@ -23,27 +26,21 @@ from workers.kit.connection import open_channel, stub
 from workers.kit.discovery import discover, handlers
 from workers.reconcile.parts import parts
 
-if TYPE_CHECKING:
-    pass
-
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=LAGS, ids=["at-once", "lagging"])
 async def desk(
-    stack: Stack, addresses: Addresses, engine: ZeebeClient, instances: Instances, world: World, ways: Ways
+    request: pytest.FixtureRequest, stack: Stack, engine: ZeebeClient, world: World, ways: Ways
 ) -> AsyncIterator[Desk]:
-    async with open_channel(addresses.engine) as channel:
-        yield Desk(stack, engine, stub(channel), instances, world, ways)
-
-
-@pytest.fixture
-async def compensator(desk: Desk, addresses: Addresses, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Compensator]:
-    """What the commands are made of, without the second that a process takes to start."""
-    monkeypatch.setenv("TOKENS", str(embedded.Stack(desk.stack.offset).tokens))
-    async with parts(addresses) as own:
-        yield Compensator(own.instances, desk.broker, handlers(discover(workers.steps)), own.ledgers)
+    """A desk at which the searches show everything at once, and one at which they lag."""
+    async with (
+        searching(stack, request.param) as (own, addresses),
+        Instances.at(addresses) as instances,
+        open_channel(addresses.engine) as channel,
+    ):
+        yield Desk(own, engine, stub(channel), instances, world, ways)
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -102,20 +99,45 @@ async def test_an_order_is_cancelled_at_an_incident_of_a_step_that_never_ran(des
 
 
 async def test_an_order_that_has_moved_on_unseen_is_left_alone(
-    desk: Desk, new_order: NewOrder, compensator: Compensator
+    stack: Stack,
+    engine: ZeebeClient,
+    world: World,
+    ways: Ways,
+    new_order: NewOrder,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order = new_order()
     order_id = order["orderId"]
-    with desk.hold(PAYMENT, order_id) as held:
-        instance = await desk.start(order)
-        await asyncio.to_thread(held.wait_until_applied)
-        await desk.shows(instance, PAYMENT.element)
-    await eventually(lambda: desk.world.effects(order_id), lambda effects: effects.shipped == 3)
-    behind = [node.element_id for node in await desk.instances.elements(instance) if node.state == "ACTIVE"]
-    assert behind == [PAYMENT.element], "the cluster has yet to show it"
-    with pytest.raises(NothingToUndo, match=f"Instance {instance} has ended: "):
-        await compensator.compensate(instance, REASON)
+    addresses = Addresses.of(stack.offset)
+    monkeypatch.setenv("TOKENS", str(embedded.Stack(stack.offset).tokens))
+    async with (
+        LaggingSearches(log_of(stack), addresses.rest or "") as searches,
+        # What the commands are made of, without the second that a process takes to start.
+        parts(replace(addresses, rest=searches.url)) as own,
+    ):
+        desk = Desk(stack, engine, stub(own.channel), own.instances, world, ways)
+        compensator = Compensator(own.instances, desk.broker, handlers(discover(workers.steps)), own.ledgers)
+        with desk.hold(PAYMENT, order_id) as held:
+            instance = await desk.start(order)
+            await asyncio.to_thread(held.wait_until_applied)
+            await desk.shows(instance, PAYMENT.element)
+            searches.hold()
+        await eventually(lambda: desk.world.effects(order_id), lambda effects: effects.shipped == 3)
+        behind = [node.element_id for node in await desk.instances.elements(instance) if node.state == "ACTIVE"]
+        assert behind == [PAYMENT.element], "the cluster has yet to show it"
+        searches.looks.clear()
+        compensating = asyncio.create_task(compensator.compensate(instance, REASON))
+        # It looks once more because the broker has refused what it made of the first look.
+        await eventually(partial(_looks, searches), lambda looks: looks >= 2 or compensating.done())
+        assert not compensating.done()
+        searches.release()
+        with pytest.raises(NothingToUndo, match=f"Instance {instance} has ended: "):
+            await compensating
     assert await desk.world.events(order_id) == [ACCEPTED, RESERVED, CHARGED, DISPATCHED, SHIPPED]
+
+
+async def _looks(searches: LaggingSearches) -> int:
+    return searches.looks["/v2/element-instances/search"]
 
 
 async def test_two_operators_who_cancel_at_once_undo_once(desk: Desk, new_order: NewOrder) -> None:

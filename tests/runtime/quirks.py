@@ -7,7 +7,7 @@ where the hardening is missing.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
@@ -131,34 +131,37 @@ class WireLosingGateway(FaultyGateway):
         super().__init__(target)
         self.lost = 0
         """How many jobs were lost."""
-        self._to_lose = 0
-        self._wires: set[asyncio.Task[None]] = set()
+        self._loses = False
+        self._done = asyncio.Event()
+        self._wires: dict[Upstream, asyncio.Task[None]] = {}
 
     def lose_one(self) -> None:
-        """Lose the next job that is pushed to the next stream that its client cancels."""
-        self._to_lose += 1
+        """Lose the next job that is pushed over a stream that its client has cancelled."""
+        self._loses = True
+        self._done.clear()
 
     async def forward(self, method: str, call: "Upstream", context: "Context") -> None:
         if method != "StreamActivatedJobs":
             await super().forward(method, call, context)
             return
         async for message in call:
-            if context.cancelled():
+            if call in self._wires:
                 self.lost += 1
+                self._loses = False
+                self._done.set()
                 return
             await context.write(message)
 
     def end(self, method: str, call: "Upstream", forwarding: asyncio.Task[None]) -> None:
-        if method != "StreamActivatedJobs" or not self._to_lose or forwarding.done():
+        if method == "StreamActivatedJobs" and self._loses and not forwarding.done():
+            self._wires[call] = asyncio.create_task(self._read_on(call, forwarding))
+        else:
             super().end(method, call, forwarding)
-            return
-        self._to_lose -= 1
-        wire = asyncio.create_task(self._lose_next(call, forwarding))
-        self._wires.add(wire)
-        wire.add_done_callback(self._wires.discard)
 
-    async def _lose_next(self, call: "Upstream", forwarding: asyncio.Task[None]) -> None:
-        await asyncio.wait([forwarding], timeout=_ON_THE_WIRE)
+    async def _read_on(self, call: "Upstream", forwarding: asyncio.Task[None]) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._done.wait(), _ON_THE_WIRE)
+        del self._wires[call]
         super().end("StreamActivatedJobs", call, forwarding)
 
 

@@ -39,7 +39,8 @@ async def test_jobs_whose_leases_run_out_in_the_buffer_of_a_gateway_are_run_once
         through_one_of(UnboundedGateway, addresses) as (buffering, through),
         working(through, bench.step, seen=bench.seen, window_per_type=8, lease=3.0),
     ):
-        results = asyncio.create_task(bench.results(300))
+        # Of a size that gRPC's own buffers take few of.
+        results = asyncio.create_task(bench.results(300, name="n" * 4_000))
 
         async def timed_out() -> int:
             return await bench.broker.jobs("timed out", bench.task_type)

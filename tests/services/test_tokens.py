@@ -29,6 +29,13 @@ def test_a_token_is_rotated_without_a_restart(tmp_path: Path, clock: list[float]
     assert read.accepted("reserve-inventory") == ("new",)
 
 
+def test_a_token_that_was_missing_is_used_as_soon_as_it_is_there(tmp_path: Path, clock: list[float]) -> None:
+    read = Tokens({"TOKENS": str(tmp_path)})
+    assert (clock[0], read.accepted("refund-payment")) == (100.0, ())
+    (tmp_path / "refund-payment").write_text("new\n")
+    assert (clock[0], read.current("refund-payment")) == (100.0, "new")
+
+
 def test_a_token_that_cannot_be_read_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "reserve-inventory").write_bytes(b"\xff")
     with pytest.raises(TokenMissingError, match=rf"{tmp_path}/reserve-inventory \(UnicodeDecodeError\)"):

@@ -75,7 +75,7 @@ class Replica:
             until: The last position that is shown.
             by_type: The last position of each value type that has one of its own, such as `{"INCIDENT": 0}`.
         """
-        limits = _Limits(self.position() if until is None else until, by_type or {})
+        limits = _Limits(self.position() if until is None else until, dict(by_type or {}))
         if limits == self._limits:
             return
         self._tables.execute("BEGIN IMMEDIATE")

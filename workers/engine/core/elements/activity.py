@@ -27,7 +27,10 @@ class Activity(Passing):
         lifecycle.completed(work, instance, element)
 
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
-        """Go on with the compensation that it was carried out for."""
+        """Forget what could be undone in it, and go on with the compensation that it was carried out for."""
         del element
+        if self.is_scope:
+            # Of a scope that has completed this belongs to the scope around it by now.
+            compensation.forget(work, instance)
         if instance.compensation != -1:
             compensation.handler_left(work, instance, done=instance.state == "COMPLETING")

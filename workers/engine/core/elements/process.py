@@ -40,7 +40,7 @@ class ProcessInstance(Passing):
         lifecycle.completed(work, instance, element)
 
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
-        """Forget what could be undone in it, and go on with who has waited for its end: a caller, or a message."""
+        """Forget what could be undone in it; go on with who has called it, and with the message that waited for it."""
         del element
         compensation.forget(work, instance)
         if instance.parent != NONE_KEY and instance.state == "TERMINATING":

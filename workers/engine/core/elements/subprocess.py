@@ -1,6 +1,6 @@
 """Embedded subprocesses."""
 
-from .. import compensation, correlation, lifecycle, subscriptions
+from .. import correlation, lifecycle, subscriptions
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
@@ -23,7 +23,3 @@ class Subprocess(Activity):
         assert element.none_start is not None
         lifecycle.request(work, instance, element.none_start)
         correlation.correlate_buffered(work, instance)
-
-    def terminate(self, work: Work, instance: ElementInstance) -> None:
-        """Forget what could be undone in it: only what a completed scope contains can be."""
-        compensation.forget(work, instance)
