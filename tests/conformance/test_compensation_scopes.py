@@ -159,5 +159,36 @@ async def test_a_called_instance_is_not_undone_from_outside(zeebe: Zeebe, p: str
     await end_without(zeebe, result, "undo-a")
 
 
+@pytest.mark.case("8b", "s")
+@pytest.mark.parametrize("reference", ["s", ""], ids=["by reference", "broadcast"])
+async def test_a_throw_undoes_a_subprocess_and_all_that_is_inside(zeebe: Zeebe, p: str, reference: str) -> None:
+    content = inside("in > a > out", **_in_and_out(), **saga.activities(zeebe.suffix, "a"))
+    drawn = draw(
+        p,
+        "start > s > b > throw",
+        start=start(),
+        s=subprocess(content),
+        undo_s=handler(zeebe.name("undo-s")),
+        **undone_by("s", "undo_s"),
+        b=task(zeebe.name("b")),
+        throw=compensate(reference, "endEvent"),
+    )
+    await zeebe.deploy(drawn)
+    result = zeebe.result(p)
+    await finish(zeebe, "a", "b", "undo-s", "undo-a")
+    assert await result == {}
+
+
+@pytest.mark.case("8c", "s")
+async def test_a_throw_by_reference_leaves_the_other_activities_as_they_are(zeebe: Zeebe, p: str) -> None:
+    throws = {"throw": compensate("a")}
+    flows = "start > a > b > throw > end"
+    drawn = draw(p, flows, start=start(), **saga.activities(zeebe.suffix, "a", "b"), **throws, end=end())
+    await zeebe.deploy(drawn)
+    result = zeebe.result(p)
+    await finish(zeebe, "a", "b", "undo-a")
+    await end_without(zeebe, result, "undo-b")
+
+
 def _in_and_out() -> dict[str, str]:
     return {"in": start(), "out": end()}
