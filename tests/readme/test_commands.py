@@ -100,7 +100,7 @@ async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
 
 
 async def test_the_order_that_the_readme_s_shop_sends_is_kept(stack: Stack, addresses: Addresses, world: World) -> None:
-    (command,) = [command for command in COMMANDS if command.startswith("curl ") and "/orders" in command]
+    (command,) = [command for command in COMMANDS if command.startswith("curl ") and "place-order" in command]
     test_a_command_of_the_readme_works_as_written(stack, addresses, command)
     assert await world.fetch("SELECT order_id FROM orders.placements WHERE order_id = '4711'") == [{"order_id": "4711"}]
 
