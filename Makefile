@@ -10,7 +10,7 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/embedded ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
-	$(BIN)/saga demo $(ARGS)
+	@$(BIN)/saga demo $(ARGS)
 
 test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=--waiting adds those that wait for the embedded engine
 	$(BIN)/python -m pytest $(ARGS)
@@ -61,7 +61,8 @@ bpmn/node_modules/.installed: bpmn/package-lock.json | .venv/ready
 
 .venv/embedded: pyproject.toml requirements-embedded.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version) if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Installing Python packages into .venv, once: a minute or two."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-embedded.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pyzeebe import ZeebeClient
 
+import services
 from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Stack
@@ -55,7 +56,8 @@ def test_a_command_of_the_readme_works_as_written(stack: Stack, addresses: Addre
         if shutil.which("curl") is None:
             missing("no curl: a package of every distribution")
         command = command.replace(".saga/stack-0", f"{stack.environment['SAGA_HOME']}/stack-{stack.offset}")
-        command = command.replace("http://127.0.0.1:8101", addresses.service("orders"))
+        for name, port in services.PORTS.items():
+            command = command.replace(f"http://127.0.0.1:{port}", addresses.service(name))
         command = command.replace("http://127.0.0.1:8088", addresses.rest or "")
     done = stack.run("bash", "-euc", command, environment=environment)
     assert done.status == 0, done.output + done.errors
@@ -98,7 +100,7 @@ async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
 
 
 async def test_the_order_that_the_readme_s_shop_sends_is_kept(stack: Stack, addresses: Addresses, world: World) -> None:
-    (command,) = [command for command in COMMANDS if command.startswith("curl ") and "/orders" in command]
+    (command,) = [command for command in COMMANDS if command.startswith("curl ") and "place-order" in command]
     test_a_command_of_the_readme_works_as_written(stack, addresses, command)
     assert await world.fetch("SELECT order_id FROM orders.placements WHERE order_id = '4711'") == [{"order_id": "4711"}]
 

@@ -49,7 +49,7 @@ class Readiness:
                 self._said[part.name] = (part.state, part.restarts)
                 self._say(part)
         awaited = [part.name for part in now.parts if part.state is not State.READY]
-        self._status.update(f"Waiting for {', '.join(awaited)}" if awaited else "Ready")
+        self._status.update(f"Waiting for {', '.join(awaited)}" if awaited else "All parts are ready")
 
     def _say(self, part: PartState) -> None:
         if part.state is State.READY and part.restarts:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service, serving
 from workers.engine.errors import Busy, Stopping
+from workers.engine.rest import cluster
 from workers.engine.rest.application import ROUTES
 from workers.engine.rest.call import LARGEST_BODY
 
@@ -272,6 +274,18 @@ async def test_the_topology_is_one_broker_of_the_level_served(quiet_engine: Serv
     assert topology["clusterId"].startswith("saga-engine-")
     assert broker["partitions"] == [{"partitionId": 1, "role": "leader", "health": "healthy", "state": "active"}]
     assert (broker["host"], broker["port"]) == ("saga-engine", 26500)
+
+
+async def test_the_topology_is_known_where_no_distribution_is_installed(
+    quiet_engine: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_installed(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(cluster, "version", not_installed)
+    cluster._version.cache_clear()  # noqa: SLF001 - it is asked once in a process
+    assert (await quiet_engine.get("topology"))["clusterId"] == "saga-engine-unreleased"
+    cluster._version.cache_clear()  # noqa: SLF001 - for the tests after this one
 
 
 async def test_the_status_is_empty(quiet_engine: Service) -> None:

@@ -3,7 +3,7 @@
 from functools import cache
 from html import escape
 from http import HTTPStatus
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from starlette.responses import HTMLResponse, Response
 
@@ -33,7 +33,10 @@ _PAGE = """<!doctype html>
 
 @cache
 def _version() -> str:
-    return version("saga-workers")
+    try:
+        return version("saga-workers")
+    except PackageNotFoundError:  # a container has the folders, and no distribution installed
+        return "unreleased"
 
 
 async def page(call: Call) -> Response:
