@@ -4,10 +4,10 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test proof bench lint docs lock clean
+.PHONY: help demo test proof conformance bench lint docs lock clean
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/embedded ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
 	$(BIN)/saga demo $(ARGS)
@@ -17,6 +17,9 @@ test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; A
 
 proof: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the long tests that `make test` leaves out
 	$(BIN)/python -m pytest -m proof $(ARGS)
+
+conformance: .venv/ready ## Compare a cluster with what we know of Zeebe: ZEEBE_ADDRESS=host:26500 CAMUNDA_REST_ADDRESS=http://host:8080
+	$(BIN)/python -m pytest tests/conformance --tb=no -q $(if $(ZEEBE_ADDRESS),--cluster) $(ARGS)
 
 bench: .venv/ready ## Measure the job runtime beside its peers; ARGS=--quick for a short run
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -9,7 +9,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.runtime.broker import taken
 from tests.stack import Stack
 from tests.world import World, eventually
-from workers.client import PROCESS
+from workers.gateway import PROCESS
 from workers.instances import ElementInstance, Instances
 
 if TYPE_CHECKING:

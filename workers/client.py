@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import stamina
-from pydantic import BaseModel
 from pyzeebe import ZeebeClient
 from pyzeebe.errors import (
     MessageAlreadyExistsError,
@@ -21,60 +20,18 @@ from pyzeebe.errors import (
     ZeebeInternalError,
 )
 from pyzeebe.grpc_internals.types import DeployResourceResponse
-from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest, ProcessInstanceCreationStartInstruction
 
 from workers.addresses import Addresses
 from workers.failure import Failure, bad_input
-from workers.kit.connection import open_channel, stub
+from workers.gateway import BPMN, MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, Ended, channel, is_deployed
+from workers.kit.connection import stub
 from workers.kit.credentials import why_no_token
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-PROCESS = "order-fulfillment"
-BPMN = Path(__file__).resolve().parents[1] / "bpmn"
-ORDER_PLACED = "OrderPlaced"
-"""The message that starts an order; its id and its correlation key are the order's id."""
-MESSAGE_TTL_MS = 3_600_000
-"""Milliseconds for which the broker keeps the message, over its restarts too, and refuses a second one."""
 _NOT_DEPLOYED = f"The process {PROCESS} is not deployed. Run `saga deploy` first; nothing was started."
 _WAIT_SECONDS = 600
-_DEADLINE = 10.0
-"""Seconds for one question to the broker."""
-
-
-class Ended(BaseModel, extra="ignore"):
-    """How an instance ended, as its end event says."""
-
-    class Refusal(BaseModel, extra="ignore"):
-        """Which refusal led there."""
-
-        code: str
-        message: str
-
-    outcome: str | None = None
-    refusal: Refusal | None = None
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        why = f" ({self.refusal.code}: {self.refusal.message})" if self.refusal else ""
-        return f"{self.outcome or 'completed'}{why}"
-
-
-def channel(addresses: Addresses) -> grpc.aio.Channel:
-    """Open the channel to the engine.
-
-    Raises:
-        Failure: The environment names an address or a certificate that cannot be used.
-    """
-    try:
-        return open_channel(addresses.engine)
-    except OSError as error:
-        message = f"ZEEBE_CA_CERTIFICATE_PATH: {addresses.engine.ca_certificate} cannot be read ({error.strerror})."
-        raise bad_input(message) from error
-    except ValueError as error:
-        message = f"The environment does not say how to reach the engine (ZEEBE_ADDRESS is host:port): {error}"
-        raise bad_input(message) from error
 
 
 @asynccontextmanager
@@ -161,25 +118,6 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
         message = "The broker has been too busy for 30 seconds; nothing was started. Try again later."
         raise Failure(message) from error
     raise AssertionError  # stamina returns or raises
-
-
-async def is_deployed(gateway: "GatewayAsyncStub", process: str) -> bool:
-    """Tell whether the broker has a process: a message that comes before it starts nothing, not even later.
-
-    It is asked to start the process at an element that no process has.
-
-    Raises:
-        grpc.aio.AioRpcError: The broker does not say.
-    """
-    nowhere = ProcessInstanceCreationStartInstruction(elementId="-")
-    request = CreateProcessInstanceRequest(bpmnProcessId=process, version=-1, startInstructions=[nowhere])
-    try:
-        await gateway.CreateProcessInstance(request, timeout=_DEADLINE)
-    except grpc.aio.AioRpcError as error:
-        if error.code() not in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
-            raise
-        return error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    raise AssertionError  # no element is called "-"
 
 
 async def place(addresses: Addresses, order_id: str, variables: Mapping[str, Any]) -> None:

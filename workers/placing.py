@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
-from workers.client import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
 from workers.failure import Failure
+from workers.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
 from workers.kit.backoff import Backoff
 from workers.kit.connection import stub
 from workers.kit.credentials import code_of

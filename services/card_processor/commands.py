@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.card_processor.cards import DECLINES, Decline
 from services.card_processor.tables import calls, charges

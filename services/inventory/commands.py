@@ -1,7 +1,7 @@
 """The rules of the inventory: all of an order's items are held, or none; nothing is held twice."""
 
 from sqlalchemy import ColumnElement, case, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.inventory.tables import reservations, stock
 from services.kit.models import Answer, Item, Items, Request

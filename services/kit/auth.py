@@ -127,7 +127,7 @@ class Door:
         known = frozenset() if wrong else self._callers.recognise(authorization)
         scope.setdefault("state", {})["callers"] = known
         is_open = scope["path"] in OPEN
-        if not await self._rate.admits(*(sorted(known) or _stranger(scope, is_open=is_open))):
+        if not self._rate.admits(*(sorted(known) or _stranger(scope, is_open=is_open))):
             problem = Problem(RATE_LIMITED, "More requests came than one caller may send. Send this one again later.")
             await turn_away(problem.response(), scope, receive, send)
         elif wrong:

@@ -17,7 +17,7 @@ from fastapi import Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit import outbox
 from services.kit.database import Database, database_of

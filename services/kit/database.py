@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio.engine import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import outbox, schema
 from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED, Problem

@@ -19,7 +19,7 @@ import structlog
 from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy import Table
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.barrier import Barrier, fingerprint_of, refused, success, telling_what_was_forgotten
 from services.kit.problems import Problem, ProblemType, Refusal

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Column, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.events import Event
 

@@ -2,11 +2,10 @@
 
 import asyncio
 import re
+import time
+from collections import Counter
 from contextlib import suppress
 
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,12 +29,18 @@ class Rate:
 
     def __init__(self, per_second: int) -> None:
         """Admit `per_second` requests of each in every second."""
-        self._most = RateLimitItemPerSecond(per_second)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._most = per_second
+        self._second = 0
+        self._counts: Counter[tuple[str, ...]] = Counter()
 
-    async def admits(self, *who: str) -> bool:
+    def admits(self, *who: str) -> bool:
         """Count a request of `who`, and tell whether it may come in."""
-        return await self._limiter.hit(self._most, *who)
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second = second
+            self._counts.clear()
+        self._counts[who] += 1
+        return self._counts[who] <= self._most
 
 
 async def turn_away(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import BigInteger, Column, Identity, MetaData, Table, insert
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 outbox = Table(
     "outbox",

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.auth import called_by
 from services.kit.database import Reading, database_of

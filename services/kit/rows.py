@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Response
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.problems import FENCED, IN_PROGRESS, KEY_REUSED, MEDIA_TYPE, Problem
 from services.kit.statements import (

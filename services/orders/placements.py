@@ -11,7 +11,7 @@ import structlog
 from pydantic import Field
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.barrier import fingerprint_of
 from services.kit.cards import Card

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import AwareDatetime
 from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit import inbox
 from services.kit.events import Event

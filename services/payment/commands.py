@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.cards import Card, last_four
 from services.kit.models import Answer, Money, Request

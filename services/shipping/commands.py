@@ -3,7 +3,7 @@
 import secrets
 
 from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.models import Address, Answer, Items, Request
 from services.kit.problems import ProblemType, Refusal

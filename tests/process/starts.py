@@ -13,7 +13,7 @@ import httpx
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest, PublishMessageRequest
 
 from tests.stack import Result
-from workers.client import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
+from workers.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -78,8 +78,8 @@ class Ways:
 
     async def place(self, order: Order) -> None:
         """Place the order at the orders service; somebody else publishes it."""
-        answer = await self.shop.post("/orders", json=order)
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        while not await self._placed(order):
+            await self._pause(answered=True)
         self.taken += 1
 
     async def create_by_zbctl(self, order: Order) -> None:
@@ -91,6 +91,15 @@ class Ways:
         """Publish the message, as a person does."""
         keys = ("--correlationKey", order["orderId"], "--messageId", order["orderId"], "--ttl", "1h")
         await self._zbctl("publish", "message", ORDER_PLACED, *keys, "--variables", json.dumps(order))
+
+    async def _placed(self, order: Order) -> bool:
+        """Send an order as a shop does; return whether it was taken, False where it may be sent again."""
+        try:
+            answer = await self.shop.post("/orders", json=order)
+        except httpx.TransportError:
+            return False
+        assert answer.status_code in {httpx.codes.ACCEPTED, httpx.codes.SERVICE_UNAVAILABLE}, answer.text
+        return answer.status_code == httpx.codes.ACCEPTED
 
     async def _ask(self, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the call brings
         while True:

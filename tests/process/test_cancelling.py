@@ -12,9 +12,9 @@ import pytest
 from pyzeebe import ZeebeClient
 
 import workers.steps
-from tests.lag import LAGS, LaggingSearches, log_of, searching
 from tests.process.desk import PAYMENT, REASON, STEPS, Desk, Ways
 from tests.process.test_paths import ACCEPTED, CANCELLED, CHARGED, DISPATCHED, REFUNDED, RELEASED, RESERVED, SHIPPED
+from tests.searches import LAGS, LaggingSearches, log_of, searching
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
 from workers.addresses import Addresses

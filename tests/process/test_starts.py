@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import Any
@@ -26,15 +27,12 @@ from workers.cluster import stack as embedded
 from workers.cluster.node import ensure_zbctl
 from workers.kit.connection import open_channel, stub
 
-ORDERS = 1_000
 PIECES = 3
 """What each order has of pieces; the shelves hold a million of either article."""
 _BY_ZBCTL = 5
 """Orders that are started with zbctl, which is a process for each start."""
 _AT_ONCE = 8
 """Orders whose three starts are on their way at the same time."""
-_KILL_AFTER = ORDERS
-"""Starts, a third of all, that were acknowledged when the broker is killed."""
 _SECONDS = 400.0
 """The longest that anything is waited for, on a machine that has other work too."""
 _TASKS = ("Task_AcceptOrder", "Task_ReserveInventory", "Task_ProcessPayment", "Task_ShipOrder")
@@ -109,13 +107,39 @@ async def fates(records: Records, run: str) -> dict[int, Fate]:
     return found
 
 
-async def test_a_thousand_orders_started_three_times_each_while_the_broker_dies_are_a_thousand_sagas(
+@pytest.fixture
+def start_all(
     stack: Stack, world: World, records: Records, starter: Ways, new_order: Callable[..., dict[str, Any]]
+) -> Callable[[int], Awaitable[None]]:
+    """Start so many orders three times each, kill the engine meanwhile, and check what became of them."""
+    return partial(_start_all, stack, world, records, starter, new_order)
+
+
+async def test_a_hundred_orders_started_three_times_each_while_the_broker_dies_are_a_hundred_sagas(
+    start_all: Callable[[int], Awaitable[None]],
+) -> None:
+    await start_all(100)
+
+
+@pytest.mark.proof
+async def test_a_thousand_orders_started_three_times_each_while_the_broker_dies_are_a_thousand_sagas(
+    start_all: Callable[[int], Awaitable[None]],
+) -> None:
+    await start_all(1_000)
+
+
+async def _start_all(
+    stack: Stack,
+    world: World,
+    records: Records,
+    starter: Ways,
+    new_order: Callable[..., dict[str, Any]],
+    count: int,
 ) -> None:
     run = f"starts-{uuid4().hex[:8]}"
-    orders = [new_order(orderId=f"{run}-{number}") for number in range(ORDERS)]
+    orders = [new_order(orderId=f"{run}-{number}") for number in range(count)]
     order_ids = [order["orderId"] for order in orders]
-    mixes = list(islice(starter.mixes(_BY_ZBCTL), ORDERS))
+    mixes = list(islice(starter.mixes(_BY_ZBCTL), count))
     broker = stack.pid("engine")
 
     queue = iter(zip(orders, mixes, strict=True))
@@ -127,10 +151,11 @@ async def test_a_thousand_orders_started_three_times_each_while_the_broker_dies_
     async with asyncio.timeout(_SECONDS), asyncio.TaskGroup() as starting:
         for _ in range(_AT_ONCE):
             starting.create_task(start_in_turn())
-        while starter.taken < _KILL_AFTER:  # noqa: ASYNC110 - a count wakes nobody
+        while starter.taken < count:  # noqa: ASYNC110 - a count wakes nobody
             await asyncio.sleep(0.01)
+        # A third of all starts were acknowledged.
         os.kill(broker, signal.SIGKILL)
-    assert starter.taken == 3 * ORDERS
+    assert starter.taken == 3 * count
     assert starter.unanswered, "the broker died while orders were started"
     assert stack.pid("engine") != broker
 

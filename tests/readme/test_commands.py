@@ -1,4 +1,4 @@
-"""The README stays true: every command that it shows is run, or is known to be run elsewhere."""
+"""README and docs stay true: every command that they show is run, or is known to be run elsewhere."""
 
 import asyncio
 import re
@@ -19,10 +19,11 @@ from workers.addresses import Addresses
 from workers.cluster.node import ensure_zbctl
 from workers.instances import Instances
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "bpmn" / "README.md")
 COMMANDS = [
     command
-    for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for page in PAGES[:-1]
+    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     for command in (re.sub(r"\s+# .*", "", line) for line in block.splitlines())
     if command
 ]
@@ -55,6 +56,7 @@ def test_a_command_of_the_readme_works_as_written(stack: Stack, addresses: Addre
             missing("no curl: a package of every distribution")
         command = command.replace(".saga/stack-0", f"{stack.environment['SAGA_HOME']}/stack-{stack.offset}")
         command = command.replace("http://127.0.0.1:8101", addresses.service("orders"))
+        command = command.replace("http://127.0.0.1:8088", addresses.rest or "")
     done = stack.run("bash", "-euc", command, environment=environment)
     assert done.status == 0, done.output + done.errors
 
@@ -96,7 +98,7 @@ async def test_an_order_that_stands_still_is_undone_as_the_readme_shows(
 
 
 async def test_the_order_that_the_readme_s_shop_sends_is_kept(stack: Stack, addresses: Addresses, world: World) -> None:
-    (command,) = [command for command in COMMANDS if command.startswith("curl ")]
+    (command,) = [command for command in COMMANDS if command.startswith("curl ") and "/orders" in command]
     test_a_command_of_the_readme_works_as_written(stack, addresses, command)
     assert await world.fetch("SELECT order_id FROM orders.placements WHERE order_id = '4711'") == [{"order_id": "4711"}]
 
@@ -135,9 +137,10 @@ def test_the_zbctl_lines_that_the_demo_prints_work_as_printed(stack: Stack) -> N
         assert done.status == 0, f"{line}\n{done.output}{done.errors}"
 
 
-def test_the_step_that_the_readme_shows_is_one(tmp_path: Path) -> None:
+def test_the_step_that_the_docs_show_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     (example,) = re.findall(
-        r"<!-- example: workers/steps/(\w+)\.py -->\n```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL
+        r"<!-- example: workers/steps/(\w+)\.py -->\n```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL
     )
     name, source = example
     package = tmp_path / "shown"
@@ -155,7 +158,23 @@ def test_the_step_that_the_readme_shows_is_one(tmp_path: Path) -> None:
     assert {"wrap-gift", "unwrap-gift", "accept-order"} <= set(done.output.split())
 
 
-def test_every_file_that_the_readme_links_to_exists() -> None:
-    links = re.findall(r"\]\((?!https?://|#)([^)]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link.partition("#")[0]).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_and_section_that_a_page_links_to_exists(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not is_there(page, link)] == []
+
+
+def is_there(page: Path, link: str) -> bool:
+    file, _, section = link.partition("#")
+    target = page.parent / file if file else page
+    return target.exists() and (not section or section in sections(target))
+
+
+def sections(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_decision_is_in_the_index() -> None:
+    decisions = {path.name for path in (ROOT / "docs" / "adr").glob("0*.md")}
+    assert set(re.findall(r"\]\((0[^)]+)\) \|", (ROOT / "docs" / "adr" / "README.md").read_text())) >= decisions

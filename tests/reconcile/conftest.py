@@ -11,7 +11,6 @@ from tests.reconcile.lab import Lab, laboratory
 from tests.stack import Stack
 from workers.addresses import Addresses
 from workers.cluster import stack as embedded
-from workers.instances import Instances
 
 PARTS = ("engine", *services.PORTS)
 """Of a laboratory's stack."""
@@ -37,10 +36,7 @@ async def opened(home: Path) -> AsyncIterator[Lab]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SAGA_HOME", str(home))
             url = embedded.Stack(stack.offset).database_url
-        async with (
-            Instances.at(addresses) as instances,
-            laboratory(stack, url, instances, addresses, home) as lab,
-        ):
+        async with laboratory(stack, url, addresses, home) as lab:
             yield lab
     finally:
         stopped = stack.saga("down", "--delete-data")

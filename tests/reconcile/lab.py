@@ -16,11 +16,11 @@ import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.proxy import HeldReply, HoldingProxy
-from tests.runtime.faulty import FaultyGateway
+from tests.reconcile.endless import EndlessGateway, EndlessSearches
 from tests.stack import SAGA, Stack, free_port
 from tests.world import Effects, World, answers, eventually
 from workers.addresses import Addresses
-from workers.client import PROCESS
+from workers.gateway import PROCESS
 from workers.instances import Instances
 from workers.kit.connection import stub
 
@@ -31,7 +31,7 @@ LEASE = 4.0
 """Seconds of a job's lease in the laboratory."""
 
 
-class Gateway(FaultyGateway):
+class Gateway(EndlessGateway):
     """The way to the broker; remembers which job was given out for which element."""
 
     def __init__(self, target: str) -> None:
@@ -59,7 +59,7 @@ class Lab:
     instances: Instances
     gateway: Gateway
     broker: "GatewayAsyncStub"
-    """The broker itself, without harm."""
+    """Over the gateway, as everybody asks."""
     ways: dict[str, HoldingProxy]
     """The way from the workers to each participant."""
     environment: dict[str, str]
@@ -180,12 +180,16 @@ def orphans(effects: Effects, *, fulfilled: bool) -> int:
 
 
 @asynccontextmanager
-async def laboratory(
-    stack: Stack, world_url: str, instances: Instances, addresses: Addresses, logs: Path
-) -> AsyncIterator[Lab]:
+async def laboratory(stack: Stack, world_url: str, addresses: Addresses, logs: Path) -> AsyncIterator[Lab]:
     """Open the ways to a stack that is up."""
-    async with Gateway(addresses.engine.address) as gateway, World(world_url) as world:
-        channel = grpc.aio.insecure_channel(addresses.engine.address)
+    async with (
+        Gateway(addresses.engine.address) as gateway,
+        EndlessSearches(addresses.rest or "", gateway.endless) as searches,
+        Instances(searches.url) as instances,
+        World(world_url) as world,
+    ):
+        gateway.instances = instances
+        channel = grpc.aio.insecure_channel(gateway.address)
         ways = {}
         for name, port in {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}.items():
             ways[name] = HoldingProxy(free_port())
@@ -193,7 +197,7 @@ async def laboratory(
         environment = {
             "ZEEBE_ADDRESS": gateway.address,
             "ZEEBE_INSECURE_CONNECTION": "true",
-            "CAMUNDA_REST_ADDRESS": f"{addresses.rest}",
+            "CAMUNDA_REST_ADDRESS": searches.url,
             "RECONCILER_URL": f"http://127.0.0.1:{free_port()}",
             **{f"{name.upper()}_URL": way.url for name, way in ways.items()},
         }

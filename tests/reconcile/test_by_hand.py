@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import grpc
@@ -20,16 +21,26 @@ from tests.reconcile.test_command import NOW, NewOrder, found, reconcile
 from tests.reconcile.test_faults import DOS, RECORD, Case, cases, operator_cancels
 from tests.reconcile.user_tasks import UserTasks
 from tests.runtime.broker import Broker
+from tests.searches import LAGS, searching
 from tests.stack import free_port
 from tests.world import eventually
 from workers.addresses import Addresses
-from workers.client import BPMN
+from workers.gateway import BPMN
+from workers.instances import Instances
 from workers.kit.retry import UNDO
 from workers.reconcile.by_hand import PROCESS
 
 RESERVING = DOS[1]
 """Leaves two effects: an order at orders, a reservation at inventory."""
 SETTLEMENTS = "/effects/settlements"
+
+
+@pytest.fixture(scope="module", params=LAGS, ids=["at-once", "lagging"])
+async def lab(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Lab]:
+    """A laboratory whose searches show everything at once, and one whose searches lag."""
+    async with searching(lab.stack, request.param) as (stack, addresses), Instances.at(addresses) as instances:
+        environment = {**lab.environment, "CAMUNDA_REST_ADDRESS": addresses.rest or ""}
+        yield replace(lab, stack=stack, instances=instances, environment=environment)
 
 
 @pytest.fixture

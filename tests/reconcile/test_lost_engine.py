@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +14,10 @@ from tests.benchmarks.orders.records import Records
 from tests.reconcile.conftest import PARTS, opened
 from tests.reconcile.lab import Lab, kill
 from tests.reconcile.test_faults import DOS, Case, cases
+from tests.searches import LaggingSearches, asking, log_of
+from tests.stack import Stack
 from tests.world import eventually
+from workers.addresses import Addresses
 from workers.cluster import stack as embedded
 
 NewOrder = Callable[..., dict[str, Any]]
@@ -27,23 +30,22 @@ async def own_lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab
         yield lab
 
 
-def reconcile(lab: Lab, *arguments: str) -> dict[str, Any]:
-    done = lab.stack.saga("reconcile", "--older-than", "0", "--json", *arguments)
+def reconcile(stack: Stack, *arguments: str) -> dict[str, Any]:
+    done = stack.saga("reconcile", "--older-than", "0", "--json", *arguments)
     report: dict[str, Any] = json.loads(done.output)
     assert done.status == 0, done.errors
     return report
 
 
-async def lose_the_disk(lab: Lab) -> None:
-    """Stop the stack, delete what the broker has kept, and start it: its searches still show everything."""
+async def lose_the_disk(lab: Lab) -> Path:
+    """Stop the stack, take away what the broker has kept, and start it; return the lost log, which searches outlive."""
     assert lab.stack.saga("down").status == 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAGA_HOME", lab.stack.environment["SAGA_HOME"])
-        data = embedded.Stack(lab.stack.offset).layout.data
-    shutil.rmtree(data / "engine")
+    log = log_of(lab.stack)
+    lost = log.parent.rename(log.parent.with_name("lost")) / log.name
     started = lab.stack.saga("up", *PARTS, "--detach", "--new-engine")
     assert started.status == 0, started.output + started.errors
     await lab.world.reconnect()
+    return lost
 
 
 async def brought(lab: Lab, new_order: NewOrder) -> tuple[list[Case], str]:
@@ -62,27 +64,34 @@ async def brought(lab: Lab, new_order: NewOrder) -> tuple[list[Case], str]:
 async def test_effects_of_a_lost_engine_are_undone_on_a_persons_word(own_lab: Lab, new_order: NewOrder) -> None:
     lab = own_lab
     made, finished = await brought(lab, new_order)
-    await lose_the_disk(lab)
-    untold = reconcile(lab, "--yes")
-    assert untold["counts"]["undo"] == untold["counts"]["ask"] == 0, "the searches may just lag behind"
-    before = [await lab.orphans(case.order_id, "TERMINATED") for case in made]
-    assert all(before)
-    told = reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
-    assert {line["instance"] for line in told["findings"]} == {"lost"}
-    assert [await lab.orphans(case.order_id, "TERMINATED") for case in made] == [0] * len(made)
-    assert await lab.orphans(finished, "COMPLETED") == 0, "an order that was fulfilled stays so"
-    assert reconcile(lab)["counts"] == {"wait": 0, "keep": 0, "undo": 0, "ask": 0}
-    await sees_the_question_again(lab, finished)
+    lost = await lose_the_disk(lab)
+    async with LaggingSearches(lost, Addresses.of(lab.stack.offset).rest or "") as searches:
+        stack = asking(lab.stack, searches)
+        untold = await asyncio.to_thread(reconcile, stack, "--yes")
+        assert untold["counts"]["undo"] == untold["counts"]["ask"] == 0, "the searches may just lag behind"
+        before = [await lab.orphans(case.order_id, "TERMINATED") for case in made]
+        assert all(before)
+        told = await asyncio.to_thread(reconcile, stack, "--yes", "--engine-lost-at", now())
+        assert {line["instance"] for line in told["findings"]} == {"lost"}
+        assert [await lab.orphans(case.order_id, "TERMINATED") for case in made] == [0] * len(made)
+        assert await lab.orphans(finished, "COMPLETED") == 0, "an order that was fulfilled stays so"
+        again = await asyncio.to_thread(reconcile, stack)
+        assert again["counts"] == {"wait": 0, "keep": 0, "undo": 0, "ask": 0}
+        await sees_the_question_again(lab, stack, finished)
 
 
-async def sees_the_question_again(lab: Lab, order_id: str) -> None:
+async def sees_the_question_again(lab: Lab, stack: Stack, order_id: str) -> None:
     """What a person had been asked was lost with the disk as well: it is asked anew."""
     asked = "UPDATE orders.barrier SET settlement = 'asked' WHERE saga_id = $1 AND branch = 'order' AND op = 'do'"
     await lab.world.fetch(asked, order_id)
-    assert reconcile(lab, "--yes")["waiting"]["effects"] == 1
-    assert lab.stack.saga("deploy").status == 0
-    reconcile(lab, "--yes", "--engine-lost-at", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+    assert (await asyncio.to_thread(reconcile, stack, "--yes"))["waiting"]["effects"] == 1
+    assert (await asyncio.to_thread(stack.saga, "deploy")).status == 0
+    await asyncio.to_thread(reconcile, stack, "--yes", "--engine-lost-at", now())
     # The searches do not show what a new broker does for as long as they have the old one's data; its records do.
     async with Records(embedded.Stack(lab.stack.offset).addresses["management"] or "") as records:
         tasks = partial(records.count, "process-instance", "ELEMENT_ACTIVATED", elementId="Task_SettleByHand")
         assert await eventually(tasks, bool) == 1
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")

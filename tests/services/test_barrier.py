@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.problems import Refusal
 from services.shipping.commands import ADDRESS_UNSERVICEABLE, Parcel, Shipment, ship

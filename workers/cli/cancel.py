@@ -12,11 +12,11 @@ from rich.console import Console
 import workers.steps
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
-from workers.client import PROCESS
 from workers.compensation.compensator import Compensator
 from workers.compensation.following import follow
 from workers.compensation.view import NothingToUndo
 from workers.failure import Failure, bad_input
+from workers.gateway import PROCESS
 from workers.incidents.timeline import happened
 from workers.instances import ElementInstance
 from workers.kit.connection import stub

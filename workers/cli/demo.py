@@ -18,9 +18,9 @@ from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
 from workers.cli.stack import bring_up, deploy_resources
-from workers.client import Ended, create, engine
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
+from workers.gateway import Ended
 from workers.instances import ElementInstance, Instances
 from workers.kit.connection import plain_text
 from workers.kit.settings import EngineSettings
@@ -52,6 +52,8 @@ class Run:
 
 async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
     """Start the sample orders one after the other and follow each to its end."""
+    from workers.client import create, engine  # noqa: PLC0415 - pyzeebe's client: the parts start sooner without it
+
     prefix = f"demo-{int(time.time()):x}"
     first: dict[str, str] = {}
     started: list[tuple[Sample, str, int, Ended]] = []

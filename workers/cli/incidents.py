@@ -13,8 +13,8 @@ from rich.console import Console
 from services.kit.tokens import Tokens, read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
-from workers.client import channel
 from workers.failure import Failure, bad_input
+from workers.gateway import channel
 from workers.incidents.display import Overview, show_incident, show_outcomes, show_timeline
 from workers.incidents.finding import Incident, Incidents, Wanted
 from workers.incidents.kinds import NEXT

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from services.kit.logs import configure_logging
 from workers.addresses import Addresses
@@ -70,11 +68,10 @@ def reconcile_command(  # noqa: PLR0913 - an option each
         foreground.run(_watch(addresses, settings))
     lost_at = engine_lost_at and (engine_lost_at if engine_lost_at.tzinfo else engine_lost_at.replace(tzinfo=UTC))
     report = asyncio.run(_once(addresses, order, older_than, lost_at, settle=yes))
-    console = Console(highlight=False, markup=False)
     if as_json:
-        console.print(report.as_json(), soft_wrap=True)
+        typer.echo(report.as_json())
     else:
-        _show(console, report, done=yes)
+        _show(report, done=yes)
     if report.failed:
         raise typer.Exit(1)
 
@@ -146,7 +143,11 @@ async def _once(
     return report
 
 
-def _show(console: Console, report: _Report, *, done: bool) -> None:
+def _show(report: _Report, *, done: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415 - with --watch nothing is shown
+    from rich.table import Table  # noqa: PLC0415 - the same
+
+    console = Console(highlight=False, markup=False)
     undo, ask = ("undone", "asked about") if done else ("to undo", "to ask about")
     counts = Table("still running", "kept", undo, ask, "waiting for a person")
     verdicts = (report.counts[each] for each in (Verdict.WAIT, Verdict.KEEP, Verdict.UNDO, Verdict.ASK))

@@ -21,9 +21,9 @@ from workers.addresses import Addresses
 from workers.cli import foreground
 from workers.cli.options import PortOffset
 from workers.cli.processes import run_processes
-from workers.client import channel as channel_to
 from workers.cluster.ports import Ports
 from workers.environment import read
+from workers.gateway import channel as channel_to
 from workers.kit.activations import Activations, Journal
 from workers.kit.discovery import discover, handlers
 from workers.kit.health import Health, HealthServer

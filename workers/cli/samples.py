@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from workers.client import BPMN
+from workers.gateway import BPMN
 
 EXAMPLES = BPMN / "examples"
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import services
+from services.kit.imports import prepare_service
 from workers.cli.options import PortOffset
 from workers.cluster.ports import Ports, service_urls
 from workers.failure import bad_input
@@ -40,7 +41,8 @@ def services_command(
     os.environ.update(service_urls(Ports.of(port_offset)))
     find_tokens(port_offset)
     if len(wanted) == 1:
-        from services.kit.server import serve  # noqa: PLC0415 - a parent of several needs neither web framework nor ORM
+        prepare_service()
+        from services.kit.server import serve  # noqa: PLC0415 - after `prepare_service`; a parent of several needs none
 
         serve(wanted[0], services.PORTS[wanted[0]] + port_offset)
     else:

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
-from workers.client import deploy, resources
 from workers.cluster import display
 from workers.cluster.doctor import examine
 from workers.cluster.engine_log import accept_new
@@ -183,6 +182,8 @@ def deploy_resources(port_offset: int, console: Console) -> None:
     Raises:
         Failure: the engine refuses a file.
     """
+    from workers.client import deploy, resources  # noqa: PLC0415 - pyzeebe's client: the parts start sooner without it
+
     for line in asyncio.run(deploy(Addresses.of(port_offset), resources())):
         console.print(f"[green]✓[/] deployed {line}")
 

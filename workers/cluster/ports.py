@@ -3,11 +3,9 @@
 import errno
 import os
 import socket
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields
-
-import psutil
 
 import services
 from workers.cluster.errors import PortTakenError
@@ -90,17 +88,31 @@ def _is_free(port: int) -> bool:
 
 def _owners(ports: Collection[int]) -> dict[int, str]:
     """Name the processes that listen on `ports`, as far as this user may see them."""
+    import psutil  # noqa: PLC0415 - only where a port is taken; every part of the stack knows the ports
+
     owners: dict[int, list[str]] = {}
-    # Process by process: macOS lets a user see the connections of their own processes only.
-    for process in psutil.process_iter():
-        try:
-            connections = process.net_connections(kind="tcp")
-            name = f"{process.name()} (pid {process.pid})"
-        except psutil.Error:
-            continue
-        for port in {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN} & set(ports):
-            owners.setdefault(port, []).append(name)
+    for port, pid in sorted(set(_listeners())):
+        with suppress(psutil.Error):
+            if port in ports:
+                owners.setdefault(port, []).append(f"{psutil.Process(pid).name()} (pid {pid})")
     return {port: " and ".join(names) for port, names in owners.items()}
+
+
+def _listeners() -> Iterator[tuple[int, int]]:
+    """Give the port and the process id of everything that listens, as far as this user may see it."""
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        for each in psutil.net_connections(kind="tcp"):
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.pid is not None:
+                yield each.laddr.port, each.pid
+    except psutil.AccessDenied:
+        # macOS lets a user see the connections of their own processes only. Process by process takes far longer.
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                for own in process.net_connections(kind="tcp"):
+                    if own.status == psutil.CONN_LISTEN and own.laddr:
+                        yield own.laddr.port, process.pid
 
 
 def _free_offset() -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workers.client import Ended
 from workers.diagram import Diagram, Path
 from workers.failure import Failure, bad_input
+from workers.gateway import Ended
 from workers.instances import ElementInstance, Instances, ProcessInstance
 
 

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import grpc
 from pydantic import HttpUrl
-from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from workers.kit.credentials import ClientCredentials
+from workers.kit.proto import GatewayStub
 from workers.kit.settings import EngineSettings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Self
 
-from pyzeebe.proto.gateway_pb2 import ActivatedJob
+from workers.kit.proto import pb
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Job:
         return f"{self.process_instance_key}/{self.element_instance_key}"
 
     @classmethod
-    def of(cls, job: ActivatedJob) -> Self:
+    def of(cls, job: pb.ActivatedJob) -> Self:
         """Read a job as it came over the wire."""
         return cls(
             job.key,

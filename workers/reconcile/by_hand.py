@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import grpc
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
-from workers.client import is_deployed
 from workers.failure import Failure
+from workers.gateway import is_deployed
 from workers.kit import Receipt, Step
 from workers.kit.credentials import code_of
 from workers.kit.outcomes import Broken, Unavailable

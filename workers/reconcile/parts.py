@@ -13,7 +13,7 @@ import services
 import workers.steps
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
-from workers.client import channel as channel_to
+from workers.gateway import channel as channel_to
 from workers.instances import Instances
 from workers.kit.connection import stub
 from workers.kit.discovery import discover

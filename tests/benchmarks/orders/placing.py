@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest
 
-from workers.client import BPMN, PROCESS
+from workers.gateway import BPMN, PROCESS
 from workers.kit.connection import stub
 
 _IN_FLIGHT = 16

@@ -1,7 +1,7 @@
 """What became of the instances, counted in the records that the embedded engine serves at its management port."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ class Records:
         """`management` is the base URL of the engine's management port."""
         self._http = httpx.AsyncClient(base_url=management, trust_env=False, timeout=60.0)
         self._read: list[dict[str, Any]] = []
+        self._next = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,17 +48,19 @@ class Records:
         return [
             record["value"]
             for record in self._read
-            if (record["valueType"], record["recordType"]) == (_KINDS[kind], "EVENT")
+            if record["valueType"] == _KINDS[kind]
             and record["intent"] in intents
             and all(record["value"].get(name) == value for name, value in values.items())
         ]
 
     async def _read_on(self) -> None:
         """Read the records since the last look; an answer without any is the log's end."""
-        while new := list(await self._page()):
-            self._read += new
+        while lines := (await self._page()).splitlines():
+            page = [json.loads(line) for line in lines]
+            self._next = page[-1]["position"] + 1
+            kinds = _KINDS.values()
+            self._read += [each for each in page if each["recordType"] == "EVENT" and each["valueType"] in kinds]
 
-    async def _page(self) -> Iterator[dict[str, Any]]:
-        position = self._read[-1]["position"] + 1 if self._read else 0
-        answer = await self._http.get("/records", params={"from": position})
-        return map(json.loads, answer.raise_for_status().text.splitlines())
+    async def _page(self) -> str:
+        answer = await self._http.get("/records", params={"from": self._next})
+        return answer.raise_for_status().text

@@ -7,6 +7,7 @@ from tests.engine.core.bench import Bench, activation, modification
 from tests.engine.drawing import (
     condition,
     draw,
+    element,
     end,
     error_boundary,
     error_start,
@@ -17,9 +18,11 @@ from tests.engine.drawing import (
     message,
     message_start,
     start,
+    subprocess,
     task,
 )
 
+FORK = element("parallelGateway")
 ROW = draw("p", "start > a > b > end", start=start(), a=task("a"), b=task("b"), end=end(), caught=error_boundary("a"))
 
 
@@ -242,3 +245,25 @@ def test_the_record_of_a_modification_says_what_was_asked_for(bench: Bench) -> N
     assert record.key == instance
     given = record.value["activateInstructions"][0]["variableInstructions"][0]
     assert json.loads(given["variables"]) == {"v": 1}
+
+
+def test_an_element_that_ends_at_once_keeps_its_scope_while_the_others_are_terminated(bench: Bench) -> None:
+    bench.deploy(ROW)
+    instance = bench.create()
+    bench.modify(instance, activation("end"), terminate=(bench.job("a")["elementInstanceKey"],))
+    assert bench.fate(instance) == "COMPLETED"
+
+
+def test_an_element_that_is_entered_in_a_scope_that_is_terminated_is_not_activated(bench: Bench) -> None:
+    content = inside("in > c", **{"in": start(), "c": task("c")})
+    bench.deploy(draw("p", "start > fork > s; fork > b", start=start(), fork=FORK, s=subprocess(content), b=task("b")))
+    instance = bench.create()
+    (scope,) = (
+        record.key
+        for record in bench.events("PROCESS_INSTANCE", "ELEMENT_ACTIVATED")
+        if record.value["elementId"] == "s"
+    )
+    bench.modify(instance, activation("c"), terminate=(scope,))
+    assert bench.activate("c") == []
+    bench.complete("b")
+    assert bench.fate(instance) == "COMPLETED"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.kit.problems import FENCED, Problem
 from services.kit.rows import Rows, StoredAnswer

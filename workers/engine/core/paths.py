@@ -22,19 +22,19 @@ def can_be_entered(element: Element, process: Process) -> bool:
     return element.type not in _BEGIN_BY_THEMSELVES and not awaited and not repeated
 
 
-def activate_inside(
+def enter_inside(
     work: Work, instance: ElementInstance, element: Element, variables: ByScope, *, ancestor: int = -1
-) -> None:
-    """Activate an element of an instance as if the flow before it had been taken.
+) -> ElementInstance:
+    """Create an instance of an element as if the flow before it had been taken; it is to be activated next.
 
     Scopes around it that are not active are created, without their start events and input mappings.
 
     Args:
         work: The work on the command.
         instance: The process instance.
-        element: What is activated.
-        variables: What is set before that.
-        ancestor: Key of the scope that it is activated in, where there are several.
+        element: What is entered.
+        variables: What is set before it is activated.
+        ancestor: Key of the scope that it is entered in, where there are several.
 
     Raises:
         Rejection: More than one scope would do, and none is named.
@@ -47,7 +47,7 @@ def activate_inside(
         set_locals(work, scope, variables.get(around.id, {}))
     made = lifecycle.enter(work, scope, element, **({"loop": BODY} if element.loop is not None else {}))
     set_locals(work, made, variables.get(element.id, {}))
-    lifecycle.activate(work, made)
+    return made
 
 
 def _inside(work: Work, scope: ElementInstance, element: Element, ancestor: int) -> ElementInstance:

@@ -6,7 +6,7 @@ from .. import lifecycle
 from ..behaviors import behavior_of
 from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
-from ..paths import activate_inside, can_be_entered
+from ..paths import can_be_entered, enter_inside
 from ..records import Command, Fault, TooLarge, invalid, not_found, wrong_state
 from ..variables import read_document
 from ..work import Work
@@ -76,7 +76,7 @@ def _start_at(work: Work, instance: ElementInstance, starts: list[str]) -> None:
         message = f"Expected to subscribe to catch event(s) of '{process.id}' but {fault.message}"
         raise invalid(message) from None
     for start in starts:
-        activate_inside(work, instance, process.elements[start], {})
+        lifecycle.activate(work, enter_inside(work, instance, process.elements[start], {}))
 
 
 def _definition(work: Work, value: dict[str, Any]) -> Definition:

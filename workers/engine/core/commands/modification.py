@@ -5,7 +5,7 @@ from typing import Any
 from .. import lifecycle
 from ..entities import ElementInstance
 from ..model import Element, Process
-from ..paths import activate_inside, can_be_entered
+from ..paths import can_be_entered, enter_inside
 from ..records import Command, Fault, invalid, not_found
 from ..variables import read_document
 from ..work import Work
@@ -27,6 +27,7 @@ def modify(work: Work, command: Command) -> dict[str, Any]:
         message = f"Expected to modify process instance but no process instance found with key '{command.key}'"
         raise not_found(message)
     work.event("PROCESS_INSTANCE_MODIFICATION", "MODIFIED", command.key, dict(command.value))
+    entered: list[int] = []
     for activation in activations:
         element = process.elements[activation["elementId"]]
         variables = {
@@ -34,7 +35,8 @@ def modify(work: Work, command: Command) -> dict[str, Any]:
             for found in activation.get("variableInstructions") or []
         }
         try:
-            activate_inside(work, instance, element, variables, ancestor=activation.get("ancestorScopeKey", -1))
+            ancestor = activation.get("ancestorScopeKey", -1)
+            entered.append(enter_inside(work, instance, element, variables, ancestor=ancestor).key)
         except Fault as fault:
             message = f"Expected to subscribe to catch event(s) of '{element.id}' but {fault.message}"
             raise invalid(message) from None
@@ -43,6 +45,11 @@ def modify(work: Work, command: Command) -> dict[str, Any]:
         found = work.state.tables.elements.get(key)
         if found is not None:
             lifecycle.terminate(work, found)
+    # Only now: what is entered keeps its scope while others in it are terminated, even if it ends at once.
+    for key in entered:
+        found = work.state.tables.elements.get(key)
+        if found is not None and found.state == "ACTIVATING":
+            lifecycle.activate(work, found)
     return {}
 
 
