@@ -71,7 +71,9 @@ class RestProxy:
         await asyncio.to_thread(self._thread.join, _PATIENCE)
 
     async def _run(self) -> None:
-        async with httpx.AsyncClient(timeout=60.0, trust_env=False) as self._engine, self.working():
+        # A server may close a kept connection just when it is used again.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(timeout=60.0, trust_env=False, limits=limits) as self._engine, self.working():
             self._begun.set()
             await self._server.begin()
 
