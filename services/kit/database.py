@@ -19,10 +19,10 @@ from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED,
 _log = structlog.get_logger(__name__)
 _CONNECT_TIMEOUT = 2.0
 """Seconds to reach the server."""
-_TURN_TIMEOUT = 4.0
+_TURN_TIMEOUT = 2.0
 """Seconds that a command waits for a connection while others get theirs: then it is refused before it has begun."""
 _TRANSACTION_TIMEOUT = 5.0
-"""Seconds for a whole transaction; with the wait for its connection, shorter than any caller's patience."""
+"""Seconds for a whole transaction, the wait for a connection included: shorter than any caller's patience."""
 _BOUNDS = {
     # Milliseconds. A command waits so long for its twin, or for a row that another command changes.
     "lock_timeout": "2000",
@@ -95,11 +95,7 @@ class Database:
                 needs. Whether a commit that was cut off took effect is not known; the same command may be sent again.
         """
         try:
-            async with (
-                self._engine.connect() as connection,
-                asyncio.timeout(_TRANSACTION_TIMEOUT),
-                connection.begin(),
-            ):
+            async with asyncio.timeout(_TRANSACTION_TIMEOUT), self._engine.begin() as connection:
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
                 wrote_event = outbox.recorded(connection)
