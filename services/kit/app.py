@@ -20,7 +20,6 @@ from services.kit.problems import (
     INTERNAL,
     KEY_MISSING,
     LISTED,
-    OVERLOADED,
     RATE_LIMITED,
     REQUEST_INVALID,
     REQUEST_MALFORMED,
@@ -62,7 +61,7 @@ async def live() -> Health:
     return Health(status="live")
 
 
-@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, OVERLOADED, RATE_LIMITED))
+@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, RATE_LIMITED))
 async def ready(database: Reading) -> Health:
     """Say that commands can be taken: the database answers, takes writes, and lets the service write."""
     able = (await database.execute(_ABLE)).one()

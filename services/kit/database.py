@@ -14,13 +14,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio.engine import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import outbox, schema
-from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED, Problem
+from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, Problem
 
 _log = structlog.get_logger(__name__)
 _CONNECT_TIMEOUT = 2.0
 """Seconds to reach the server."""
-_TURN_TIMEOUT = 2.0
-"""Seconds that a command waits for a connection while others get theirs: then it is refused before it has begun."""
 _TRANSACTION_TIMEOUT = 5.0
 """Seconds for a whole transaction, the wait for a connection included: shorter than any caller's patience."""
 _BOUNDS = {
@@ -74,14 +72,12 @@ class Database:
         self._url = url
         self.event_committed = asyncio.Event()
         """Set by each commit that wrote an event; who waits for it clears it."""
-        self._is_away = False
-        """Whether the database was away when it was asked last."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: connect(url, schema),
             pool_size=_POOL_SIZE,
             max_overflow=0,
-            pool_timeout=_TURN_TIMEOUT,
+            pool_timeout=_TRANSACTION_TIMEOUT,
             hide_parameters=True,  # They are customers' data, and an error's text ends in logs.
         )
 
@@ -90,23 +86,16 @@ class Database:
         """Run the body in one transaction: committed when it ends, rolled back when it raises.
 
         Raises:
-            Problem: OVERLOADED where others have all connections, and nothing was begun. DATABASE_UNAVAILABLE where the
-                database cannot serve now, COMMAND_IN_PROGRESS where another transaction held for too long what this one
-                needs. Whether a commit that was cut off took effect is not known; the same command may be sent again.
+            Problem: DATABASE_UNAVAILABLE where the database cannot serve now, COMMAND_IN_PROGRESS where another
+                transaction held what this one needs for too long. Whether a commit that was cut off took effect is
+                not known; the same command may be sent again.
         """
         try:
             async with asyncio.timeout(_TRANSACTION_TIMEOUT), self._engine.begin() as connection:
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
                 wrote_event = outbox.recorded(connection)
-            self._is_away = False
-        except PoolTimeoutError as error:
-            if self._is_away:
-                raise _unavailable() from error
-            detail = "Too many commands came at once, and this one was not begun. Send it again."
-            raise Problem(OVERLOADED, detail) from error
-        except (OSError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
-            self._is_away = True
+        except (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
             raise _unavailable() from error
         except (DBAPIError, asyncpg.PostgresError) as error:
             state = _sqlstate(error)
@@ -114,7 +103,6 @@ class Database:
                 detail = "Another command holds what this one needs. Send this one again."
                 raise Problem(IN_PROGRESS, detail) from error
             if state[:2] in _AWAY or _is_cut_off(error):
-                self._is_away = True
                 raise _unavailable() from error
             if why := _CAUSES.get(state) or _CAUSES.get(state[:2]):
                 raise _unusable(why, state) from error
