@@ -1,6 +1,6 @@
 """Imports libraries without what a part of the stack never uses: half of its start, and a third of its memory.
 
-Each stays the library's own code; whoever imports what was left out afterwards gets it, but for `_OPTIONAL`, which its
+Each stays the library's own code; an import of what was left out gets it afterwards, but for `_OPTIONAL`, which its
 libraries can do without.
 """
 
