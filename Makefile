@@ -12,7 +12,7 @@ help: ## Say what can be made
 demo: .venv/embedded ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
 	@$(BIN)/saga demo $(ARGS)
 
-test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=--waiting adds those that wait for the embedded engine
+test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=tests/kit runs a part of them
 	$(BIN)/python -m pytest $(ARGS)
 
 proof: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the long tests that `make test` leaves out
