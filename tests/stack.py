@@ -46,10 +46,7 @@ class Stack:
 
     def saga(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Result:
         """Run `saga` as a user does."""
-        environment = {**self.environment, **(environment or {})}
-        return Result(
-            *warm.saga(arguments, folder=ROOT, environment=environment, stdin=stdin, seconds=_COMMAND_TIMEOUT)
-        )
+        return Result(*warm.saga(arguments, {**self.environment, **(environment or {})}, stdin))
 
     def run(self, *command: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Result:
         """Run a command in the checkout, with this stack as the one it finds."""
