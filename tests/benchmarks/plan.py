@@ -14,7 +14,7 @@ class Plan:
     jobs: int
     """What a peer finds waiting in one repetition."""
     echoed: int
-    """Jobs that are drained, and calls that are echoed, to compare the engine with an echo: enough to forget its start."""
+    """Jobs drained and calls echoed to compare the two: enough for the start not to matter."""
     seconds: float
     """A peer that has not done them by then is judged by what it did."""
     steady_seconds: float

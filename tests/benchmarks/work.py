@@ -52,7 +52,7 @@ class Work:
         return 1000 * self.cpu / max(self.jobs, 1)
 
 
-async def until_done(  # noqa: PLR0913 - each by its name
+async def until_done(
     engine: Engine,
     process: Process,
     task_type: str,
