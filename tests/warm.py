@@ -1,0 +1,93 @@
+"""`saga` as a user runs it, without its second of imports: each command is a process forked from one that has them.
+
+The suite runs some hundreds of commands. What a command has to import by itself, and how long that takes, is tested
+with real ones (tests/cli/test_help.py).
+"""
+
+import multiprocessing
+import os
+import pty
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from workers.cli import COMMANDS, main
+
+_FORKING = multiprocessing.get_context("forkserver")
+_FORKING.set_forkserver_preload([__name__, *sorted({f"workers.cli.{entry.module}" for entry in COMMANDS.values()})])
+_ROOT = Path(__file__).parents[1]
+_SECONDS = 300.0
+
+
+def saga(arguments: Sequence[str], environment: Mapping[str, str], stdin: str = "") -> tuple[int, str, str]:
+    """Run `saga` in the checkout; return its exit status, what it printed, and what it printed as errors.
+
+    Raises:
+        TimeoutError: It has not ended in five minutes, and was killed.
+    """
+    with tempfile.TemporaryDirectory() as streams:
+        given, printed, errors = (Path(streams, name) for name in ("stdin", "stdout", "stderr"))
+        given.write_text(stdin, encoding="utf-8")
+        status = _ended(_started(arguments, environment, given, printed, errors))
+        return status, printed.read_text(encoding="utf-8"), errors.read_text(encoding="utf-8")
+
+
+def at_a_terminal(arguments: Sequence[str], environment: Mapping[str, str], typed: str) -> tuple[int, str]:
+    """Run `saga` at a terminal and type a text; return its exit status and what the terminal shows.
+
+    Raises:
+        TimeoutError: It has not ended in five minutes, and was killed.
+    """
+    ours, its = pty.openpty()
+    with ThreadPoolExecutor(1) as reading:
+        terminal = Path(os.ttyname(its))
+        process = _started(arguments, environment, terminal, terminal, terminal)
+        os.write(ours, typed.encode())
+        shown = reading.submit(_read_all, ours)
+        try:
+            status = _ended(process)
+        finally:
+            os.close(its)
+    os.close(ours)
+    return status, shown.result().decode()
+
+
+def _started(arguments: Sequence[str], environment: Mapping[str, str], *streams: Path) -> BaseProcess:
+    command = _FORKING.Process(target=_be, args=(list(arguments), dict(environment), [str(path) for path in streams]))
+    command.start()
+    return command
+
+
+def _ended(command: BaseProcess) -> int:
+    command.join(_SECONDS)
+    if command.exitcode is None:
+        command.kill()
+        command.join()
+        message = f"the command has not ended in {_SECONDS:g} seconds"
+        raise TimeoutError(message)
+    return command.exitcode
+
+
+def _read_all(terminal: int) -> bytes:
+    shown = b""
+    try:
+        while part := os.read(terminal, 1024):
+            shown += part
+    except OSError:  # Linux says so at the end of a terminal's output.
+        pass
+    return shown
+
+
+def _be(arguments: list[str], environment: dict[str, str], streams: list[str]) -> None:
+    """Be the command, in a process that was forked for it."""
+    os.chdir(_ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in enumerate(streams):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY), number)
+    sys.stdin, sys.stdout, sys.stderr = (open(number, mode, encoding="utf-8") for number, mode in enumerate("rww"))  # noqa: PTH123, SIM115 - file descriptors
+    sys.argv = ["saga", *arguments]
+    main()
