@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import grpc
 from pydantic import HttpUrl
 
+from services.kit.clients import grpc_proxy_hint, is_this_machine
 from workers.kit.credentials import ClientCredentials
 from workers.kit.proto import GatewayStub
 from workers.kit.settings import EngineSettings
@@ -66,10 +67,10 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
         if settings.cluster_id:
             target = f"{settings.cluster_id}.{settings.cluster_region}.zeebe.camunda.io:443"
         credentials = grpc.composite_channel_credentials(_tls(settings), grpc.metadata_call_credentials(token))
-        return grpc.aio.secure_channel(target, credentials, OPTIONS)
+        return grpc.aio.secure_channel(target, credentials, _options(target))
     if insecure:
-        return grpc.aio.insecure_channel(target, OPTIONS)
-    return grpc.aio.secure_channel(target, _tls(settings), OPTIONS)
+        return grpc.aio.insecure_channel(target, _options(target))
+    return grpc.aio.secure_channel(target, _tls(settings), _options(target))
 
 
 def plain_text(settings: EngineSettings) -> tuple[bool, str]:
@@ -84,9 +85,23 @@ def plain_text(settings: EngineSettings) -> tuple[bool, str]:
     return _PLAIN_TEXT.get(scheme, host in LOOPBACK), target
 
 
+def proxy_hint_of(settings: EngineSettings) -> str:
+    """Return a sentence that names the proxy on the way to the engine, empty where there is none."""
+    return grpc_proxy_hint(_host(plain_text(settings)[1]))
+
+
 def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
     """Return the gateway's calls over `channel`."""
     return GatewayStub(channel)  # type: ignore[return-value]
+
+
+def _options(target: str) -> tuple[tuple[str, int], ...]:
+    """Return the channel's options: gRPC would ask this machine, too, through the environment's proxy."""
+    return (*OPTIONS, ("grpc.enable_http_proxy", 0)) if is_this_machine(_host(target)) else OPTIONS
+
+
+def _host(target: str) -> str:
+    return urlsplit(f"//{target}").hostname or ""
 
 
 def _parts(address: str) -> tuple[str, str, str]:
