@@ -33,7 +33,20 @@ def postgres(layout: Layout, ports: Ports) -> Part:
 
     async def ready(_client: httpx.AsyncClient) -> bool:
         login = await asyncio.create_subprocess_exec(
-            *(_binary("psql"), "-XAtq", "-h", HOST, "-p", str(ports.postgres), "-U", _ADMIN, "-c", "SELECT 1"),
+            *(
+                _binary("psql"),
+                "-XAtq",
+                "-h",
+                HOST,
+                "-p",
+                str(ports.postgres),
+                "-U",
+                _ADMIN,
+                "-d",
+                _ADMIN,
+                "-c",
+                "SELECT 1",
+            ),
             env={**os.environ, "PGPASSWORD": _password_file(layout).read_text(encoding="ascii")},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -65,6 +78,15 @@ def database_url(layout: Layout, ports: Ports) -> str:
     """Return the administrator's URL of the embedded server, password included; the first call makes the password."""
     password = _password_file(layout).read_text(encoding="ascii")
     return f"postgresql://{_ADMIN}:{password}@{HOST}:{ports.postgres}/postgres"
+
+
+def forget_ambient_settings() -> None:
+    """Remove the settings of PostgreSQL's clients (`PGDATABASE`, `PGSSLMODE`, …) from this process's environment.
+
+    They are meant for another server than ours, and everybody who connects would read them: our parts, our probe.
+    """
+    for name in [each for each in os.environ if each.startswith("PG")]:
+        del os.environ[name]
 
 
 def is_initialized(layout: Layout) -> bool:
