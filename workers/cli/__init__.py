@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from workers.cli.output import guard, output_failure
 from workers.failure import Failure
 
 
@@ -110,6 +111,18 @@ for _name, _entry in COMMANDS.items():
 
 def main() -> None:
     """Run the command; what it cannot do is one message and an exit status, never a traceback."""
+    guard()
+    try:
+        _run()
+    except SystemExit as end:
+        failure = output_failure()
+        if failure is None or end.code:
+            raise
+        sys.stderr.write(f"Error: the output could not be written: {failure.strerror}.\n")
+        sys.exit(1)
+
+
+def _run() -> None:
     try:
         app()
     except Failure as failure:

@@ -44,7 +44,7 @@ def up(
 ) -> None:
     """Start the stack, deploy diagrams and forms, and show where everything is; it stays up until Ctrl-C."""
     stack = Stack(port_offset, parts or PARTS)
-    console = _console()
+    console = display.SteadyConsole(highlight=False, soft_wrap=True)
     if new_engine:
         accept_new(stack.layout)
 
