@@ -114,9 +114,9 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
 
 def _journal(state: Path, engine: str) -> Journal | None:
     """Open the journal for jobs of this engine; without one, what kills its worker is not told from what does not."""
-    folder = state.expanduser() / re.sub(r"[^A-Za-z0-9.-]", "_", engine)
+    folder = state / re.sub(r"[^A-Za-z0-9.-]", "_", engine)
     try:
-        return Journal.open(folder)
+        return Journal.open(folder.expanduser())  # a user without a home has none to expand
     except (OSError, RuntimeError) as error:
         _log.warning(
             "no journal", folder=folder, why=str(error), mend="set WORKER_STATE to a folder that can be written"
