@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine."""
+_STATUS_BYTES = 64 * 1024
+"""Bytes of headers that a reply may have: a refusal's text of 60 KB, and what else is in them."""
 OPTIONS = (
     # A batch of jobs may be larger than gRPC's default of 4 MiB; the default answers that with RESOURCE_EXHAUSTED,
     # which looks like backpressure and never ends.
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # A refusal's text travels in the headers. In place of more than 8 KiB, its default, gRPC says RESOURCE_EXHAUSTED,
+    # as a busy broker does: what is refused for good would be repeated until the lease ends.
+    ("grpc.max_metadata_size", _STATUS_BYTES),
+    ("grpc.absolute_max_metadata_size", _STATUS_BYTES),
     # After an outage, be back within a second: the default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
