@@ -1,5 +1,6 @@
 """The `saga` command; a subcommand's module is imported when it is used."""
 
+import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -132,3 +133,9 @@ def _run() -> None:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print("[bold red]Error:[/]", Text(str(failure)))
         sys.exit(failure.status)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A file or a folder that is not ours to read or write, or is not what it should be: which one is all there is.
+        sys.stderr.write(f"Error: {os.fsdecode(error.filename)}: {error.strerror}.\n")
+        sys.exit(1)
