@@ -58,19 +58,23 @@ class Readiness:
     def __call__(self, now: StackState) -> None:
         """Take a new state."""
         for part in now.parts:
-            if self._said.get(part.name) != (part.state, part.restarts):
+            said = self._said.get(part.name)
+            if said != (part.state, part.restarts):
                 self._said[part.name] = (part.state, part.restarts)
-                self._say(part)
+                self._say(part, was_ready=said is not None and said[0] is State.DEGRADED)
         awaited = [part.name for part in now.parts if part.state is not State.READY]
         self._status.update(f"Waiting for {', '.join(awaited)}" if awaited else "All parts are ready")
 
-    def _say(self, part: PartState) -> None:
-        if part.state is State.READY and part.restarts:
-            self._console.print(f"[green]✓[/] {part.name} ready again (restart {part.restarts})")
+    def _say(self, part: PartState, *, was_ready: bool) -> None:
+        if part.state is State.READY and (part.restarts or was_ready):
+            restart = f" (restart {part.restarts})" if part.restarts else ""
+            self._console.print(f"[green]✓[/] {part.name} ready again{restart}")
         elif part.state is State.READY:
             self._console.print(f"[green]✓[/] {part.name} ready after {part.ready_seconds} s")
+        elif part.state is State.DEGRADED:
+            self._console.print(f"[yellow]![/] {part.name} is not ready any more")
         elif part.state is State.RESTARTING:
-            self._console.print(f"[yellow]↻[/] {part.name} crashed and is started again")
+            self._console.print(f"[yellow]↻[/] {part.name} crashed or hung, and is started again")
         elif part.state is State.DOWN:
             self._console.print(f"[dim]■ {part.name} stopped[/]")
 

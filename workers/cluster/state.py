@@ -108,7 +108,7 @@ class StackState(_Model):
             return State.READY
         if State.STOPPING in states:
             return State.STOPPING
-        return State.DEGRADED if State.RESTARTING in states else State.STARTING
+        return State.DEGRADED if states & {State.RESTARTING, State.DEGRADED} else State.STARTING
 
     def part(self, name: str) -> PartState:
         """Return the part of that name."""
