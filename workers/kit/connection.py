@@ -93,7 +93,7 @@ def plain_text(settings: EngineSettings) -> tuple[bool, str]:
 
 def proxy_hint_of(settings: EngineSettings) -> str:
     """Return a sentence that names the proxy on the way to the engine, empty where there is none."""
-    return grpc_proxy_hint(_host(plain_text(settings)[1]))
+    return grpc_proxy_hint(host_of(plain_text(settings)[1]))
 
 
 def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
@@ -103,10 +103,11 @@ def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
 
 def _options(target: str) -> tuple[tuple[str, int], ...]:
     """Return the channel's options: gRPC would ask this machine, too, through the environment's proxy."""
-    return (*OPTIONS, ("grpc.enable_http_proxy", 0)) if is_this_machine(_host(target)) else OPTIONS
+    return (*OPTIONS, ("grpc.enable_http_proxy", 0)) if is_this_machine(host_of(target)) else OPTIONS
 
 
-def _host(target: str) -> str:
+def host_of(target: str) -> str:
+    """Return the host of a `host:port`."""
     return urlsplit(f"//{target}").hostname or ""
 
 
