@@ -12,11 +12,11 @@ help: ## Say what can be made
 demo: .venv/embedded ## Start everything, run the sample orders, show where to look; ARGS=--exit ends by itself
 	@$(BIN)/saga demo $(ARGS)
 
-test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=--waiting adds those that wait for the embedded engine
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the tests; ARGS=tests/kit runs a part of them
+	$(BIN)/python -m tests.lanes $(ARGS)
 
-proof: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the long tests that `make test` leaves out
-	$(BIN)/python -m pytest -m proof $(ARGS)
+proof: .venv/ready .venv/browser bpmn/node_modules/.installed ## Run the long proofs that `make test` leaves out; ARGS=--ci what fits into 15 minutes
+	$(BIN)/python -m tests.proof $(ARGS)
 
 conformance: .venv/ready ## Compare a cluster with what we know of Zeebe: ZEEBE_ADDRESS=host:26500 CAMUNDA_REST_ADDRESS=http://host:8080
 	$(BIN)/python -m pytest tests/conformance --tb=no -q $(if $(ZEEBE_ADDRESS),--cluster) $(ARGS)

@@ -18,7 +18,6 @@ from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
 from tests.standing import Standing
-from tests.waiting import read as read_waiting
 from tests.world import World
 from workers.addresses import Addresses
 from workers.cli.samples import EXAMPLES
@@ -28,18 +27,6 @@ from workers.kit.connection import open_channel, stub
 
 LEASE = 6.0
 """Seconds of a job's lease in the suite: a killed worker's job comes back after it."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a person run what `make test` leaves out."""
-    parser.addoption("--waiting", action="store_true", help="run the tests that wait for the embedded engine as well")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that `waiting.toml` names."""
-    if not config.getoption("--waiting"):
-        items[:], waiting = read_waiting().split(items)
-        config.hook.pytest_deselected(items=waiting)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import warm
 from workers.cluster.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +46,7 @@ class Stack:
 
     def saga(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Result:
         """Run `saga` as a user does."""
-        return self.run(str(SAGA), *arguments, stdin=stdin, environment=environment)
+        return Result(*warm.saga(arguments, {**self.environment, **(environment or {})}, stdin))
 
     def run(self, *command: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Result:
         """Run a command in the checkout, with this stack as the one it finds."""

@@ -13,6 +13,8 @@ class Plan:
     """Jobs in hand of every peer."""
     jobs: int
     """What a peer finds waiting in one repetition."""
+    echoed: int
+    """Jobs drained and calls echoed to compare the two: enough for the start not to matter."""
     seconds: float
     """A peer that has not done them by then is judged by what it did."""
     steady_seconds: float
@@ -34,6 +36,7 @@ FULL = Plan(
     repetitions=5,
     in_flight=128,
     jobs=300,
+    echoed=2_000,
     seconds=5.0,
     steady_seconds=8.0,
     latency_instances=150,
@@ -48,6 +51,7 @@ QUICK = Plan(
     repetitions=2,
     in_flight=128,
     jobs=500,
+    echoed=2_000,
     seconds=8.0,
     steady_seconds=8.0,
     latency_instances=100,

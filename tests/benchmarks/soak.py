@@ -45,17 +45,18 @@ def main(
     minutes: Annotated[float, typer.Option(min=1.0, help="How long orders come in.")] = 60.0,
     rate: Annotated[float, typer.Option(min=0.1, help="Orders per second.")] = 5.0,
     kill_minutes: Annotated[float, typer.Option(min=1.0, help="Minutes between two kills of the broker.")] = 10.0,
+    keep: Annotated[bool, typer.Option(help="Keep the result beside the ones before.")] = True,
 ) -> None:
     """Run the stack under steady load and faults, and say what does not hold afterwards."""
     console = Console(highlight=False, soft_wrap=True)
     try:
-        asyncio.run(_soak(console, minutes=minutes, rate=rate, kill_minutes=kill_minutes))
+        asyncio.run(_soak(console, minutes=minutes, rate=rate, kill_minutes=kill_minutes, keep=keep))
     except ViolationsError as error:
         console.print(*error.__notes__, sep="\n")
         raise typer.Exit(1) from None
 
 
-async def _soak(console: Console, *, minutes: float, rate: float, kill_minutes: float) -> None:
+async def _soak(console: Console, *, minutes: float, rate: float, kill_minutes: float, keep: bool) -> None:
     offset = free_offset()
     async with (
         embedded.running(offset, PARTS) as stack,
@@ -93,7 +94,8 @@ async def _soak(console: Console, *, minutes: float, rate: float, kill_minutes: 
                 *faults.violations(),
             ],
         )
-        soak_report.write(result)
+        if keep:
+            soak_report.write(result)
         soak_report.show(result, console)
         if result.violations:
             raise ViolationsError

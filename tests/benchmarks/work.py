@@ -53,16 +53,24 @@ class Work:
 
 
 async def until_done(
-    engine: Engine, process: Process, task_type: str, *, before: int, jobs: int, seconds: float
+    engine: Engine,
+    process: Process,
+    task_type: str,
+    *,
+    before: int,
+    jobs: int,
+    seconds: float,
+    look: float = _LOOK,
 ) -> Work:
     """Watch the peer from the first job that it completes to the last of `jobs`, for `seconds` at most.
 
-    `before` it began, the broker had seen so many completed: it may be faster than the first look.
+    `before` it began, the broker had seen so many completed: it may be faster than the first look. `look` is the
+    seconds between two looks, each of which costs the broker a millisecond.
     """
     end = time.monotonic() + seconds
     start = now = await Mark.now(engine, process, task_type)
     while now.jobs - before < jobs and time.monotonic() < end:
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(look)
         now = await Mark.now(engine, process, task_type)
         if start.jobs == before < now.jobs:
             start = now

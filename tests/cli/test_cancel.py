@@ -1,17 +1,15 @@
 """`saga cancel` and `saga compensate` act only on what they are sure to be asked for."""
 
 import asyncio
-import os
-import pty
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pyzeebe import ZeebeClient
 
+from tests import warm
 from tests.proxy import HoldingProxy
-from tests.stack import ROOT, SAGA, Stack
+from tests.stack import Stack
 from tests.world import World, eventually
 from workers.instances import Instances
 
@@ -20,21 +18,7 @@ NewOrder = Callable[..., dict[str, Any]]
 
 def at_a_terminal(stack: Stack, answer: str, *arguments: str) -> tuple[int, str]:
     """Run `saga` at a terminal and type an answer; return its exit status and what the terminal shows."""
-    ours, its = pty.openpty()
-    with subprocess.Popen(
-        [str(SAGA), *arguments], cwd=ROOT, env=stack.environment, stdin=its, stdout=its, stderr=its, close_fds=True
-    ) as process:
-        os.close(its)
-        os.write(ours, answer.encode())
-        shown = b""
-        try:
-            while part := os.read(ours, 1024):
-                shown += part
-        except OSError:  # Linux says so at the end of a terminal's output.
-            pass
-        finally:
-            os.close(ours)
-    return process.returncode, shown.decode()
+    return warm.at_a_terminal(arguments, stack.environment, answer)
 
 
 @pytest.mark.parametrize("command", [("cancel", "4711", "--reason", "x"), ("compensate", "12")])

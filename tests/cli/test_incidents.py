@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import json
-import os
-import pty
 import re
-import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -16,8 +13,9 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from tests import warm
 from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SHIPPED
-from tests.stack import ROOT, SAGA, Result, Stack
+from tests.stack import Result, Stack
 from tests.standing import Standing
 from tests.world import World, eventually
 from workers import rest
@@ -250,15 +248,8 @@ async def test_a_person_types_how_many_there_are(stack: Stack, standing: Standin
         await standing.set(instance, shipTo=ended["shipTo"])
 
     def typed(text: str) -> tuple[int, str]:
-        leader, follower = pty.openpty()
-        command = [str(SAGA), "incidents", "retry", "--order", ended["orderId"]]
-        out = subprocess.PIPE
-        process = subprocess.Popen(command, cwd=ROOT, env=stack.environment, stdin=follower, stdout=out, stderr=out)
-        os.write(leader, text.encode())
-        output, errors = process.communicate(timeout=180)
-        os.close(leader)
-        os.close(follower)
-        return process.returncode, (output + errors).decode()
+        command = ("incidents", "retry", "--order", ended["orderId"])
+        return warm.at_a_terminal(command, stack.environment, text)
 
     for text, status, said in (("\n", 0, "Nothing was changed."), ("1\n", 2, "There are 2 such incidents, not 1.")):
         ended_with, output = await asyncio.to_thread(typed, text)

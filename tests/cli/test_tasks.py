@@ -1,27 +1,22 @@
 """`saga tasks`: people see what they are asked, claim it and answer it; what is wrong is said and changes nothing."""
 
 import asyncio
-import io
 import json
 import os
-import pty
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, redirect_stderr, redirect_stdout
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from bpmn.render import BPMN
+from tests import warm
 from tests.engine.process import PATIENCE, running
-from tests.stack import ROOT, SAGA, Result
+from tests.stack import Result
 from tests.tasks.cluster import BASE, FakeCluster, serving
 from tests.world import eventually
-from workers.cli import main
 from workers.instances import Instances
 from workers.reconcile.by_hand import MESSAGE
 
@@ -60,44 +55,15 @@ def environment(cluster: FakeCluster) -> dict[str, str]:
 
 
 def tasks(cluster: FakeCluster, *arguments: str, **more: str) -> Result:
-    """Run `saga tasks` without a terminal, in this process: its imports take longer than all that it does."""
-    output, errors = io.StringIO(), io.StringIO()
-    with (
-        patch.dict(os.environ, {**environment(cluster), **more}, clear=True),
-        patch.multiple(sys, argv=["saga", "tasks", *arguments], stdin=io.StringIO()),
-        redirect_stdout(output),
-        redirect_stderr(errors),
-        pytest.raises(SystemExit) as ended,
-    ):
-        main()
-    assert isinstance(ended.value.code, int)
-    return Result(ended.value.code, output.getvalue(), errors.getvalue())
+    """Run `saga tasks` without a terminal."""
+    return Result(*warm.saga(("tasks", *arguments), {**environment(cluster), **more}))
 
 
 def at_a_terminal(cluster: FakeCluster, typed: list[str], *arguments: str) -> tuple[int, str]:
     """Run `saga tasks` at a terminal and type these lines; return the exit status and what the terminal shows."""
-    ours, its = pty.openpty()
-    with subprocess.Popen(
-        [str(SAGA), "tasks", *arguments],
-        cwd=ROOT,
-        env={**environment(cluster), "TERM": "dumb"},
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        close_fds=True,
-    ) as process:
-        os.close(its)
-        # And an end of file, so that a question too many does not wait for ever.
-        os.write(ours, "".join(f"{line}\n" for line in [*typed, "\x04"]).encode())
-        shown = b""
-        try:
-            while part := os.read(ours, 1024):
-                shown += part
-        except OSError:  # Linux says so at the end of a terminal's output.
-            pass
-        finally:
-            os.close(ours)
-    return process.returncode, shown.decode()
+    # And an end of file, so that a question too many does not wait for ever.
+    text = "".join(f"{line}\n" for line in [*typed, "\x04"])
+    return warm.at_a_terminal(("tasks", *arguments), {**environment(cluster), "TERM": "dumb"}, text)
 
 
 def settle_by_hand(cluster: FakeCluster, assignee: str | None = None) -> int:
@@ -349,18 +315,10 @@ async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer
         instances = await opened.enter_async_context(Instances(rest))
 
         async def saga(*arguments: str, status: int = 0) -> str:
-            process = await asyncio.create_subprocess_exec(
-                SAGA,
-                *arguments,
-                cwd=ROOT,
-                env={**os.environ, "ZEEBE_ADDRESS": engine.gateway, "CAMUNDA_REST_ADDRESS": rest},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
-            output, errors = await process.communicate()
-            assert (process.returncode, not errors) == (status, status == 0), errors.decode()
-            return (errors or output).decode()
+            addresses = {"ZEEBE_ADDRESS": engine.gateway, "CAMUNDA_REST_ADDRESS": rest}
+            done = await asyncio.to_thread(warm.saga, arguments, {**os.environ, **addresses})
+            assert (done[0], not done[2]) == (status, status == 0), done[2]
+            return done[2] or done[1]
 
         async def listed() -> list[dict[str, Any]]:
             found: list[dict[str, Any]] = json.loads(await saga("tasks", "--json"))

@@ -1,12 +1,12 @@
 """What was answered is there, wherever the process ends between the log and its answers."""
 
 import asyncio
-import os
 import random
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 from typing import TYPE_CHECKING
 
 import grpc
@@ -14,13 +14,14 @@ import httpx
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from tests.amount import portions
 from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-ROUNDS = int(os.environ.get("ENGINE_KILLS", "10"))
-"""How often the engine is ended; `make proof` asks for more."""
+KILLS = [10, pytest.param(100, marks=pytest.mark.proof)]
+"""How often the engine is ended."""
 CLIENTS = 8
 GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
 
@@ -99,17 +100,25 @@ async def deploy_all(stub: "GatewayAsyncStub") -> None:
         await deploy(stub, task(name))
 
 
-async def test_each_answered_effect_is_found_after_a_crash_between_the_log_and_the_answer(tmp_path: Path) -> None:
-    chance = random.Random(14)  # noqa: S311 - a seed that a failing run is repeated with
+@pytest.mark.parametrize("kills", KILLS)
+async def test_each_answered_effect_is_found_after_a_crash_between_the_log_and_the_answer(
+    kills: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    seed = SystemRandom().getrandbits(32)
+    print("seed", seed)  # noqa: T201 - to repeat a failing run with
+    chance = random.Random(seed)  # noqa: S311 - moments of a test
     ledger = Ledger()
-    for _ in range(ROUNDS):
+    done = 0
+    for _ in portions(kills, 1):
+        done += 1
         nth = chance.randint(4, 120)
         async with running("--fault", f"crash:after-commit,{nth}", data=tmp_path / "data") as engine:
             await load(engine, ledger)
-    assert len(ledger.started) > ROUNDS
-    assert len(ledger.completed) > ROUNDS
-    assert len(ledger.published) > ROUNDS
-    assert len(ledger.set_) > ROUNDS
+    record_property("kills", done)
+    assert len(ledger.started) > done
+    assert len(ledger.completed) > done
+    assert len(ledger.published) > done
+    assert len(ledger.set_) > done
     async with running(data=tmp_path / "data") as engine, engine.stub() as stub:
         await find(engine, stub, ledger)
 

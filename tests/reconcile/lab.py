@@ -4,9 +4,8 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ import grpc
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from tests import warm
 from tests.proxy import HeldReply, HoldingProxy
 from tests.reconcile.endless import EndlessGateway, EndlessSearches
-from tests.stack import SAGA, Stack, free_port
+from tests.stack import Stack, free_port
 from tests.world import Effects, World, answers, eventually
 from workers.addresses import Addresses
 from workers.gateway import PROCESS
@@ -69,14 +69,14 @@ class Lab:
     """Instances that were cancelled as an operator does."""
 
     @contextmanager
-    def workers(self) -> Iterator[subprocess.Popen[bytes]]:
+    def workers(self) -> Iterator[warm.Command]:
         """Run a worker process; whatever a test has done to it, it is gone in the end."""
         own = {"WORKER_PORT": str(free_port()), "WORKER_LEASE": str(LEASE)}
         with self._process("workers", environment=own) as process:
             yield process
 
     @asynccontextmanager
-    async def reconciler(self, interval: float = 1.0, *, url: str = "") -> AsyncIterator[subprocess.Popen[bytes]]:
+    async def reconciler(self, interval: float = 1.0, *, url: str = "") -> AsyncIterator[warm.Command]:
         """Run a reconciler that looks at everything at each sweep: the one that workers know, or one at `url`."""
         url = url or self.environment["RECONCILER_URL"]
         own = {"RECONCILER_INTERVAL": str(interval), "RECONCILER_AGE": "0", "RECONCILER_PORT": url.rpartition(":")[2]}
@@ -86,21 +86,17 @@ class Lab:
             yield process
 
     @contextmanager
-    def _process(self, *command: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    def _process(self, *command: str, environment: Mapping[str, str]) -> Iterator[warm.Command]:
         own = {**self.stack.environment, **self.environment, **environment}
-        with (self.logs / f"{command[0]}.log").open("ab") as log:
-            process = subprocess.Popen([SAGA, *command], env=own, stdout=log, stderr=log, start_new_session=True)
+        log = self.logs / f"{command[0]}.log"
+        process = warm.Command(command, own, Path(os.devnull), log, log)
         try:
             yield process
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            process.signal(signal.SIGCONT)
+            process.signal(signal.SIGTERM)
+            with suppress(TimeoutError):
+                process.end(30)
 
     async def start(self, order: Mapping[str, Any]) -> int:
         """Start an instance; return its key."""
@@ -209,7 +205,7 @@ async def laboratory(stack: Stack, world_url: str, addresses: Addresses, logs: P
                 await asyncio.to_thread(way.stop)
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: warm.Command) -> None:
     """SIGKILL a process and all that it started."""
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.end(10)

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import grpc
@@ -122,7 +123,7 @@ async def test_a_person_is_asked_once_and_what_they_decide_is_done(lab: Lab, cas
         assert asked["why"].startswith("The participant was not told which process instance")
         await tasks.answer(order, "orders", "keep")
         await settled(lab, case, order="kept", reservation="undone")
-        assert [await tasks.open(order, participant) for participant in ("orders", "inventory")] == [[], []]
+        await eventually(lambda: _open(tasks, order), lambda waiting: waiting == [])
     effects = await lab.world.effects(order)
     assert effects.released == effects.reserved > 0
     assert effects.status == "accepted"
@@ -133,6 +134,11 @@ async def test_a_person_is_asked_once_and_what_they_decide_is_done(lab: Lab, cas
 
 async def _tried(lab: Lab) -> int:
     return len(lab.ways["inventory"].keys(SETTLEMENTS))
+
+
+async def _open(tasks: UserTasks, order_id: str) -> list[dict[str, Any]]:
+    """Return what somebody is still asked about an order."""
+    return [task for participant in ("orders", "inventory") for task in await tasks.open(order_id, participant)]
 
 
 async def _question(lab: Lab, tasks: UserTasks, order_id: str, participant: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ reconciles, and what is orphaned is counted; then the reconciler is started, and
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.proxy import HeldReply
 from tests.reconcile.lab import Lab, kill
 from tests.world import eventually
@@ -110,38 +110,38 @@ async def orphans(lab: Lab, made: list[Case]) -> Counter[str]:
     return +counts
 
 
-Fault = Callable[[Lab, subprocess.Popen[bytes], list[Case]], Awaitable[None]]
+Fault = Callable[[Lab, warm.Command, list[Case]], Awaitable[None]]
 
 
-async def operator_cancels(lab: Lab, _: subprocess.Popen[bytes], made: list[Case]) -> None:
+async def operator_cancels(lab: Lab, _: warm.Command, made: list[Case]) -> None:
     for case in made:
         await lab.cancel(case.instance)
 
 
-async def customer_cancels(lab: Lab, _: subprocess.Popen[bytes], made: list[Case]) -> None:
+async def customer_cancels(lab: Lab, _: warm.Command, made: list[Case]) -> None:
     for case in made:
         await lab.customer_cancels(case.order_id)
 
 
-async def error_event_interrupts(lab: Lab, _: subprocess.Popen[bytes], made: list[Case]) -> None:
+async def error_event_interrupts(lab: Lab, _: warm.Command, made: list[Case]) -> None:
     for case in made:
         await lab.throw(case.instance, case.moment.element)
 
 
-async def complete_reply_is_lost(lab: Lab, _: subprocess.Popen[bytes], made: list[Case]) -> None:
+async def complete_reply_is_lost(lab: Lab, _: warm.Command, made: list[Case]) -> None:
     lab.gateway.lose_replies("CompleteJob", len(made))
 
 
-async def worker_is_killed(_: Lab, worker: subprocess.Popen[bytes], __: list[Case]) -> None:
+async def worker_is_killed(_: Lab, worker: warm.Command, __: list[Case]) -> None:
     await asyncio.to_thread(kill, worker)
 
 
-async def lease_is_lost(_: Lab, worker: subprocess.Popen[bytes], __: list[Case]) -> None:
+async def lease_is_lost(_: Lab, worker: warm.Command, __: list[Case]) -> None:
     """The worker stands still: nobody extends its leases, and another one does the work."""
     os.kill(worker.pid, signal.SIGSTOP)
 
 
-async def lease_is_lost_and_the_operator_cancels(lab: Lab, worker: subprocess.Popen[bytes], made: list[Case]) -> None:
+async def lease_is_lost_and_the_operator_cancels(lab: Lab, worker: warm.Command, made: list[Case]) -> None:
     await lease_is_lost(lab, worker, made)
     await operator_cancels(lab, worker, made)
 

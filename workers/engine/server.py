@@ -27,6 +27,9 @@ from .writer import Writer, end
 if TYPE_CHECKING:
     from .web import HttpServer
 
+_GARBAGE = 10_000
+"""Objects that are made between two looks for garbage in cycles; a request leaves some ten of them."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -104,6 +107,7 @@ async def _run(options: Options, writer: Writer, reader: projection.Reader, star
         serving = [server.begin() for server in http]
         # What is alive now lives as long as the process: no need to look at it again.
         gc.freeze()
+        gc.set_threshold(_GARBAGE)
         gc.enable()
         started(Ports(port, *ports))
         stop = asyncio.create_task(stopped.wait())

@@ -3,12 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from random import SystemRandom
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import Phase, given, settings
+import pytest
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.amount import portions
 from tests.engine.core.bench import START, Bench, activation, creation, modification
 from tests.engine.core.conftest import assert_same, replay
 from tests.engine.core.scenario import FORM, JOB_TYPES, ORDER
@@ -200,12 +203,13 @@ class Player:
         self.bench.wait(choice % 120)
 
 
+PORTION = 100
+"""Lists of moves from one seed."""
 MOVES = st.lists(st.tuples(st.integers(0, 16), st.integers(0, 10_000)), min_size=10, max_size=40)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(MOVES)
-def test_whatever_is_asked_for_nothing_is_lost_and_nothing_is_left_behind(moves: list[tuple[int, int]]) -> None:
+def play(moves: list[tuple[int, int]]) -> None:
+    """Carry out moves, and look at the state after each."""
     player = Player(Bench())
     for move, choice in moves:
         player.play(move, choice)
@@ -213,9 +217,8 @@ def test_whatever_is_asked_for_nothing_is_lost_and_nothing_is_left_behind(moves:
     end(player.bench)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-@given(MOVES)
-def test_the_same_holds_where_commands_come_between_the_follow_ups_of_others(moves: list[tuple[int, int]]) -> None:
+def play_interleaved(moves: list[tuple[int, int]]) -> None:
+    """Carry out moves, of which each may come between the follow-ups of those before it."""
     bench = Interleaving()
     player = Player(bench)
     with patch("workers.engine.core.engine.MAX_FOLLOW_UPS", 2):
@@ -224,6 +227,33 @@ def test_the_same_holds_where_commands_come_between_the_follow_ups_of_others(mov
         Bench.drain(bench)
     check(bench.engine.state)
     end(bench)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(MOVES)
+def test_whatever_is_asked_for_nothing_is_lost_and_nothing_is_left_behind(moves: list[tuple[int, int]]) -> None:
+    play(moves)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@given(MOVES)
+def test_the_same_holds_where_commands_come_between_the_follow_ups_of_others(moves: list[tuple[int, int]]) -> None:
+    play_interleaved(moves)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("played", [play, play_interleaved])
+def test_the_same_holds_for_other_moves_each_time(
+    played: Callable[[list[tuple[int, int]]], None], record_property: Callable[[str, object], None]
+) -> None:
+    many = settings(max_examples=PORTION, deadline=None, database=None, phases=[Phase.generate])
+    done = 0
+    for portion in portions(5_000, PORTION):
+        number = SystemRandom().getrandbits(32)
+        print("seed", number)  # noqa: T201 - to play a failing run again
+        seed(number)(many(given(MOVES)(played)))()
+        done += portion
+    record_property(f"seeds of commands, {played.__name__}", done)
 
 
 def end(bench: Bench) -> None:

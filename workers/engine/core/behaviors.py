@@ -1,6 +1,7 @@
 """Which class behaves as which kind of element: the kinds register themselves, so that nothing here depends on them."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Protocol, TypeVar
 
 from .entities import BODY, ElementInstance
@@ -50,4 +51,9 @@ def behavior_of(element: Element, instance: ElementInstance) -> Behavior:
     """Return how an element of its kind behaves; the body around the instances of a loop is a kind of its own."""
     if instance.loop == BODY:
         return _BEHAVIORS["MULTI_INSTANCE_BODY", ""]
-    return _BEHAVIORS.get((element.type, element.event_type)) or _BEHAVIORS[element.type, ""]
+    return _behavior(element.type, element.event_type)
+
+
+@cache
+def _behavior(element_type: str, event_type: str) -> Behavior:
+    return _BEHAVIORS.get((element_type, event_type)) or _BEHAVIORS[element_type, ""]

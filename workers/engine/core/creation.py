@@ -3,7 +3,7 @@
 from . import lifecycle
 from .entities import ElementInstance
 from .records import NONE_KEY
-from .variables import read_document, set_locals
+from .variables import set_locals, variables_of
 from .work import Work
 
 
@@ -33,5 +33,5 @@ def create(  # noqa: PLR0913 - what an instance begins with
     more = {"startEventId": start_event, "startKey": start_key, "variables": own} if start_event else {}
     lifecycle.record(work, "ELEMENT_ACTIVATING", made, **more)
     instance = work.state.tables.elements[key]
-    set_locals(work, instance, read_document(variables))
+    set_locals(work, instance, variables_of(variables))
     return instance

@@ -1,4 +1,8 @@
-"""What is alive in the engine, as small structures; together they are the state that a snapshot holds."""
+"""What is alive in the engine, as small structures; together they are the state that a snapshot holds.
+
+None of them refers to one that refers to it, so Python's cycle collector need not know them (`gc=False`): with 100,000
+instances it would stop the engine for half a second.
+"""
 
 from typing import Any
 
@@ -8,7 +12,7 @@ BODY = -1
 """The loop counter of a multi-instance body, which is not one of its instances."""
 
 
-class Definition(msgspec.Struct):
+class Definition(msgspec.Struct, gc=False):
     """A deployed version of a process."""
 
     key: int
@@ -21,7 +25,7 @@ class Definition(msgspec.Struct):
     deployment: int
 
 
-class Form(msgspec.Struct):
+class Form(msgspec.Struct, gc=False):
     """A deployed version of a form."""
 
     key: int
@@ -33,7 +37,7 @@ class Form(msgspec.Struct):
     deployment: int
 
 
-class ElementInstance(msgspec.Struct):
+class ElementInstance(msgspec.Struct, gc=False):
     """An element that is being carried out; the process instance is the one of type PROCESS."""
 
     key: int
@@ -71,7 +75,7 @@ class ElementInstance(msgspec.Struct):
     """What came with an event's trigger, or with the end of a task, as a JSON object."""
 
 
-class Trigger(msgspec.Struct):
+class Trigger(msgspec.Struct, gc=False):
     """An event that waits for what it interrupts to end."""
 
     element: str
@@ -79,7 +83,7 @@ class Trigger(msgspec.Struct):
     variables: str
 
 
-class Variable(msgspec.Struct):
+class Variable(msgspec.Struct, gc=False):
     """A variable of a scope."""
 
     key: int
@@ -87,7 +91,7 @@ class Variable(msgspec.Struct):
     """JSON text."""
 
 
-class Job(msgspec.Struct):
+class Job(msgspec.Struct, gc=False):
     """A job of a task."""
 
     key: int
@@ -106,7 +110,7 @@ class Job(msgspec.Struct):
     error_code: str = ""
 
 
-class Incident(msgspec.Struct):
+class Incident(msgspec.Struct, gc=False):
     """A step that needs a person."""
 
     key: int
@@ -118,7 +122,7 @@ class Incident(msgspec.Struct):
     """A follow-up command that the engine failed to carry out: intent, key and value; resolving has it tried again."""
 
 
-class Message(msgspec.Struct):
+class Message(msgspec.Struct, gc=False):
     """A message in the buffer."""
 
     key: int
@@ -131,7 +135,7 @@ class Message(msgspec.Struct):
     """Process ids that have had it."""
 
 
-class Subscription(msgspec.Struct):
+class Subscription(msgspec.Struct, gc=False):
     """An event of an instance that waits for a message."""
 
     key: int
@@ -145,7 +149,7 @@ class Subscription(msgspec.Struct):
     interrupting: bool
 
 
-class Timer(msgspec.Struct):
+class Timer(msgspec.Struct, gc=False):
     """A timer that is running."""
 
     key: int
@@ -162,7 +166,7 @@ class Timer(msgspec.Struct):
     """Of a cycle: the duration between two firings, as ISO 8601 text."""
 
 
-class StartSubscription(msgspec.Struct):
+class StartSubscription(msgspec.Struct, gc=False):
     """A message start event of the latest version of a process."""
 
     key: int
@@ -171,7 +175,7 @@ class StartSubscription(msgspec.Struct):
     event: str
 
 
-class Compensation(msgspec.Struct):
+class Compensation(msgspec.Struct, gc=False):
     """A completed activity that can be undone once."""
 
     key: int
@@ -184,7 +188,7 @@ class Compensation(msgspec.Struct):
     """The throw event that has triggered it."""
 
 
-class UserTask(msgspec.Struct):
+class UserTask(msgspec.Struct, gc=False):
     """A Camunda user task."""
 
     key: int
@@ -200,7 +204,7 @@ class UserTask(msgspec.Struct):
     headers: dict[str, str]
 
 
-class Pending(msgspec.Struct):
+class Pending(msgspec.Struct, gc=False):
     """A follow-up command that has not been carried out yet."""
 
     position: int
@@ -210,7 +214,7 @@ class Pending(msgspec.Struct):
     value: dict[str, Any]
 
 
-class Tables(msgspec.Struct):
+class Tables(msgspec.Struct, gc=False):
     """All of it."""
 
     definitions: dict[int, Definition] = {}

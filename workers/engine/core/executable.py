@@ -15,7 +15,7 @@ class Executable:
 
     process: Process
     facts: dict[str, dict[str, Any]] = field(repr=False)
-    """By the id of an element or a flow: the part of a PROCESS_INSTANCE record's value that is always the same."""
+    """By the id of an element or a flow: a PROCESS_INSTANCE record's value, without what is an instance's own."""
     bodies: dict[str, dict[str, Any]] = field(repr=False)
     """The same of multi-instance bodies, by the id of the activity."""
 
@@ -49,6 +49,8 @@ def _facts(definition: Definition, identity: str, name: str, kind: str, event_ty
         "elementName": name,
         "bpmnElementType": kind,
         "bpmnEventType": event_type,
+        "processInstanceKey": NONE_KEY,
+        "flowScopeKey": NONE_KEY,
         "parentProcessInstanceKey": NONE_KEY,
         "parentElementInstanceKey": NONE_KEY,
     }

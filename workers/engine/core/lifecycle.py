@@ -14,10 +14,12 @@ def record(work: Work, intent: str, instance: ElementInstance, **more: Any) -> N
     """Write where an element instance stands in its life."""
     executable = work.executable(instance.definition)
     facts = (executable.bodies if instance.loop == BODY else executable.facts)[instance.element]
+    value = {**facts, **more}
+    value["processInstanceKey"] = instance.process_instance
+    value["flowScopeKey"] = instance.scope
     if instance.parent != NONE_KEY:
-        more["parentElementInstanceKey"] = instance.parent
-        more["parentProcessInstanceKey"] = work.state.tables.elements[instance.parent].process_instance
-    value = {**facts, "processInstanceKey": instance.process_instance, "flowScopeKey": instance.scope, **more}
+        value["parentElementInstanceKey"] = instance.parent
+        value["parentProcessInstanceKey"] = work.state.tables.elements[instance.parent].process_instance
     work.event("PROCESS_INSTANCE", intent, instance.key, value)
 
 
@@ -45,8 +47,7 @@ def enter(
 def activate(work: Work, instance: ElementInstance) -> None:
     """Do what an element's kind does when it is activated."""
     element = work.element(instance)
-    with work.step(instance):
-        behavior_of(element, instance).activate(work, instance, element)
+    work.attempt(behavior_of(element, instance).activate, instance, element)
 
 
 def activated(work: Work, instance: ElementInstance) -> None:
@@ -72,15 +73,15 @@ def complete(work: Work, instance: ElementInstance, variables: str = "{}") -> No
         instance: The element.
         variables: What came with its end, from a job or a person, as a JSON object.
     """
-    record(work, "ELEMENT_COMPLETING", instance, **({} if variables == "{}" else {"variables": variables}))
+    more = {} if variables == "{}" else {"variables": variables}
+    record(work, "ELEMENT_COMPLETING", instance, **more)
     finish(work, instance)
 
 
 def finish(work: Work, instance: ElementInstance) -> None:
     """Complete an element that is COMPLETING: what its kind does, its end, and the flows behind it."""
     element = work.element(instance)
-    with work.step(instance):
-        behavior_of(element, instance).complete(work, instance, element)
+    work.attempt(behavior_of(element, instance).complete, instance, element)
 
 
 def completed(

@@ -12,7 +12,7 @@ NONE_KEY = -1
 """Stands for a key that there is not, as in Zeebe."""
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, gc=False):
     """What somebody asks the engine to do."""
 
     value_type: str
@@ -22,7 +22,7 @@ class Command(msgspec.Struct, frozen=True):
     value: dict[str, Any] = {}
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """One entry of the log."""
 
     position: int

@@ -27,10 +27,13 @@ class Scope(Mapping[str, Any]):
 
     def find(self, name: str) -> tuple[int, Variable] | None:
         """Return the nearest variable of a name, with the key of its scope."""
-        for scope in self.chain():
-            variable = self._tables.variables.get(scope, {}).get(name)
-            if variable is not None:
-                return scope, variable
+        variables, elements = self._tables.variables, self._tables.elements
+        scope = self._scope
+        while scope != -1:
+            held = variables.get(scope)
+            if held is not None and name in held:
+                return scope, held[name]
+            scope = elements[scope].scope
         return None
 
     def texts(self) -> dict[str, str]:

@@ -18,28 +18,44 @@ MAX_MAPPED = 4 * 1024 * 1024
 """Characters of a value that a mapping makes, as JSON: no more than a client could send."""
 
 
+def check_document(text: str) -> None:
+    """Check that a text is a JSON object; empty text is an empty one.
+
+    Raises:
+        Rejection: INVALID_ARGUMENT: it is not JSON, or its root is not an object.
+    """
+    if not text or text == "{}":
+        return
+    try:
+        value = _ANY.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        # The text may hold a customer's data, so that only the place of the error is told.
+        message = f"Invalid JSON value: {error}"
+        raise invalid(message) from None
+    if not isinstance(value, dict):
+        message = (
+            "Property 'variables' is invalid: Expected document to be a root level object, but was "
+            f"'{_json_type(value)}'"
+        )
+        raise invalid(message)
+
+
+def variables_of(document: str) -> dict[str, str]:
+    """Return the variables of a checked document, as compact JSON text by name."""
+    if not document or document == "{}":
+        return {}
+    compact = msgspec.json.format(document.encode(), indent=-1)
+    return {name: bytes(raw).decode() for name, raw in _RAW.decode(compact).items()}
+
+
 def read_document(text: str) -> dict[str, str]:
     """Return the variables of a JSON object, as compact JSON text by name; empty text is an empty object.
 
     Raises:
         Rejection: INVALID_ARGUMENT: it is not JSON, or its root is not an object.
     """
-    if not text or text == "{}":
-        return {}
-    try:
-        compact = msgspec.json.format(text.encode(), indent=-1)
-        value = _ANY.decode(compact)
-        if not isinstance(value, dict):
-            message = (
-                "Property 'variables' is invalid: Expected document to be a root level object, but was "
-                f"'{_json_type(value)}'"
-            )
-            raise invalid(message)
-        return {name: bytes(raw).decode() for name, raw in _RAW.decode(compact).items()}
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        # The text may hold a customer's data, so that only the place of the error is told.
-        message = f"Invalid JSON value: {error}"
-        raise invalid(message) from None
+    check_document(text)
+    return variables_of(text)
 
 
 def _json_type(value: object) -> str:

@@ -1,7 +1,6 @@
 """The work on one command: it emits records, each applied at once, and looks at the state that they made."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from ...feel import Now
@@ -14,6 +13,8 @@ from .scope import Scope
 from .state import State
 
 Observer = Callable[[Record], None]
+Step = Callable[["Work", ElementInstance, Element], None]
+"""What an element does when it is activated or completed; a `Fault` undoes it."""
 
 
 class Work:
@@ -35,11 +36,8 @@ class Work:
 
     def begin(self, command: Command, now: int) -> None:
         """Write a command that came from outside; what follows is caused by it."""
-        self.now = now
-        self.source = NONE_KEY
-        self.hops = 0
-        self._last_key = 0
-        self._write(COMMAND, command.value_type, command.intent, command.key, command.value)
+        self.go_on(NONE_KEY, now)
+        self._emit(COMMAND, command.value_type, command.intent, command.key, command.value)
         self.source = self.position
 
     def go_on(self, position: int, timestamp: int) -> None:
@@ -54,28 +52,28 @@ class Work:
         self._last_key = max(self._last_key, self.state.tables.last_key) + 1
         return self._last_key
 
-    def event(self, value_type: str, intent: str, key: int, value: dict[str, Any]) -> Record:
+    def event(self, value_type: str, intent: str, key: int, value: dict[str, Any]) -> None:
         """Write an event and apply it."""
-        return self._write(EVENT, value_type, intent, key, value)
+        self._emit(EVENT, value_type, intent, key, value)
 
     def follow_up(self, intent: str, key: int, value: dict[str, Any]) -> None:
         """Write a command about a process instance, to be carried out after what is being done."""
-        self._write(COMMAND, "PROCESS_INSTANCE", intent, key, value)
+        self._emit(COMMAND, "PROCESS_INSTANCE", intent, key, value)
 
     def reject(self, value_type: str, intent: str, key: int, rejection: Rejection) -> None:
         """Write that a command was not carried out."""
-        self._write(REJECTION, value_type, intent, key, {}, rejection.code, rejection.reason)
+        self._emit(REJECTION, value_type, intent, key, {}, rejection.code, rejection.reason)
 
-    def _write(  # noqa: PLR0913, PLR0917 - the fields of a record
+    def _emit(  # noqa: PLR0913, PLR0917 - the fields of a record
         self, kind: str, value_type: str, intent: str, key: int, value: dict[str, Any], code: str = "", reason: str = ""
-    ) -> Record:
-        record = Record(self.position + 1, self.source, key, self.now, kind, value_type, intent, value, code, reason)
+    ) -> None:
+        position = self.position + 1
+        record = Record(position, self.source, key, self.now, kind, value_type, intent, value, code, reason)
         if self._on_emit is not None:
             self._on_emit(record)
         apply(self.state, record)
-        self.position += 1
+        self.position = position
         self.records.append(record)
-        return record
 
     # -- what is undone -------------------------------------------------------------------------------------------
 
@@ -91,9 +89,14 @@ class Work:
         del self.state.woken[mark[3] :]
         self._last_key = 0
 
-    def step(self, instance: ElementInstance) -> "Step":
+    def attempt(self, step: Step, instance: ElementInstance, element: Element) -> None:
         """Carry out a step of an element; where it cannot be, it is undone and an incident stands in its place."""
-        return Step(self, instance)
+        mark = self.mark()
+        try:
+            step(self, instance, element)
+        except Fault as fault:
+            self.rollback(mark)
+            self.incident(instance, fault)
 
     def incident(self, instance: ElementInstance, fault: Fault, **more: Any) -> None:  # noqa: ANN401 - a record's value
         """Create an incident of an element."""
@@ -150,28 +153,3 @@ class Work:
             "processDefinitionKey": instance.definition,
             "processInstanceKey": instance.process_instance,
         }
-
-
-class Step:
-    """Undoes what was emitted inside of it and creates an incident, where it is left by a `Fault`."""
-
-    __slots__ = ("_instance", "_mark", "_work")
-
-    def __init__(self, work: Work, instance: ElementInstance) -> None:
-        """The incident is one of `instance`."""
-        self._work = work
-        self._instance = instance
-
-    def __enter__(self) -> None:
-        """Note where to go back to."""
-        self._mark = self._work.mark()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        """Turn a `Fault` into an incident."""
-        if not isinstance(error, Fault):
-            return False
-        self._work.rollback(self._mark)
-        self._work.incident(self._instance, error)
-        return True

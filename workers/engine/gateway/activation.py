@@ -33,7 +33,8 @@ async def activate(writer: Writer, request: pb.ActivateJobsRequest, context: "Co
     if not jobs:
         return
     try:
-        await context.write(pb.ActivateJobsResponse(jobs=map(_job, jobs)))
+        # A message for each job first would cost twice as much.
+        await context.write(pb.ActivateJobsResponse(jobs=map(_fields, jobs)))  # type: ignore[arg-type]  # dicts will do
     except BaseException:
         writer.give_back(jobs)
         raise
@@ -49,10 +50,13 @@ async def stream(writer: Writer, request: pb.StreamActivatedJobsRequest, context
         # A client sees that its stream is open before the first job comes.
         await context.send_initial_metadata(())
         async for job in jobs:
-            await context.write(_job(job))
+            await context.write(pb.ActivatedJob(**_fields(job)))
     finally:
         writer.close_stream(jobs)
 
 
-def _job(job: dict[str, Any]) -> pb.ActivatedJob:
-    return pb.ActivatedJob(**{name: job[name] for name in _FIELDS}, tenantId=TENANT)
+def _fields(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an ActivatedJob."""
+    fields = {name: job[name] for name in _FIELDS}
+    fields["tenantId"] = TENANT
+    return fields

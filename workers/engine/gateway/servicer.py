@@ -66,7 +66,9 @@ def unimplemented(name: str) -> Handler:
 
 def _unary(writer: Writer, call: Callable[[Writer, Any], Awaitable[Any]]) -> Handler:
     async def handler(request: Any, context: "Context") -> Any:  # noqa: ANN401 - each call has its own messages
-        await _refuse_unknown(request, context)
+        field = unknown_field(request)
+        if field is not None:
+            await _refuse_unknown(field, context)
         try:
             return await call(writer, request)
         except REFUSALS as refusal:
@@ -77,7 +79,9 @@ def _unary(writer: Writer, call: Callable[[Writer, Any], Awaitable[Any]]) -> Han
 
 def _stream(writer: Writer, call: Callable[[Writer, Any, "Context"], Awaitable[None]]) -> Handler:
     async def handler(request: Any, context: "Context") -> None:  # noqa: ANN401 - each call has its own messages
-        await _refuse_unknown(request, context)
+        field = unknown_field(request)
+        if field is not None:
+            await _refuse_unknown(field, context)
         try:
             await call(writer, request, context)
         except REFUSALS as refusal:
@@ -86,8 +90,6 @@ def _stream(writer: Writer, call: Callable[[Writer, Any, "Context"], Awaitable[N
     return handler
 
 
-async def _refuse_unknown(request: Any, context: "Context") -> None:  # noqa: ANN401 - any message
-    field = unknown_field(request)
-    if field is not None:
-        text = f"The embedded engine does not know the field {field} (message and number). Leave it out."
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, shorten(text))
+async def _refuse_unknown(field: str, context: "Context") -> None:
+    text = f"The embedded engine does not know the field {field} (message and number). Leave it out."
+    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, shorten(text))

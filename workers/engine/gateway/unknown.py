@@ -1,6 +1,6 @@
 """Fields that a newer client sends and this engine does not know: refused, for they may change what happens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -17,24 +17,25 @@ HARMLESS = {
 
 def unknown_field(message: Message) -> str | None:
     """Return the first unknown field of a message or of one inside it, as `Message.number`; None if there is none."""
-    for each in _with_children(message):
-        name = each.DESCRIPTOR.name
-        fields = UnknownFieldSet(each)
-        for position in range(len(fields)):
-            number = fields[position].field_number
-            if (name, number) not in HARMLESS:
-                return f"{name}.{number}"
+    descriptor = message.DESCRIPTOR
+    fields = UnknownFieldSet(message)
+    for position in range(len(fields)):
+        number = fields[position].field_number
+        if (descriptor.name, number) not in HARMLESS:
+            return f"{descriptor.name}.{number}"
+    for each in _message_fields(descriptor):
+        for child in _children(message, each):
+            found = unknown_field(child)
+            if found is not None:
+                return found
     return None
 
 
-def _with_children(message: Message) -> Iterator[Message]:
-    yield message
-    for field in _message_fields(message.DESCRIPTOR):
-        if field.is_repeated:
-            for child in getattr(message, field.name):
-                yield from _with_children(child)
-        elif message.HasField(field.name):
-            yield from _with_children(getattr(message, field.name))
+def _children(message: Message, field: FieldDescriptor) -> Iterable[Message]:
+    if field.is_repeated:
+        children: Iterable[Message] = getattr(message, field.name)
+        return children
+    return (getattr(message, field.name),) if message.HasField(field.name) else ()
 
 
 @cache

@@ -6,9 +6,10 @@ from .. import lifecycle
 from ..behaviors import behavior_of
 from ..creation import create as create_instance
 from ..entities import Definition, ElementInstance
+from ..model import Element
 from ..paths import can_be_entered, enter_inside
 from ..records import Command, Fault, TooLarge, invalid, not_found, wrong_state
-from ..variables import read_document
+from ..variables import check_document
 from ..work import Work
 from .registry import handles
 
@@ -37,7 +38,7 @@ def create(work: Work, command: Command) -> dict[str, Any]:
     if not starts and process.root.none_start is None:
         message = f"Expected to create instance of process with none start event, but '{process.id}' has none"
         raise wrong_state(message)
-    read_document(value["variables"])
+    check_document(value["variables"])
     instance = create_instance(work, definition.key, value["variables"])
     created = {
         **work.process_of(instance),
@@ -50,7 +51,7 @@ def create(work: Work, command: Command) -> dict[str, Any]:
     if starts:
         _start_at(work, instance, starts)
     else:
-        _activate(work, instance)
+        work.attempt(_begin, instance, work.element(instance))
     return {
         "processDefinitionKey": definition.key,
         "bpmnProcessId": definition.process_id,
@@ -59,13 +60,11 @@ def create(work: Work, command: Command) -> dict[str, Any]:
     }
 
 
-def _activate(work: Work, instance: ElementInstance) -> None:
-    element = work.element(instance)
-    with work.step(instance):
-        try:
-            behavior_of(element, instance).activate(work, instance, element)
-        except TooLarge as fault:
-            raise invalid(fault.message) from None
+def _begin(work: Work, instance: ElementInstance, element: Element) -> None:
+    try:
+        behavior_of(element, instance).activate(work, instance, element)
+    except TooLarge as fault:
+        raise invalid(fault.message) from None
 
 
 def _start_at(work: Work, instance: ElementInstance, starts: list[str]) -> None:

@@ -8,7 +8,7 @@ from .. import errors, lifecycle
 from ..entities import Job
 from ..jobs import job_value
 from ..records import NONE_KEY, Command, Fault, invalid, not_found, wrong_state
-from ..variables import read_document, set_locals
+from ..variables import check_document, read_document, set_locals
 from ..work import Work
 from .registry import handles
 
@@ -98,7 +98,7 @@ def complete(work: Work, command: Command) -> dict[str, Any]:
     """Complete a job and with it its task; who has leased it is not asked."""
     job = _job(work, command.key, "complete")
     _require_open(job, "complete")
-    read_document(command.value["variables"])
+    check_document(command.value["variables"])
     variables = command.value["variables"] or "{}"
     instance = work.state.tables.elements[job.element]
     work.event("JOB", "COMPLETED", job.key, job_value(work, job))
@@ -138,7 +138,7 @@ def throw_error(work: Work, command: Command) -> dict[str, Any]:
     job = _job(work, command.key, "throw an error for")
     _require_open(job, "throw an error for")
     value = command.value
-    read_document(value.get("variables") or "")
+    check_document(value.get("variables") or "")
     variables = value.get("variables") or "{}"
     instance = work.state.tables.elements[job.element]
     message = _cut(value["errorMessage"])

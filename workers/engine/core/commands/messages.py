@@ -5,7 +5,7 @@ from typing import Any
 from .. import correlation, subscriptions
 from ..apply.messages import message_identity
 from ..records import Command, Rejection, invalid, not_found
-from ..variables import read_document
+from ..variables import check_document
 from ..work import Work
 from .registry import handles
 
@@ -14,7 +14,7 @@ from .registry import handles
 def publish(work: Work, command: Command) -> dict[str, Any]:
     """Give a message to who waits for it, and keep it for its time to live."""
     value = command.value
-    read_document(value["variables"])
+    check_document(value["variables"])
     name, correlation_key, message_id = value["name"], value["correlationKey"], value["messageId"]
     refusal = subscriptions.too_long(correlation_key)
     if refusal:

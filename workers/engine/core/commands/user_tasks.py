@@ -6,7 +6,7 @@ from .. import lifecycle
 from ..entities import UserTask
 from ..records import Command, invalid, not_found, wrong_state
 from ..user_tasks import MAX_PRIORITY, task_value
-from ..variables import read_document
+from ..variables import check_document
 from ..work import Work
 from .registry import handles
 
@@ -55,7 +55,7 @@ def update(work: Work, command: Command) -> dict[str, Any]:
 def complete(work: Work, command: Command) -> dict[str, Any]:
     """Complete a task with the variables that the person gave."""
     task = _task(work, command.key, "complete")
-    read_document(command.value["variables"])
+    check_document(command.value["variables"])
     instance = work.state.tables.elements[task.element]
     action = command.value.get("action") or "complete"
     work.event("USER_TASK", "COMPLETED", task.key, task_value(work, task, action=action))

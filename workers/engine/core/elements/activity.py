@@ -4,7 +4,7 @@ from .. import compensation, lifecycle
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
-from ..variables import apply_outputs, read_document
+from ..variables import apply_outputs, variables_of
 from ..work import Work
 from .passing import Passing
 
@@ -16,7 +16,7 @@ class Activity(Passing):
 
     def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Let out its variables, and note that it can be undone from now on."""
-        apply_outputs(work, instance, element.outputs, read_document(instance.variables))
+        apply_outputs(work, instance, element.outputs, variables_of(instance.variables))
         self.done(work, instance, element)
 
     @staticmethod

@@ -4,7 +4,7 @@ from .. import lifecycle
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
-from ..variables import apply_outputs, read_document, set_locals
+from ..variables import apply_outputs, set_locals, variables_of
 from ..work import Work
 from .passing import Passing
 
@@ -15,7 +15,7 @@ class ErrorBoundaryEvent(Passing):
 
     def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Set the error's variables as its own and carry out the output mappings."""
-        came = read_document(instance.variables)
+        came = variables_of(instance.variables)
         if element.outputs:
             apply_outputs(work, instance, element.outputs, came)
         else:

@@ -7,7 +7,7 @@ from ..entities import Definition, ElementInstance
 from ..model import Element
 from ..records import Fault
 from ..scope import to_document
-from ..variables import apply_inputs, apply_outputs, read_document
+from ..variables import apply_inputs, apply_outputs, variables_of
 from ..work import Work
 from .activity import Activity
 
@@ -49,7 +49,7 @@ class CallActivity(Activity):
     def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Take over the variables of the called instance: by mappings, or all of them."""
         assert element.called is not None
-        came = read_document(instance.variables)
+        came = variables_of(instance.variables)
         if element.outputs or element.called.all_variables_out:
             apply_outputs(work, instance, element.outputs, came)
         self.done(work, instance, element)

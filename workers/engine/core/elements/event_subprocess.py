@@ -4,7 +4,7 @@ from .. import compensation, correlation, lifecycle, subscriptions
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
-from ..variables import apply_inputs, apply_outputs, read_document, set_locals
+from ..variables import apply_inputs, apply_outputs, set_locals, variables_of
 from ..work import Work
 from .passing import Passing
 
@@ -45,7 +45,7 @@ class StartEvent(Passing):
         scope = work.scope_of(instance)
         if scope.scope != -1 and not element.outputs:
             # Over variables of the same name there, and not in a scope further out that has the name.
-            set_locals(work, work.scope_of(scope), read_document(instance.variables))
+            set_locals(work, work.scope_of(scope), variables_of(instance.variables))
             lifecycle.completed(work, instance, element)
         else:
             super().complete(work, instance, element)

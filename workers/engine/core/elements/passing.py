@@ -4,7 +4,7 @@ from .. import lifecycle
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
-from ..variables import apply_inputs, apply_outputs, read_document
+from ..variables import apply_inputs, apply_outputs, variables_of
 from ..work import Work
 
 
@@ -26,7 +26,7 @@ class Passing:
 
     def complete(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Complete it. The element instance is COMPLETING."""
-        apply_outputs(work, instance, element.outputs, read_document(instance.variables))
+        apply_outputs(work, instance, element.outputs, variables_of(instance.variables))
         lifecycle.completed(work, instance, element)
 
     def terminate(self, work: Work, instance: ElementInstance) -> None:

@@ -1,7 +1,5 @@
 """Camunda user tasks: a person does them."""
 
-from typing import Any
-
 from .. import correlation, lifecycle, subscriptions, user_tasks
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
@@ -21,10 +19,10 @@ class CamundaUserTask(Activity):
         subscriptions.open_all(work, instance, element)
         value, assignee = user_tasks.prepare(work, instance, element)
         lifecycle.activated(work, instance)
-        created: dict[str, Any] = work.event("USER_TASK", "CREATED", work.key(), value).value
+        work.event("USER_TASK", "CREATED", work.key(), value)
         if assignee:
             key = work.state.user_task_of[instance.key]
-            work.event("USER_TASK", "ASSIGNED", key, {**created, "assignee": assignee, "action": ""})
+            work.event("USER_TASK", "ASSIGNED", key, {**value, "assignee": assignee, "action": ""})
         correlation.correlate_buffered(work, instance)
 
     def terminate(self, work: Work, instance: ElementInstance) -> None:

@@ -1,0 +1,142 @@
+"""`make test`: all tests in two lanes at once, then where the time went, by folder.
+
+One lane is the processor's, the other waits for most of its time: together they fill two cores. With arguments it is
+pytest itself: `make test ARGS=tests/kit`.
+"""
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from xml.etree import ElementTree as ET
+
+from tests.stack import ROOT
+
+_ROOT_FOLDER = "."
+"""Stands for the test files that lie in no folder of their own."""
+SUM = 1_300
+"""Seconds that all tests may take together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of tests: its lane, and the seconds that its tests may take together on two quiet cores."""
+
+    lane: str
+    budget: int
+
+
+FOLDERS: Mapping[str, Folder] = {
+    "benchmarks": Folder("services", 20),
+    "bpmn": Folder("services", 20),
+    "cli": Folder("stack", 150),
+    "cluster": Folder("stack", 100),
+    "compensation": Folder("stack", 5),
+    "compose": Folder("stack", 80),
+    "conformance": Folder("services", 20),
+    "engine": Folder("services", 90),
+    "feel": Folder("services", 10),
+    "incidents": Folder("stack", 5),
+    "kit": Folder("stack", 120),
+    "process": Folder("stack", 150),
+    "readme": Folder("stack", 50),
+    "reconcile": Folder("stack", 150),
+    "runtime": Folder("stack", 100),
+    "services": Folder("services", 350),
+    "steps": Folder("services", 5),
+    "tasks": Folder("services", 5),
+    _ROOT_FOLDER: Folder("services", 30),
+}
+"""A new folder, or tests that take longer, change this table; the sum of all budgets stays below `SUM`."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests and return the exit status."""
+    if arguments:
+        return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    with tempfile.TemporaryDirectory() as reports:
+        begun = time.monotonic()
+        lanes = {name: _Lane(name, Path(reports)) for name in sorted({each.lane for each in FOLDERS.values()})}
+        statuses = [lane.end() for lane in lanes.values()]
+        seconds = time.monotonic() - begun
+        spent = seconds_by_folder([lane.report for lane in lanes.values()])
+    over = over_budget(spent)
+    sys.stdout.write("\n".join([table(spent, seconds), *over, ""]))
+    return max(*statuses, bool(over))
+
+
+def paths(lane: str, root: Path = ROOT / "tests") -> list[str]:
+    """Return what a lane runs, as paths for pytest."""
+    folders = [name for name, folder in FOLDERS.items() if folder.lane == lane]
+    loose = sorted(root.glob("test_*.py")) if _ROOT_FOLDER in folders else []
+    return [str(path.relative_to(root.parent)) for path in [*(root / name for name in folders if name != "."), *loose]]
+
+
+class _Lane:
+    """One pytest, whose lines are printed with the lane's name."""
+
+    def __init__(self, name: str, reports: Path) -> None:
+        self.report = reports / f"{name}.xml"
+        command = [sys.executable, "-u", "-m", "pytest", "-q", f"--junitxml={self.report}", *paths(name)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self._process.stdout is not None
+        self._printing = threading.Thread(target=_print_lines, args=(f"{name:8} | ", self._process.stdout))
+        self._printing.start()
+
+    def end(self) -> int:
+        """Wait for its end and return its status."""
+        self._printing.join()
+        return self._process.wait()
+
+
+def _print_lines(prefix: str, lines: IO[str]) -> None:
+    for line in lines:
+        sys.stdout.write(prefix + line)
+        sys.stdout.flush()
+
+
+def seconds_by_folder(reports: Sequence[Path]) -> dict[str, tuple[int, float]]:
+    """Return the number of tests of each folder and the seconds that they took, set-up and tear-down with them."""
+    spent: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
+    for report in reports:
+        for case in ET.parse(report).iter("testcase") if report.exists() else ():  # noqa: S314 - pytest's
+            parts = case.attrib["classname"].split(".")
+            folder = parts[1] if len(parts) > 2 else _ROOT_FOLDER
+            tests, seconds = spent[folder]
+            spent[folder] = tests + 1, seconds + float(case.attrib["time"])
+    return dict(spent)
+
+
+def table(spent: Mapping[str, tuple[int, float]], seconds: float) -> str:
+    """Return where the time went, to be read by people."""
+    lines = [f"{'folder':14}{'tests':>7}{'seconds':>9}{'budget':>8}"]
+    lines += [
+        f"{name:14}{tests:7}{took:9.1f}{FOLDERS[name].budget if name in FOLDERS else 0:8}"
+        for name, (tests, took) in sorted(spent.items())
+    ]
+    tests, took = (sum(column) for column in zip(*spent.values(), strict=True)) if spent else (0, 0.0)
+    return "\n".join([*lines, f"{'all':14}{tests:7}{took:9.1f}{SUM:8}   in {seconds / 60:.1f} minutes"])
+
+
+def over_budget(spent: Mapping[str, tuple[int, float]]) -> list[str]:
+    """Return a line for each folder that took longer than it may, or has no budget."""
+    lines = []
+    for name, (_, took) in sorted(spent.items()):
+        if name not in FOLDERS:
+            lines.append(f"tests/{name} has no budget; give it one in tests/lanes.py.")
+        elif took > FOLDERS[name].budget:
+            lines.append(
+                f"tests/{name} took {took:.0f} s, {FOLDERS[name].budget} are its budget: "
+                "make it faster, or move what is long to `make proof`."
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""`make proof ARGS=--ci` is bounded in time, and says how much of each proof that was enough for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.amount import SECONDS, portions
+from tests.proof import done
+from tests.stack import ROOT
+
+
+def test_all_of_a_proof_is_done_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SECONDS, raising=False)
+    assert list(portions(25, 10)) == [10, 10, 5]
+
+
+def test_where_the_time_is_over_one_portion_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SECONDS, "0")
+    assert list(portions(25, 10)) == [10]
+
+
+def test_what_a_proof_has_done_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SECONDS, "0")
+    report = tmp_path / "seeds.xml"
+    tests = "tests/engine/core/test_invariants.py"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "proof",
+        "-o",
+        "junit_family=xunit1",
+        f"--junitxml={report}",
+        tests,
+    ]
+    ran = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 0, ran.stdout
+    assert done([report, tmp_path / "of-one-that-could-not-begin.xml"]) == [
+        "seeds of commands, play: 100",
+        "seeds of commands, play_interleaved: 100",
+    ]
