@@ -24,7 +24,7 @@ from pyzeebe.grpc_internals.types import DeployResourceResponse
 from workers.addresses import Addresses
 from workers.failure import Failure, bad_input
 from workers.gateway import BPMN, MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, Ended, channel, is_deployed
-from workers.kit.connection import stub
+from workers.kit.connection import proxy_hint_of, stub
 from workers.kit.credentials import why_no_token
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ async def engine(addresses: Addresses) -> AsyncIterator[ZeebeClient]:
             message = f"There is no token for the engine: {why}. Look at CAMUNDA_OAUTH_URL, client id and secret."
         else:
             where = addresses.engine.address
-            message = f"The engine at {where} does not answer. Start it with `saga up`, or set ZEEBE_ADDRESS."
+            hint = proxy_hint_of(addresses.engine)
+            message = f"The engine at {where} does not answer. Start it with `saga up`, or set ZEEBE_ADDRESS.{hint}"
         raise Failure(message) from error
     except (UnknownGrpcStatusCodeError, ZeebeInternalError) as error:
         code = error.grpc_error.code().name

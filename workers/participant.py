@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from services.kit.clients import open_client, proxy_hint
 from services.kit.responses import MOST, fetch
 from services.kit.tokens import TokenMissingError, Tokens
 from workers.addresses import Addresses
@@ -33,7 +34,8 @@ class Participant:
     @asynccontextmanager
     async def at(cls, addresses: Addresses, name: str, tokens: Tokens) -> AsyncIterator[Self]:
         """Open the way to a participant; it is asked nothing yet."""
-        async with httpx.AsyncClient(base_url=addresses.service(name), timeout=TIMEOUT) as http:
+        url = addresses.service(name)
+        async with open_client(url, base_url=url, timeout=TIMEOUT) as http:
             yield cls(name, http, tokens)
 
     async def read(self, caller: str, path: str, model: type[_Answer], **query: str | float) -> _Answer:
@@ -66,7 +68,7 @@ class Participant:
         except TokenMissingError as error:
             raise Failure(str(error)) from None
         except httpx.HTTPError as error:
-            message = f"{self._named} does not answer ({type(error).__name__})."
+            message = f"{self._named} does not answer ({type(error).__name__}).{proxy_hint(str(self._http.base_url))}"
             raise Failure(message) from error
         if answer.is_success:
             return answer

@@ -8,6 +8,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kit.clients import open_client, proxy_hint
 from services.kit.responses import MOST, PROBLEM, fetch, media_type
 from workers.environment import read
 from workers.failure import Failure, bad_input
@@ -100,9 +101,8 @@ class RestClient:
             Failure: The environment names half of the credentials, or a token would leave in plain text.
         """
         self._auth, self._variables = _credentials(base_url)
-        self._http = httpx.AsyncClient(
-            base_url=base_url.rstrip("/").removesuffix("/v2"), timeout=_TIMEOUT, auth=self._auth
-        )
+        base_url = base_url.rstrip("/").removesuffix("/v2")
+        self._http = open_client(base_url, base_url=base_url, timeout=_TIMEOUT, auth=self._auth)
 
     @property
     def address(self) -> str:
@@ -202,7 +202,7 @@ class RestClient:
         except httpx.HTTPError as error:
             message = (
                 f"The cluster's REST API at {self.address} does not answer ({type(error).__name__}). "
-                "CAMUNDA_REST_ADDRESS says where it is."
+                f"CAMUNDA_REST_ADDRESS says where it is.{proxy_hint(self.address)}"
             )
             raise Failure(message) from error
         return response

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio.engine import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from services.kit import schema
+from services.kit.connect_failure import why_not_connected
 from services.kit.database import connect, libpq_url
 
 _LOCK = 0x5A6A
@@ -28,6 +29,7 @@ _LINGER = 1.0
 """Seconds for which sessions of a role may go on that is to get another password."""
 _NAME_LIMIT = 63
 """Bytes of a PostgreSQL identifier."""
+_NOT_CONNECTED = (OSError, asyncpg.ClientConfigurationError)
 _NO_SUCH_LOGIN = (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)
 
 
@@ -65,7 +67,7 @@ async def provision(service: str, admin_url: str) -> str:
         if found is None or _is_behind(service, found):
             await _make(service, admin_url, role, may_log_in=found is not None)
             await _revisions(service, role.url)
-    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+    except (*_NOT_CONNECTED, asyncpg.PostgresError, DBAPIError) as error:
         raise _start_error(admin_url, error) from error
     return role.url
 
@@ -78,7 +80,7 @@ async def require_current(service: str, url: str) -> None:
     """
     try:
         found = await _revisions(service, url, log_in=True)
-    except (OSError, asyncpg.PostgresError) as error:
+    except (*_NOT_CONNECTED, asyncpg.PostgresError) as error:
         raise _start_error(url, error) from error
     if _is_behind(service, found or ()):
         message = (
@@ -179,6 +181,6 @@ def _start_error(url: str, error: Exception) -> StartError:
     parts = make_url(url)
     where = f"{parts.host or 'the local socket'}:{parts.port or 5432}"
     cause = getattr(error, "orig", None) or error
-    if isinstance(error, OSError):
-        return StartError(f"No database answers at {where}. Start PostgreSQL there, or set DATABASE_URL.")
+    if isinstance(error, _NOT_CONNECTED):
+        return StartError(why_not_connected(url, error))
     return StartError(f"The database at {where} refuses {parts.username}: {str(cause).splitlines()[0]}")

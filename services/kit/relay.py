@@ -18,6 +18,7 @@ import asyncpg
 import httpx
 import structlog
 
+from services.kit.clients import open_client
 from services.kit.database import Database
 from services.kit.events import BATCH, LIMIT
 from services.kit.responses import fetch, retry_after
@@ -116,7 +117,7 @@ class Relay:
         self._database.event_committed.set()
 
     async def _run(self) -> None:
-        async with httpx.AsyncClient(timeout=_POST_TIMEOUT) as http:
+        async with open_client(self._events_url, timeout=_POST_TIMEOUT) as http:
             while not self._stopping.is_set():
                 try:
                     await self._take_turns(http)

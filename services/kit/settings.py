@@ -49,7 +49,7 @@ class ServiceSettings(LimitSettings):
 
     host: str = "127.0.0.1"
     """The address to listen on; a container says `0.0.0.0`."""
-    port: int | None = None
+    port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     """The TCP port to listen on; 0 takes a free one. Without it, the service's own default."""
     database_url: DatabaseUrl | None = None
     """An administrator's `postgresql://` URL: schema, role and tables are made with it where they are missing."""

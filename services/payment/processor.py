@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 
 from services.kit.cards import Card
+from services.kit.clients import open_client
 from services.kit.elsewhere import OUTCOME_UNKNOWN
 from services.kit.models import Money
 from services.kit.problems import Problem
@@ -102,7 +103,7 @@ class CardProcessor:
 async def connected(app: FastAPI) -> AsyncIterator[None]:
     """Hold `app.state.processor` for as long as the service runs; the processor itself need not be there."""
     url = str(read_settings(CardProcessorSettings).card_processor_url)
-    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, limits=_LIMITS) as http:
+    async with open_client(url, base_url=url, timeout=_TIMEOUT, limits=_LIMITS) as http:
         app.state.processor = CardProcessor(http, read_tokens())
         yield
 

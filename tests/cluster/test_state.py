@@ -1,6 +1,7 @@
 """The state file: whole at every moment, and enough to clean up after a supervisor that died."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workers.cluster import state
+from workers.cluster import ending, state
+from workers.cluster.errors import DamagedStateError, StackError, StateFileError
+from workers.cluster.layout import Layout
 from workers.cluster.state import PartState, ProcessId, StackState, State
 
 
@@ -37,13 +40,54 @@ def test_no_file_and_another_version_s_file_are_no_state(tmp_path: Path) -> None
     assert state.read(path) is None
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\x00\x81", b'{"parts": [', b"[" * 100_000], ids=["empty", "binary", "cut", "deep"]
+)
+def test_a_damaged_file_is_named_and_removed_by_down(tmp_path: Path, content: bytes) -> None:
+    layout = Layout(tmp_path)
+    layout.state.write_bytes(content)
+    with pytest.raises(DamagedStateError, match=re.escape(str(layout.state))):
+        state.read(layout.state)
+    assert not ending.end(layout)
+    assert state.read(layout.state) is None
+
+
+def test_what_is_no_file_is_named_and_stays(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.state.mkdir()
+    for read in (state.read, lambda _path: ending.end(layout)):
+        with pytest.raises(StateFileError, match=f"{re.escape(str(layout.state))} cannot be read: Is a directory"):
+            read(layout.state)
+    assert layout.state.is_dir()
+
+
+def test_data_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.data.write_text("")
+    with pytest.raises(StackError, match="is not a folder"):
+        ending.end(layout)
+    with pytest.raises(StateFileError, match="Not a directory"):
+        state.read(layout.state)
+
+
 def test_a_process_that_ended_is_not_found(dead: ProcessId) -> None:
     assert dead.find() is None
 
 
 def test_a_later_process_with_the_same_pid_is_not_taken_for_the_old_one(mine: ProcessId) -> None:
     assert mine.find() is not None
-    assert ProcessId(pid=mine.pid, create_time=mine.create_time - 60).find() is None
+    assert mine.model_copy(update={"create_time": mine.create_time - 1}).find() is None
+    assert mine.model_copy(update={"boot_id": "another boot"}).find() is None
+
+
+def test_a_step_of_the_clock_makes_no_other_process(mine: ProcessId, monkeypatch: pytest.MonkeyPatch) -> None:
+    """psutil adds the boot's time by the wall clock, which moves when the clock is set or a machine resumes."""
+    before = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: before(process) + 3600)
+    found = mine.find()
+    assert found is not None
+    assert found.pid == os.getpid()
+    assert ProcessId.of(os.getpid()) == mine
 
 
 def test_leftovers_of_a_dead_supervisor_are_killed_with_their_children(tmp_path: Path, dead: ProcessId) -> None:

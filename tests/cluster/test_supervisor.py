@@ -13,8 +13,10 @@ import httpx
 import psutil
 import pytest
 
+from tests.stack import free_port
+from workers.cluster import supervisor
 from workers.cluster.errors import PartFailedError
-from workers.cluster.parts import Part, Probe
+from workers.cluster.parts import Part, Probe, http_probe
 from workers.cluster.state import PartState, ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
 
@@ -127,6 +129,80 @@ async def test_a_part_that_keeps_crashing_is_given_up_with_its_last_words_and_ev
     assert not healthy.is_running()
     assert run.states[-1].failure is not None
     assert all(each.state is State.DOWN for each in run.states[-1].parts)
+
+
+SERVE_HTTP = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status = here / 'status'
+        self.send_response(int(status.read_text()) if status.exists() else 200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)
+server.serve_forever()
+"""
+"""Answers with the status that a file says, 200 without one."""
+
+
+@pytest.fixture
+def watched(home: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
+    """A part that is asked often, and soon taken for hung."""
+    for name, seconds in (("_WATCH_INTERVAL", 0.05), ("_ANSWER_TIMEOUT", 0.2), ("_DEGRADED_AFTER", 0.3)):
+        monkeypatch.setattr(supervisor, name, seconds)
+    monkeypatch.setattr(supervisor, "_HUNG_AFTER", 1.5)
+    port = free_port()
+    command = [sys.executable, "-I", "-S", "-c", _HEAD + SERVE_HTTP, str(port)]
+    return Part(name="service", command=command, ready=http_probe(f"http://127.0.0.1:{port}/ready"), directory=home)
+
+
+async def test_a_part_that_hangs_is_degraded_and_then_started_again(home: Path, watched: Part) -> None:
+    async with running([watched], home) as run:
+        await run.until("service", State.READY)
+        run.process("service").suspend()
+        await run.until("service", State.DEGRADED)
+        assert run.supervisor.state.state is State.DEGRADED
+        await run.until("service", State.READY, restarts=1)
+    assert run.task.exception() is None
+
+
+async def test_a_part_that_fails_each_request_is_started_again(home: Path, watched: Part) -> None:
+    async with running([watched], home) as run:
+        await run.until("service", State.READY)
+        (home / "status").write_text("500")
+        await run.until("service", State.DEGRADED)
+        await run.until("service", State.RESTARTING, restarts=1)
+        (home / "status").unlink()
+        await run.until("service", State.READY, restarts=1)
+
+
+async def test_a_part_that_says_itself_that_it_cannot_serve_is_degraded_and_left_alone(
+    home: Path, watched: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_HUNG_AFTER", 0.5)
+    async with running([watched], home) as run:
+        await run.until("service", State.READY)
+        (home / "status").write_text("503")
+        await run.until("service", State.DEGRADED)
+        degraded = time.monotonic()
+        while time.monotonic() < degraded + 1:
+            assert run.of("service").state is State.DEGRADED
+            await asyncio.sleep(0.01)
+        (home / "status").unlink()
+        await run.until("service", State.READY)
+
+
+async def test_a_part_that_hangs_again_and_again_is_given_up(
+    home: Path, watched: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_HUNG_AFTER", 0.5)
+    monkeypatch.setattr(supervisor, "_HANGS", 2)
+    async with running([watched], home) as run:
+        for restarts in range(2):
+            await run.until("service", State.READY, restarts=restarts)
+            run.process("service").suspend()
+        with pytest.raises(PartFailedError, match=r"service gave no answer for 0\.5 s, 2 times"):
+            await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
 
 async def test_a_part_that_never_becomes_ready_counts_as_crashed(home: Path) -> None:

@@ -193,6 +193,30 @@ async def _slow_link(address: str) -> AsyncIterator[str]:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+class LongRefusals(ScriptedGateway):
+    """Refuses each completion with a long text."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.text = "x" * size
+
+    async def CompleteJob(  # noqa: N802 - gateway.proto names the calls
+        self, request: pb.CompleteJobRequest, context: "Context"
+    ) -> pb.CompleteJobResponse:
+        del request
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, self.text)
+
+
+@pytest.mark.parametrize("size", [100, 12_000, 60_000])
+async def test_a_refusal_arrives_as_what_it_is_however_long_its_text(size: int) -> None:
+    gateway = LongRefusals(size)  # type: ignore[abstract] # it refuses, and no more
+    async with serving(gateway) as address, open_channel(EngineSettings(ZEEBE_ADDRESS=address)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub(channel).CompleteJob(pb.CompleteJobRequest(jobKey=1), timeout=5)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == gateway.text
+
+
 class Flood(ScriptedGateway):
     """Pushes jobs as fast as they are taken."""
 

@@ -149,6 +149,14 @@ def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> 
     assert (output, len(log.splitlines())) == ("", 1)
 
 
+@pytest.mark.parametrize("port", ["80000", "-1", "http"])
+def test_a_port_that_cannot_be_is_one_clear_message(port: str) -> None:
+    with started("orders", PORT=port) as process:
+        output, log = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output, len(log.splitlines())) == (1, "", 1)
+    assert "port Input should be" in log
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [

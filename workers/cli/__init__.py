@@ -1,5 +1,6 @@
 """The `saga` command; a subcommand's module is imported when it is used."""
 
+import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from workers.cli.output import guard, output_failure
 from workers.failure import Failure
 
 
@@ -110,6 +112,18 @@ for _name, _entry in COMMANDS.items():
 
 def main() -> None:
     """Run the command; what it cannot do is one message and an exit status, never a traceback."""
+    guard()
+    try:
+        _run()
+    except SystemExit as end:
+        failure = output_failure()
+        if failure is None or end.code:
+            raise
+        sys.stderr.write(f"Error: the output could not be written: {failure.strerror}.\n")
+        sys.exit(1)
+
+
+def _run() -> None:
     try:
         app()
     except Failure as failure:
@@ -119,3 +133,9 @@ def main() -> None:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print("[bold red]Error:[/]", Text(str(failure)))
         sys.exit(failure.status)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A file or a folder that is not ours to read or write, or is not what it should be: which one is all there is.
+        sys.stderr.write(f"Error: {os.fsdecode(error.filename)}: {error.strerror}.\n")
+        sys.exit(1)

@@ -18,6 +18,7 @@ from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
 from workers.cli.stack import bring_up, deploy_resources
+from workers.cluster.display import SteadyConsole
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
 from workers.gateway import Ended
@@ -157,7 +158,7 @@ def demo_command(
     port_offset: PortOffset = 0,
 ) -> None:
     """Start everything, run one order of each kind, and show the way that each took; it stays up until Ctrl-C."""
-    console = Console(highlight=False)
+    console = SteadyConsole(highlight=False)
     addresses = Addresses.of(port_offset)
     status = 1
 

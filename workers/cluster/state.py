@@ -1,17 +1,23 @@
 """The state file: what runs for a data directory, for `saga status` and for cleaning up after a crash."""
 
+import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-_CLOCK_TOLERANCE = 0.01
-"""Seconds; the operating system's start times are this exact."""
+from workers.cluster.errors import DamagedStateError, StateFileError
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_START_TICKS = 22 - 3
+"""Where /proc/PID/stat has the start (proc_pid_stat(5)), counted from its third field: the second may have spaces."""
 
 
 class State(StrEnum):
@@ -35,22 +41,44 @@ class ProcessId(_Model, frozen=True):
 
     pid: int
     create_time: float
-    """Seconds since the epoch."""
+    """On Linux in clock ticks since the boot; elsewhere in seconds since the epoch, which moves with the clock."""
+    boot_id: str = ""
+    """Which boot that was; empty where the system has no such name."""
 
     @classmethod
     def of(cls, pid: int) -> "ProcessId":
         """Identify the running process `pid`."""
-        return cls(pid=pid, create_time=psutil.Process(pid).create_time())
+        return cls(pid=pid, create_time=_start(pid), boot_id=_boot_id())
 
     def find(self) -> psutil.Process | None:
         """Return the process while it runs, else None."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.create_time) > _CLOCK_TOLERANCE:
+            if (_start(self.pid), _boot_id()) != (self.create_time, self.boot_id):
                 return None
             return None if process.status() == psutil.STATUS_ZOMBIE else process
         except psutil.NoSuchProcess:
             return None
+
+
+def _start(pid: int) -> float:
+    """Return when a process was started, so that no step of the clock changes it where that can be had.
+
+    Raises:
+        psutil.NoSuchProcess: There is no such process.
+    """
+    if sys.platform != "linux":
+        return psutil.Process(pid).create_time()
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        raise psutil.NoSuchProcess(pid) from None
+    return float(stat.rpartition(b")")[2].split()[_START_TICKS])
+
+
+@cache
+def _boot_id() -> str:
+    return _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else ""
 
 
 class PartState(_Model):
@@ -80,7 +108,7 @@ class StackState(_Model):
             return State.READY
         if State.STOPPING in states:
             return State.STOPPING
-        return State.DEGRADED if State.RESTARTING in states else State.STARTING
+        return State.DEGRADED if states & {State.RESTARTING, State.DEGRADED} else State.STARTING
 
     def part(self, name: str) -> PartState:
         """Return the part of that name."""
@@ -102,10 +130,24 @@ def write(path: Path, state: StackState) -> None:
 
 
 def read(path: Path) -> StackState | None:
-    """Return the last state written, whether its supervisor still lives or not; None when there is none."""
+    """Return the last state written, whether its supervisor still lives or not; None when there is none.
+
+    Raises:
+        StateFileError: It cannot be read, or, as a DamagedStateError, is not JSON.
+    """
     try:
-        return StackState.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError):  # the latter: another version of this project wrote it
+        written = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        message = f"The state file {path} cannot be read: {error.strerror}. Correct that, or set SAGA_HOME."
+        raise StateFileError(message) from error
+    except (ValueError, RecursionError) as error:
+        message = f"The state file {path} is damaged. Run `saga down`, which removes it."
+        raise DamagedStateError(message) from error
+    try:
+        return StackState.model_validate(written)
+    except ValidationError:  # another version of this project wrote it
         return None
 
 

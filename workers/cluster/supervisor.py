@@ -26,6 +26,17 @@ _BACKOFF = 0.2, 5.0
 _CRASHES = 5
 _CRASH_WINDOW = 60.0
 """A part that crashes so often within so many seconds is given up, or so often in a row without having been ready."""
+_WATCH_INTERVAL = 2.0
+"""Seconds between two questions to a part that has been ready."""
+_ANSWER_TIMEOUT = 5.0
+"""Seconds that it has for an answer."""
+_DEGRADED_AFTER = 6.0
+"""Seconds without a good answer after which the part is shown as degraded."""
+_HUNG_AFTER = 60.0
+"""Seconds without any answer after which the part is killed and started again."""
+_HANGS = 3
+_HANG_WINDOW = 900.0
+"""A part that hangs so often within so many seconds is given up."""
 _LAST_LINES = 15
 
 
@@ -87,14 +98,19 @@ class Supervisor:
             await asyncio.to_thread(part.prepare)
         state = self.state.part(part.name)
         crashes: deque[float] = deque(maxlen=_CRASHES)
+        hangs: deque[float] = deque(maxlen=_HANGS)
         unready = 0
         backoff, longest = _BACKOFF
         while True:
-            reason = await self._run_once(part, client)
+            reason, is_hung = await self._run_once(part, client)
             now = time.monotonic()
             crashes.append(now)
             # Without regard to time: a single start that hangs may outlast the window.
-            unready = 0 if state.state is State.READY else unready + 1
+            unready = 0 if state.state in {State.READY, State.DEGRADED} else unready + 1
+            if is_hung:
+                hangs.append(now)
+                if len(hangs) == _HANGS and now - hangs[0] < _HANG_WINDOW:
+                    raise PartFailedError(self._given_up(part, f"{reason}, {_HANGS} times"))
             if unready == _CRASHES:
                 raise PartFailedError(self._given_up(part, f"{reason}, {unready} times in a row before it was ready"))
             if len(crashes) == _CRASHES and now - crashes[0] < _CRASH_WINDOW:
@@ -105,8 +121,12 @@ class Supervisor:
             await asyncio.sleep(backoff * random.uniform(0.8, 1.2))  # noqa: S311 - jitter is no secret
             backoff = min(2 * backoff, longest)
 
-    async def _run_once(self, part: Part, client: httpx.AsyncClient) -> str:
-        """Start the part and wait for its end, which nobody asked for; return how it ended."""
+    async def _run_once(self, part: Part, client: httpx.AsyncClient) -> tuple[str, bool]:
+        """Start the part and wait for its end, which nobody asked for.
+
+        Returns:
+            How it ended, and whether that was because it gave no answer any more.
+        """
         state = self.state.part(part.name)
         if state.restarts == 0:
             self._change(state, State.STARTING)
@@ -121,12 +141,19 @@ class Supervisor:
             if not ended.done() and not probing.done():
                 kill_group(process.pid)
                 await self._gone(part, ended)
-                return f"was not ready after {part.ready_seconds:.0f} s"
+                return f"was not ready after {part.ready_seconds:.0f} s", False
             if probing.done() and not ended.done():
                 probing.result()
                 self._change(state, State.READY, ready_seconds=round(time.monotonic() - started, 1))
                 self._ready[part.name].set()
-            return _how(await self._gone(part, ended))
+                probing = asyncio.create_task(self._watch(part, client))
+                await asyncio.wait([ended, probing], return_when=asyncio.FIRST_COMPLETED)
+                if not ended.done():
+                    probing.result()
+                    kill_group(process.pid)
+                    await self._gone(part, ended)
+                    return f"gave no answer for {_HUNG_AFTER:g} s", True
+            return _how(await self._gone(part, ended)), False
         finally:
             ended.cancel()
             probing.cancel()
@@ -160,6 +187,25 @@ class Supervisor:
                 if await part.ready(client):
                     return
             await asyncio.sleep(_PROBE_INTERVAL)
+
+    async def _watch(self, part: Part, client: httpx.AsyncClient) -> None:
+        """Ask a part that was ready whether it is, show what it says, and return once it gives no answer any more."""
+        state = self.state.part(part.name)
+        probe = part.alive or part.ready
+        served = answered = time.monotonic()
+        while time.monotonic() < answered + _HUNG_AFTER:
+            await asyncio.sleep(_WATCH_INTERVAL)
+            serves = False
+            with suppress(httpx.HTTPError, OSError):
+                async with asyncio.timeout(_ANSWER_TIMEOUT):
+                    serves = await probe(client)
+                answered = time.monotonic()
+            if serves:
+                served = answered
+            if serves and state.state is State.DEGRADED:
+                self._change(state, State.READY)
+            elif state.state is State.READY and time.monotonic() > served + _DEGRADED_AFTER:
+                self._change(state, State.DEGRADED)
 
     async def _stop_all(self) -> None:
         stopped = {name: asyncio.Event() for name in self._parts}

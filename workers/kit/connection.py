@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import grpc
 from pydantic import HttpUrl
 
+from services.kit.clients import grpc_proxy_hint, is_this_machine
 from workers.kit.credentials import ClientCredentials
 from workers.kit.proto import GatewayStub
 from workers.kit.settings import EngineSettings
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine."""
+_STATUS_BYTES = 64 * 1024
+"""Bytes of headers that a reply may have: a refusal's text of 60 KB, and what else is in them."""
 OPTIONS = (
     # A batch of jobs may be larger than gRPC's default of 4 MiB; the default answers that with RESOURCE_EXHAUSTED,
     # which looks like backpressure and never ends.
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # A refusal's text travels in the headers. In place of more than 8 KiB, its default, gRPC says RESOURCE_EXHAUSTED,
+    # as a busy broker does: what is refused for good would be repeated until the lease ends.
+    ("grpc.max_metadata_size", _STATUS_BYTES),
+    ("grpc.absolute_max_metadata_size", _STATUS_BYTES),
     # After an outage, be back within a second: the default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
@@ -66,10 +73,10 @@ def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
         if settings.cluster_id:
             target = f"{settings.cluster_id}.{settings.cluster_region}.zeebe.camunda.io:443"
         credentials = grpc.composite_channel_credentials(_tls(settings), grpc.metadata_call_credentials(token))
-        return grpc.aio.secure_channel(target, credentials, OPTIONS)
+        return grpc.aio.secure_channel(target, credentials, _options(target))
     if insecure:
-        return grpc.aio.insecure_channel(target, OPTIONS)
-    return grpc.aio.secure_channel(target, _tls(settings), OPTIONS)
+        return grpc.aio.insecure_channel(target, _options(target))
+    return grpc.aio.secure_channel(target, _tls(settings), _options(target))
 
 
 def plain_text(settings: EngineSettings) -> tuple[bool, str]:
@@ -84,9 +91,24 @@ def plain_text(settings: EngineSettings) -> tuple[bool, str]:
     return _PLAIN_TEXT.get(scheme, host in LOOPBACK), target
 
 
+def proxy_hint_of(settings: EngineSettings) -> str:
+    """Return a sentence that names the proxy on the way to the engine, empty where there is none."""
+    return grpc_proxy_hint(host_of(plain_text(settings)[1]))
+
+
 def stub(channel: grpc.aio.Channel) -> "GatewayAsyncStub":
     """Return the gateway's calls over `channel`."""
     return GatewayStub(channel)  # type: ignore[return-value]
+
+
+def _options(target: str) -> tuple[tuple[str, int], ...]:
+    """Return the channel's options: gRPC would ask this machine, too, through the environment's proxy."""
+    return (*OPTIONS, ("grpc.enable_http_proxy", 0)) if is_this_machine(host_of(target)) else OPTIONS
+
+
+def host_of(target: str) -> str:
+    """Return the host of a `host:port`."""
+    return urlsplit(f"//{target}").hostname or ""
 
 
 def _parts(address: str) -> tuple[str, str, str]:

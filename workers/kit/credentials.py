@@ -14,6 +14,7 @@ import httpx
 import structlog
 from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError
 
+from services.kit.clients import open_client, proxy_hint
 from services.kit.responses import fetch
 
 _AGE = 300.0
@@ -167,6 +168,8 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
             grant = asyncio.run(self._ask())
         except Exception as error:  # noqa: BLE001 - whatever it was, there is no token, and its text may quote one
             why = f"{self._url.host} {_said(error)}"
+            if isinstance(error, httpx.RequestError | TimeoutError):
+                why += proxy_hint(str(self._url)).rstrip(".")
             if why != self._why:
                 _log.warning("no new token", why=why)
             self._why = why
@@ -186,8 +189,9 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
     async def _ask(self) -> _Grant:
         form = {**self._form, "client_secret": self._secret.get_secret_value()}
         # Asynchronous for the sake of one deadline over all: httpx's own timeouts begin again with each byte.
-        async with asyncio.timeout(_DEADLINE), httpx.AsyncClient(verify=self._trust, timeout=None) as http:  # noqa: S113
-            answer = await fetch(http, "POST", str(self._url), data=form)
+        url = str(self._url)
+        async with asyncio.timeout(_DEADLINE), open_client(url, verify=self._trust, timeout=None) as http:
+            answer = await fetch(http, "POST", url, data=form)
         return _Grant.model_validate_json(answer.raise_for_status().content)
 
 

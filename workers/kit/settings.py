@@ -5,6 +5,10 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_LONGEST = 86_400.0
+"""Seconds of a day: more is a slip of the pen, and at some size no timer takes it."""
+_MOST = 100_000
+
 
 class EngineSettings(BaseSettings):
     """Where the engine is and how to be let in."""
@@ -41,19 +45,19 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WORKER_", extra="ignore", env_ignore_empty=True)
 
     name: str = "saga-workers"
-    lease: float = Field(10.0, gt=0.0)
+    lease: float = Field(10.0, gt=0.0, le=_LONGEST)
     """How long a job is ours before the broker gives it to another worker (the job timeout); extended while it runs."""
-    window: int = Field(256, ge=1)
+    window: int = Field(256, ge=1, le=_MOST)
     """Jobs in hand at most, over all task types."""
-    window_per_type: int = Field(64, ge=1)
+    window_per_type: int = Field(64, ge=1, le=_MOST)
     """Jobs in hand at most, per task type."""
-    threads: int = Field(16, ge=1)
+    threads: int = Field(16, ge=1, le=_MOST)
     """Jobs at most that run on a thread at once, those of the steps that block."""
-    activations: int = Field(3, ge=1)
+    activations: int = Field(3, ge=1, le=_MOST)
     """How often a job is begun without ever being answered; then it becomes an incident."""
-    drain: float = Field(20.0, ge=0.0)
+    drain: float = Field(20.0, ge=0.0, le=_LONGEST)
     """How long a stopping worker lets its jobs end before it hands them back."""
-    patience: float = Field(30.0, ge=0.0)
+    patience: float = Field(30.0, ge=0.0, le=_LONGEST)
     """How long a task type may be out of reach before `/ready` says so."""
     host: str = "127.0.0.1"
     """Where `/live`, `/ready` and `/metrics` answer; `unix:PATH` is a socket."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from random import SystemRandom
 
 import grpc
-import httpx
 
 import services
 import workers.steps
+from services.kit.clients import open_client
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.gateway import channel as channel_to
@@ -51,8 +51,9 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         stack.push_async_callback(instances.close)
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
-            name: await stack.enter_async_context(httpx.AsyncClient(base_url=addresses.service(name), timeout=TIMEOUT))
+            name: await stack.enter_async_context(open_client(url, base_url=url, timeout=TIMEOUT))
             for name in services.participants()
+            for url in [addresses.service(name)]
         }
         tokens = read_tokens()
         participants = {name: Participant(name, http, tokens) for name, http in clients.items()}

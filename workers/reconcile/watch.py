@@ -27,9 +27,9 @@ class ReconcilerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RECONCILER_", extra="ignore", env_ignore_empty=True)
 
-    interval: float = Field(30.0, gt=0.0)
+    interval: float = Field(30.0, gt=0.0, le=86_400.0)
     """How long it rests between two sweeps."""
-    age: float = Field(30.0, ge=0.0)
+    age: float = Field(30.0, ge=0.0, le=31_536_000.0)
     """How old an effect is before a sweep looks at it: most are settled by then by the process itself."""
     host: str = "127.0.0.1"
     """Where `/live`, `/ready` and `/metrics` answer, and where workers tell of doubts."""

@@ -1,0 +1,126 @@
+"""`saga doctor` finds what is wrong around a stack, and says nothing where all is well."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from services.kit import schema
+from tests.services.postgres import Postgres
+from workers.cluster.stack import Stack
+from workers.cluster.surroundings import surroundings
+
+OFFSET = 19_998
+
+
+@pytest.fixture(autouse=True)
+def stack_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [*os.environ]:
+        if name.startswith(("PG", "ZEEBE_", "CAMUNDA_")) or name.lower().endswith("_proxy") or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SAGA_HOME", str(tmp_path))
+    monkeypatch.setenv("WORKER_STATE", str(tmp_path))
+    folder = tmp_path / f"stack-{OFFSET}"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def postgres() -> AsyncIterator[Postgres]:
+    server = Postgres()
+    await server.start()
+    yield server
+    server.remove()
+
+
+def found() -> dict[str, tuple[bool, str]]:
+    return {each.subject: (each.ok, each.detail) for each in surroundings(Stack(OFFSET))}
+
+
+def test_nothing_is_wrong_where_nothing_is_set() -> None:
+    assert all(ok for ok, _ in found().values())
+    assert {"State", "Home", "Engine", "Proxies", "Database"} == found().keys()
+
+
+def test_a_state_file_that_cannot_be_read_is_named(stack_folder: Path) -> None:
+    (stack_folder / "state.json").mkdir()
+    ok, detail = found()["State"]
+    assert not ok
+    assert "state.json cannot be read: Is a directory" in detail
+
+
+def test_a_supervisor_that_the_state_file_does_not_name_is_found(stack_folder: Path) -> None:
+    with FileLock(stack_folder / "supervisor.lock"):
+        ok, detail = found()["State"]
+    assert not ok
+    assert "supervisor.lock" in detail
+    assert found()["State"] == (True, "no stack runs here")
+
+
+def test_a_user_without_a_home_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_path: Path) -> Path:
+        message = "Could not determine home directory."
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    assert found()["Home"][1].startswith("none: workers outside of the stack keep no journal")
+
+
+def test_settings_of_postgresql_s_clients_are_named_as_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSSLMODE", "require")
+    assert found()["Database"] == (True, "embedded; ignored: PGSSLMODE")
+
+
+def test_proxies_are_named_with_whom_they_stand_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    assert found()["Proxies"] == (True, "HTTP_PROXY: this machine is asked without them")
+    monkeypatch.setenv("ORDERS_URL", "http://orders.example")
+    assert "HTTP_PROXY names a proxy for orders.example, http://proxy.example:3128" in found()["Proxies"][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ZEEBE_ADDRESS", "htp://engine", "the scheme htp:// is not known"),
+        ("ORDERS_URL", "orders:8101", "ORDERS_URL must be a URL"),
+    ],
+)
+def test_a_wrong_address_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv(name, value)
+    ok, detail = found()["Addresses"]
+    assert not ok
+    assert said in detail
+
+
+async def test_a_database_that_cannot_be_used_is_told_with_the_cause(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    for url, said in (
+        ("postgresql://u:hunter2@127.0.0.1:1/db", "Start PostgreSQL there"),
+        (f"{postgres.url()}?sslmode=require", "offers no TLS"),
+        (f"postgresql://postgres:hunter2@127.0.0.1:{postgres.port}/postgres", "password authentication failed"),
+        ("not a url", "not a PostgreSQL URL"),
+    ):
+        monkeypatch.setenv("DATABASE_URL", url)
+        ok, detail = (await asyncio.to_thread(found))["Database"]
+        assert not ok
+        assert said in detail
+        assert "hunter2" not in detail
+
+
+async def test_a_schema_of_newer_code_is_told_with_both_revisions(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres.url())
+    assert (await asyncio.to_thread(found))["Database"] == (True, "answers")
+
+    async def newer(_connection: object, service: str) -> frozenset[str]:
+        return frozenset({"kit_9999", f"{service}_9999"})
+
+    monkeypatch.setattr(schema, "revisions", newer)
+    ok, detail = (await asyncio.to_thread(found))["Database"]
+    assert not ok
+    assert "orders_9999" in detail

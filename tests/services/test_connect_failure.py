@@ -1,0 +1,98 @@
+"""A database that cannot be connected to: each cause has a message of its own, with what to do."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from services.kit import database
+from services.kit.provisioning import StartError, provision, require_current
+from tests.services.postgres import Postgres
+
+_SSL_REQUEST = 8
+"""Bytes of the message with which a client asks for TLS."""
+
+
+@asynccontextmanager
+async def server_with_tls(authority: trustme.CA, name: str) -> AsyncIterator[int]:
+    """Serve PostgreSQL's first message and TLS, and no more; yield the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readexactly(_SSL_REQUEST)
+            writer.write(b"S")
+            await writer.start_tls(context)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def said(url: str) -> str:
+    """Return why a service does not start with this database; it is the same with a role of its own."""
+    with pytest.raises(StartError) as failed:
+        await provision("orders", url)
+    with pytest.raises(StartError) as as_role:
+        await require_current("orders", url)
+    assert str(as_role.value) == str(failed.value)
+    assert "hunter2" not in str(failed.value)
+    return str(failed.value)
+
+
+async def test_a_server_without_tls(postgres: Postgres) -> None:
+    assert "offers no TLS" in await said(f"{postgres.url()}?sslmode=require")
+
+
+async def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
+    root = tmp_path / "root.crt"
+    trustme.CA().cert_pem.write_to_path(root)
+    async with server_with_tls(trustme.CA(), "127.0.0.1") as port:
+        url = f"postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=verify-ca&sslrootcert={root}"
+        assert "certificate of the database" in await said(url)
+
+
+async def test_a_certificate_of_another_host(tmp_path: Path) -> None:
+    root, authority = tmp_path / "root.crt", trustme.CA()
+    authority.cert_pem.write_to_path(root)
+    async with server_with_tls(authority, "db.example") as port:
+        url = f"postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=verify-full&sslrootcert={root}"
+        assert "IP address mismatch" in await said(url)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["default", "named"])
+async def test_a_missing_root_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, given: bool) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    url = "postgresql://u:hunter2@127.0.0.1:1/db?sslmode=verify-full"
+    text = await said(f"{url}&sslrootcert={tmp_path}/none.crt" if given else url)
+    assert "sslrootcert" in text
+    assert "No database answers" not in text
+
+
+async def test_a_setting_that_does_not_exist() -> None:
+    assert "`sslmode` parameter must be one of" in await said("postgresql://u:hunter2@127.0.0.1:1/db?sslmode=sure")
+
+
+async def test_nobody_listens() -> None:
+    assert "Start PostgreSQL there" in await said("postgresql://u:hunter2@127.0.0.1:1/db")
+    assert "Start PostgreSQL there" in await said("postgresql://u:hunter2@localhost:1/db")
+
+
+async def test_a_host_that_is_not_known() -> None:
+    assert "The name db.invalid of the database is not known" in await said("postgresql://u:hunter2@db.invalid/db")
+
+
+async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_CONNECT_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "in time" in await said(f"postgresql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/db")
