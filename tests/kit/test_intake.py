@@ -195,13 +195,13 @@ async def test_a_broker_whose_clock_is_set_back_is_served_by_the_stream_again(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     bench.go.set()
-    gateway.push(gateway.job(lease=2.0), gateway.job(lease=2.0, waited=3600.0))
-    async with working(gateway, bench.step, lease=2.0):
+    gateway.push(gateway.job(lease=1.0), gateway.job(lease=1.0, waited=3600.0))
+    async with working(gateway, bench.step, lease=1.0):
         await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
-        gateway.leave(gateway.job(lease=2.0, waited=3600.0))
+        gateway.leave(gateway.job(lease=1.0, waited=3600.0))
         await until(lambda: gateway.streams_begun == 2)
         extensions = len(gateway.extensions)
-        gateway.push(*(gateway.job(lease=2.0, waited=3600.0) for _ in range(20)))
+        gateway.push(*(gateway.job(lease=1.0, waited=3600.0) for _ in range(20)))
         await until(lambda: len(gateway.told) == 23)
         assert gateway.streams_begun == 2
     assert len(gateway.extensions) == extensions

@@ -94,10 +94,12 @@ def test_an_exception_is_logged_by_type_and_place_but_not_by_its_message(logged:
     assert len(logged()) == 2
 
 
-def fail(error: Exception) -> None:
-    held = " ".join(["a", "local", "value"])
-    if held:
-        raise error
+HELD = "a local value"
+
+
+def fail(error: Exception, held: str) -> None:
+    assert held
+    raise error
 
 
 class Terminal(io.StringIO):
@@ -110,7 +112,7 @@ def test_a_terminal_shows_an_exception_by_type_and_place_too(monkeypatch: pytest
     terminal = Terminal()
     with logging_to(terminal, monkeypatch):
         try:
-            fail(ValueError(PAYS))
+            fail(ValueError(PAYS), HELD)
         except ValueError:
             log = structlog.get_logger(name) if name == "services.test" else logging.getLogger(name)
             log.exception("it failed")
@@ -125,13 +127,13 @@ def test_a_traceback_of_a_test_is_drawn_without_its_local_values(capsys: pytest.
     """To draw what the frames of a web framework hold takes seconds."""
     structlog.reset_defaults()
     try:
-        fail(LookupError("x" * 13))
+        fail(LookupError("no such row"), HELD)
     except LookupError:
         structlog.get_logger().exception("it failed")
     shown = capsys.readouterr().out
     assert "Traceback (most recent call last):\n" in shown
-    assert "LookupError: xxxxxxxxxxxxx" in shown
-    assert "a local value" not in shown
+    assert "LookupError: no such row" in shown
+    assert HELD not in shown
 
 
 def test_a_librarys_message_is_scrubbed_and_its_chatter_is_not_heard(logged: Logged) -> None:

@@ -27,7 +27,7 @@ from workers.kit.job import Job, about
 from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
 from workers.kit.middleware import Ended, Middleware, teller
-from workers.kit.outcomes import Answer, Fail, bug
+from workers.kit.outcomes import Answer, Fail, StepError, bug
 from workers.kit.pace import Pace
 from workers.kit.runner import Runner
 from workers.kit.served import Served
@@ -82,13 +82,7 @@ class Worker:
         gateway = stub(channel)
         self._settings = settings
         self._link = Link(channel)
-        self._answers = Answers(
-            gateway,
-            self._link,
-            random,
-            lambda job, error: self._served[job.task_type].runner.failed(job, error),
-            max_backoff=max_backoff,
-        )
+        self._answers = Answers(gateway, self._link, random, self._failed, max_backoff=max_backoff)
         self._tell = teller(middleware)
         self._in_hand: dict[int, InHand] = {}
         self._watchdog = Watchdog(handlers.values())
@@ -273,6 +267,9 @@ class Worker:
             window.give_back()
             if held.again is not None:
                 self._take_again(*held.again)
+
+    def _failed(self, job: Job, error: StepError) -> Answer:
+        return self._served[job.task_type].runner.failed(job, error)
 
     def _forget(self, held: InHand) -> None:
         """Count its activations no more: it has not killed its worker, if it had its turn."""
