@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from playwright.async_api import Browser
 from pyzeebe import ZeebeClient
 
@@ -27,6 +28,11 @@ from workers.kit.connection import open_channel, stub
 
 LEASE = 6.0
 """Seconds of a job's lease in the suite: a killed worker's job comes back after it."""
+
+
+def pytest_configure() -> None:
+    """Have tracebacks printed as Python does: structlog's own default draws every frame with its local values."""
+    structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
 @pytest.fixture(scope="session")

@@ -111,12 +111,14 @@ async def answers(http: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-async def eventually(look: Callable[[], Awaitable[_T]], until: Callable[[_T], bool], seconds: float = 60.0) -> _T:
-    """Look again and again until what is seen is as it must be; fail with the last sight."""
+async def eventually(
+    look: Callable[[], Awaitable[_T]], until: Callable[[_T], bool], seconds: float = 60.0, *, every: float = 0.1
+) -> _T:
+    """Look again `every` so many seconds until what is seen is as it must be; fail with the last sight."""
     end = time.monotonic() + seconds
     while True:
         seen = await look()
         if until(seen):
             return seen
         assert time.monotonic() < end, f"still not so after {seconds:g} seconds: {seen}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(every)

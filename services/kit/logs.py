@@ -63,6 +63,7 @@ def configure_logging(service: str) -> None:
     ]
     renderer: Processor
     if sys.stderr.isatty():
+        shared.append(_as_text)
         renderer = structlog.dev.ConsoleRenderer()
     else:
         shared.append(_named(service))
@@ -197,6 +198,13 @@ def _failure(exc_info: ExcInfo | BaseException | bool | None) -> list[str] | Non
         lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return lines
+
+
+def _as_text(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401
+    """Write an exception's types and frames as a text, which is all that structlog can show on a terminal."""
+    if "exception" in event:
+        event["exception"] = "\n".join(event["exception"])
+    return event
 
 
 def _named(service: str) -> Processor:

@@ -9,25 +9,16 @@ from random import Random
 import grpc
 
 from tests.kit.gateway import ScriptedGateway, serving
+from tests.kit.task import Done, Task
 from tests.world import eventually
-from workers.kit import Receipt, Step, Variables
+from workers.kit import Step
 from workers.kit.activations import Activations
+from workers.kit.backoff import MAX_BACKOFF
 from workers.kit.discovery import handlers
 from workers.kit.middleware import Ended, Middleware
+from workers.kit.pace import Pace
 from workers.kit.settings import WorkerSettings
 from workers.kit.worker import Worker
-
-
-class Task(Variables):
-    name: str
-
-    @property
-    def saga_id(self) -> str:
-        return self.name
-
-
-class Done(Receipt):
-    name: str
 
 
 class Seen(Middleware):
@@ -38,6 +29,10 @@ class Seen(Middleware):
 
     def ended(self, ended: Ended) -> None:
         self.jobs.append(ended)
+
+
+QUICK = Pace(begin=0.0, wait=90.0, rest=0.0, probe=0.1)
+"""As of a worker on one task type, but for the time after which a poll in vain says that the type is reachable."""
 
 
 class Bench:
@@ -73,11 +68,15 @@ async def working(
     beside: Sequence[Step] = (),
     activations: Activations | None = None,
     channel: grpc.aio.Channel | None = None,
+    pace: Pace | None = None,
+    landing: float = 0.0,
+    max_backoff: float = MAX_BACKOFF,
     **settings: object,
 ) -> AsyncIterator[Worker]:
     """Run a worker of `step` and those `beside` it; at the end it is stopped at once.
 
-    Without a `channel` to the gateway, it is served here.
+    Without a `channel` to the gateway, it is served here. It waits for nothing that is on its way, for no poll of this
+    gateway ends because of a stop: a test of what still comes says with `landing` for how many seconds.
     """
     async with AsyncExitStack() as opened:
         if channel is None:
@@ -86,7 +85,18 @@ async def working(
         chosen = WorkerSettings.model_validate({"lease": 30.0, "drain": 5.0, **settings})
         random = Random(1)  # noqa: S311 - jitter
         served = handlers([step, *beside])
-        worker = Worker(channel, served, {}, chosen, random, middleware=middleware, activations=activations)
+        worker = Worker(
+            channel,
+            served,
+            {},
+            chosen,
+            random,
+            middleware=middleware,
+            activations=activations,
+            pace=pace,
+            landing=landing,
+            max_backoff=max_backoff,
+        )
         running = asyncio.create_task(worker.run())
         try:
             yield worker
@@ -100,7 +110,7 @@ async def until(condition: Callable[[], bool]) -> None:
     async def look() -> bool:
         return condition()
 
-    await eventually(look, bool, seconds=20)
+    await eventually(look, bool, seconds=20, every=0.005)
 
 
 async def over(seconds: float) -> None:

@@ -12,7 +12,7 @@ from random import Random
 
 import grpc
 
-from tests.kit.bench import Done, Task
+from tests.kit.task import Done, Task
 from workers.kit import Step
 from workers.kit.activations import Activations, Journal
 from workers.kit.discovery import handlers
@@ -35,7 +35,7 @@ async def main(address: str, folder: Path) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         activations = Activations(settings.activations, Journal.open(folder))
         random = Random(1)  # noqa: S311 - jitter
-        worker = Worker(channel, handlers([step]), {}, settings, random, activations=activations)
+        worker = Worker(channel, handlers([step]), {}, settings, random, activations=activations, landing=0.0)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
         await worker.run()
 

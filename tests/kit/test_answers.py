@@ -9,8 +9,9 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
-from tests.kit.bench import Bench, Done, Seen, Task, until, working
+from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Done, Task
 from workers.kit import Retry, Step
 from workers.kit.activations import Activations, Journal
 from workers.kit.answers import Answers, doubt_of
@@ -39,7 +40,7 @@ async def test_an_answer_is_given_again_until_the_broker_has_it(
     bench.go.set()
     gateway.verdict = lambda _request: status if len(gateway.told) < 8 else None
     gateway.push(gateway.job())
-    async with working(gateway, bench.step):
+    async with working(gateway, bench.step, max_backoff=0.1):
         await until(lambda: len(gateway.told) == 8)
     assert bench.runs == 1, "the step is not run again for the answer's sake"
 

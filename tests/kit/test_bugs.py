@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Bench, Done, Seen, Task, until, working
+from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Done, Task
 from workers.kit import Broken, Declined, Retry, Step, Unavailable, Variables
 from workers.kit.middleware import Ended
 from workers.kit.outcomes import Fail, FieldError, StepError

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Task, until, working
+from tests.kit.bench import until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Task
 from workers.kit import Broken, Declined, Receipt, Step, Unavailable
 from workers.kit.compensate import VARIABLE, Compensate
 from workers.kit.discovery import handlers

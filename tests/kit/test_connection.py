@@ -175,13 +175,15 @@ async def test_a_link_that_takes_its_time_is_waited_for(gateway: ScriptedGateway
 
 @asynccontextmanager
 async def _slow_link(address: str) -> AsyncIterator[str]:
-    """Bring each byte to `address` and back a second and a half late."""
+    """Bring what opens a connection to `address` there and back a second and a half late, what follows at once."""
     host, port = address.split(":")
 
     async def carry(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+        late = 1.5
         with suppress(OSError):
             while data := await source.read(65_536):
-                await asyncio.sleep(1.5)
+                await asyncio.sleep(late)
+                late = 0.0
                 to.write(data)
         to.close()
 

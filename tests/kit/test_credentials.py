@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from tests.kit.bench import Bench, until
 from tests.kit.gateway import ScriptedGateway
-from tests.kit.tokens import TOKEN, Doorman, FakeTokenServer
+from tests.kit.tokens import TOKEN, Doorman, FakeClock, FakeTokenServer
 from tests.stack import SAGA
 from tests.world import eventually
 from workers.kit import credentials
@@ -73,6 +73,15 @@ async def environment(
     await server.stop(grace=None)
 
 
+@pytest.fixture
+def clock(tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock by which tokens are asked for, and end."""
+    clock = FakeClock()
+    tokens.clock = clock.monotonic
+    monkeypatch.setattr("workers.kit.credentials.time", clock)
+    return clock
+
+
 class Caller:
     """Calls the gateway, over the channel that a worker's would be."""
 
@@ -119,10 +128,15 @@ async def test_calls_at_once_share_one_token(caller: Caller, tokens: FakeTokenSe
     ]
 
 
-async def test_a_token_is_replaced_before_it_ends_and_no_call_fails(caller: Caller, tokens: FakeTokenServer) -> None:
+async def test_a_token_is_replaced_before_it_ends_and_no_call_fails(
+    clock: FakeClock, caller: Caller, tokens: FakeTokenServer
+) -> None:
     tokens.life = 3.0
+    begin = clock.now
     while len(tokens.asked) < 3:
         await caller.call(5)
+        clock.now += 0.1
+        assert clock.now < begin + 3 * tokens.life
 
 
 async def test_a_token_that_ended_unused_is_replaced_and_no_call_fails(caller: Caller, tokens: FakeTokenServer) -> None:
@@ -147,13 +161,12 @@ async def test_a_token_that_the_gateway_refuses_is_replaced_at_once(
 
 
 async def test_a_gateway_that_refuses_every_token_costs_the_oauth_server_one_question_in_two_seconds(
-    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
+    clock: FakeClock, caller: Caller, tokens: FakeTokenServer
 ) -> None:
-    monkeypatch.setattr(credentials, "_PAUSE", 0.5)
     await caller.call()
-    begin = time.monotonic()
     with capture_logs() as lines:
-        while time.monotonic() < begin + 1.6:
+        for _ in range(32):  # 6.4 seconds
+            clock.now += 0.2
             tokens.revoke()
             await caller.works()
     assert 2 <= len(tokens.asked) <= 5
@@ -165,7 +178,7 @@ async def test_a_worker_whose_token_is_revoked_goes_on_with_another_one(
 ) -> None:
     monkeypatch.setattr(credentials, "_PAUSE", 0.1)
     random = Random(1)  # noqa: S311 - jitter
-    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random)
+    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
     running = asyncio.create_task(worker.run())
     gateway.leave(gateway.job())
     await until(lambda: bench.running == 1)
@@ -179,7 +192,7 @@ async def test_a_worker_whose_token_is_revoked_goes_on_with_another_one(
 
 @pytest.mark.parametrize("trouble", ["away", "broken", "hanging"])
 async def test_a_good_token_is_used_on_whatever_becomes_of_the_oauth_server(
-    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, trouble: str
+    clock: FakeClock, caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(credentials, "_AGE", 0.0)
     monkeypatch.setattr(credentials, "_PAUSE", 0.5)
@@ -191,10 +204,12 @@ async def test_a_good_token_is_used_on_whatever_becomes_of_the_oauth_server(
             tokens.status = 503
         case "hanging":
             tokens.hangs.set()
-    asked, begin, longest = len(tokens.asked), time.monotonic(), 0.0
-    while (now := time.monotonic()) < begin + 2.0:
+    asked, longest = len(tokens.asked), 0.0
+    for _ in range(40):
+        begin = time.monotonic()
         await caller.call()
-        longest = max(longest, time.monotonic() - now)
+        longest = max(longest, time.monotonic() - begin)
+        clock.now += 0.05
     assert len(tokens.asked) - asked <= 5, "it is left in peace between two tries"
     assert longest < 1.0, "no call waits for a new token while it has one"
     if trouble == "away":
@@ -225,7 +240,7 @@ async def test_a_worker_recovers_alone_from_an_oauth_server_that_is_away(
     tokens.life = 1.0
     gateway.leave(gateway.job())
     random = Random(1)  # noqa: S311 - jitter
-    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random)
+    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
     with capture_logs() as lines:
         running = asyncio.create_task(worker.run())
         await until(lambda: any(line["event"] == "no new token" for line in lines))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.kit.bench import Task
+from tests.kit.task import Task
 from workers.kit import Broken, Receipt, Step
 from workers.kit.handler import Handler
 from workers.kit.service import Problem

@@ -3,8 +3,9 @@
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Done, Seen, Task, until, working
+from tests.kit.bench import Seen, until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Done, Task
 from workers.kit import Declined, Retry, Step, Unavailable
 from workers.kit.headers import HeaderError, retry_of
 from workers.kit.outcomes import Fail

@@ -9,8 +9,9 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Task, until, working
+from tests.kit.bench import until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Task
 from workers import kit
 from workers.kit import Receipt, Step
 from workers.kit.activations import Activations, Journal

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from random import Random
 
 import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Bench, over, until, working
+from tests.kit.bench import QUICK, Bench, over, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import free_port
+from tests.world import eventually
 from workers.kit import pushes
 from workers.kit.backoff import Backoff
 from workers.kit.connection import open_channel
@@ -37,7 +39,7 @@ async def test_a_worker_is_ready_once_the_broker_answers_and_not_while_it_stops(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.poll_verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
-    async with working(gateway, bench.step) as worker:
+    async with working(gateway, bench.step, pace=QUICK) as worker:
         await until(lambda: gateway.polls > 2)
         assert not worker.ready
         gateway.poll_verdict = lambda _request: None
@@ -50,7 +52,7 @@ async def test_a_broker_without_streams_is_served_by_polls(gateway: ScriptedGate
     bench.go.set()
     gateway.stream_status = grpc.StatusCode.UNIMPLEMENTED
     gateway.leave(*(gateway.job() for _ in range(5)))
-    async with working(gateway, bench.step) as worker:
+    async with working(gateway, bench.step, pace=QUICK) as worker:
         await until(lambda: len(gateway.told) == 5)
         await until(lambda: worker.ready)
 
@@ -72,7 +74,7 @@ async def test_no_number_of_failures_ends_a_subscription(
     bench.go.set()
     gateway.stream_status = status
     gateway.poll_verdict = lambda _request: status
-    async with working(gateway, bench.step):
+    async with working(gateway, bench.step, pace=QUICK, max_backoff=0.05):
         await until(lambda: gateway.polls > 15 and gateway.streams_refused > 15)
         gateway.stream_status = None
         gateway.poll_verdict = lambda _request: None
@@ -96,7 +98,9 @@ async def test_a_gateway_that_is_gone_and_comes_back_is_found_again_within_a_sec
     port = free_port()
     async with serving(first, port) as address:
         channel = open_channel(EngineSettings.model_validate({"ZEEBE_ADDRESS": address}))
-        worker = Worker(channel, handlers([bench.step]), {}, WorkerSettings(patience=0.2), Random(1))  # noqa: S311
+        random = Random(1)  # noqa: S311 - jitter
+        settings = WorkerSettings(patience=0.2)
+        worker = Worker(channel, handlers([bench.step]), {}, settings, random, pace=QUICK, landing=0.0)
         running = asyncio.create_task(worker.run())
         await until(lambda: worker.ready)
     await until(lambda: not worker.ready)
@@ -127,7 +131,8 @@ async def test_an_outage_costs_no_calls_while_there_is_no_connection(
 
     monkeypatch.setattr(Backoff, "pause", counted)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{free_port()}") as channel:
-        worker = Worker(channel, handlers([bench.step]), {}, WorkerSettings(), Random(1))  # noqa: S311 - jitter
+        random = Random(1)  # noqa: S311 - jitter
+        worker = Worker(channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
         running = asyncio.create_task(worker.run())
         await until(lambda: pauses >= 2)
         await over(1.5)
@@ -141,7 +146,7 @@ async def test_a_long_poll_that_is_answered_at_once_is_no_reason_to_spin(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.knows_no_partition = True
-    async with working(gateway, bench.step, patience=0.1) as worker:
+    async with working(gateway, bench.step, pace=QUICK, patience=0.1) as worker:
         await until(lambda: gateway.polls >= 4)
         polls, begun = gateway.polls, time.monotonic()
         await until(lambda: time.monotonic() - begun > 1.0)
@@ -190,13 +195,13 @@ async def test_a_broker_whose_clock_is_set_back_is_served_by_the_stream_again(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     bench.go.set()
-    gateway.push(gateway.job(lease=2.0), gateway.job(lease=2.0, waited=3600.0))
-    async with working(gateway, bench.step, lease=2.0):
+    gateway.push(gateway.job(lease=1.0), gateway.job(lease=1.0, waited=3600.0))
+    async with working(gateway, bench.step, lease=1.0):
         await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
-        gateway.leave(gateway.job(lease=2.0, waited=3600.0))
+        gateway.leave(gateway.job(lease=1.0, waited=3600.0))
         await until(lambda: gateway.streams_begun == 2)
         extensions = len(gateway.extensions)
-        gateway.push(*(gateway.job(lease=2.0, waited=3600.0) for _ in range(20)))
+        gateway.push(*(gateway.job(lease=1.0, waited=3600.0) for _ in range(20)))
         await until(lambda: len(gateway.told) == 23)
         assert gateway.streams_begun == 2
     assert len(gateway.extensions) == extensions
@@ -281,20 +286,33 @@ async def test_jobs_are_pushed_again_where_polls_fail(
     gateway.push(*(gateway.job() for _ in range(300)))
     async with working(gateway, bench.step, window=1_000, window_per_type=1_000):
         await until(lambda: gateway.streams_begun == 2 and gateway.streams == 1)
+        gateway.replies.set()
 
 
 async def test_what_a_stream_that_gives_way_had_brought_is_handed_back_where_the_worker_stops_just_then(
     gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pushes, "_QUIET", 60.0)
-    monkeypatch.setattr(pushes, "_LANDING", 60.0)
+    monkeypatch.setattr(pushes, "_EMPTYING", 60.0)
     bench.go.set()
     gateway.replies = asyncio.Event()
     gateway.push(*(gateway.job() for _ in range(300)))
     async with working(gateway, bench.step, window=1_000, window_per_type=1_000, drain=1.0):
         # So many and no more have a slot: the stream is being read empty.
-        await until(lambda: gateway.all_pushed() and 256 < len(gateway.told) < 300)
-        answered = len(gateway.told)
+        answered = await _comes_to_rest(lambda: len(gateway.told) if gateway.all_pushed() else 0)
+        assert 256 < answered < 300
         asyncio.get_running_loop().call_later(0.2, gateway.replies.set)
     assert {request.jobKey for request in gateway.told[answered:]} == set(range(answered + 1, 301))
     assert all(isinstance(request, pb.FailJobRequest) for request in gateway.told[answered:])
+
+
+async def _comes_to_rest(count: Callable[[], int]) -> int:
+    """Return the count once it is not 0 and has not changed for a tenth of a second."""
+    seen = [0]
+
+    async def look() -> list[int]:
+        seen.append(count())
+        return seen[-20:]
+
+    last = await eventually(look, lambda last: last[0] > 0 and len(set(last)) == 1, every=0.005)
+    return last[0]

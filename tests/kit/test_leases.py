@@ -10,16 +10,17 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Bench, Done, Seen, Task, over, until, working
+from tests.kit.bench import Bench, Seen, over, until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Done, Task
 from workers.kit import Step
 from workers.kit.lease import Lease, Leases
 from workers.kit.outcomes import Fail
 
 
 async def test_a_lease_is_extended_for_as_long_as_its_step_works(gateway: ScriptedGateway, bench: Bench) -> None:
-    gateway.push(gateway.job(key=7, lease=1.0))
-    async with working(gateway, bench.step, lease=1.0):
+    gateway.push(gateway.job(key=7, lease=0.7))
+    async with working(gateway, bench.step, lease=0.7):
         await until(lambda: len(gateway.extensions) >= 3)
         bench.go.set()
         await until(lambda: len(gateway.told) == 1)
@@ -31,11 +32,11 @@ async def test_a_lease_is_extended_for_as_long_as_its_step_works(gateway: Script
 
 
 async def test_a_step_is_ended_at_its_limit_however_often_its_lease_is_extended(gateway: ScriptedGateway) -> None:
-    bench, seen = Bench(limit=2.0), Seen()
-    gateway.push(gateway.job(retries=3, lease=1.0))
-    async with working(gateway, bench.step, seen, lease=1.0):
+    bench, seen = Bench(limit=1.4), Seen()
+    gateway.push(gateway.job(retries=3, lease=0.7))
+    async with working(gateway, bench.step, seen, lease=0.7):
         await until(lambda: len(seen.jobs) == 1)
-        assert gateway.leases.count(1.0) >= 2
+        assert gateway.leases.count(0.7) >= 2
     answer = seen.jobs[0].answer
     assert isinstance(answer, Fail)
     assert answer.retries == 2
@@ -54,8 +55,8 @@ async def test_a_step_that_swallows_its_end_is_told_again_a_lease_later(gateway:
         await asyncio.sleep(60.0)
         return Done(name=task.name)
 
-    gateway.push(gateway.job(retries=3, lease=1.0))
-    async with working(gateway, step, seen, lease=1.0):
+    gateway.push(gateway.job(retries=3, lease=0.5))
+    async with working(gateway, step, seen, lease=0.5):
         begun = time.monotonic()
         await until(lambda: len(seen.jobs) == 1)
         assert time.monotonic() - begun < 5.0
@@ -127,13 +128,13 @@ async def test_a_job_whose_lease_could_not_be_extended_just_now_is_run_while_it_
 async def test_a_second_delivery_renews_the_lease_of_the_job_in_hand(gateway: ScriptedGateway) -> None:
     bench = Bench(extend_lease=False)
     seen = Seen()
-    async with working(gateway, bench.step, seen, lease=2.0):
-        gateway.push(gateway.job(key=7, lease=2.0))
+    async with working(gateway, bench.step, seen, lease=1.0):
+        gateway.push(gateway.job(key=7, lease=1.0))
         await until(lambda: bench.running == 1)
         for _ in range(8):
-            gateway.push(gateway.job(key=7, lease=2.0))
-            await asyncio.sleep(0.3)
-        assert bench.running == 1, "2.4 seconds into a lease of 2 that was given again"
+            gateway.push(gateway.job(key=7, lease=1.0))
+            await over(0.15)
+        assert bench.running == 1, "1.2 seconds into a lease of 1 that was given again"
         bench.go.set()
         await until(lambda: len(seen.jobs) == 1)
     assert bench.runs == 1
@@ -191,10 +192,10 @@ async def test_an_older_delivery_of_the_job_in_hand_does_not_shorten_its_lease(g
         await until(lambda: bench.running == 1)
         # It was read before the other and has waited for a slot until now.
         gateway.push(gateway.job(key=7, lease=2.0, waited=60.0))
-        await until(gateway.all_pushed)
+        await until(lambda: gateway.all_pushed() and gateway.streams == 0)  # It was read.
         gateway.leave(gateway.job(key=8, lease=2.0))
         await until(lambda: bench.running == 2)
-        await asyncio.sleep(0.2)  # some looks at the leases
+        await over(0.2)  # some looks at the leases
         bench.go.set()
         await until(lambda: len(seen.jobs) == 2)
     assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
@@ -208,7 +209,7 @@ async def test_a_job_that_waited_for_a_slot_for_longer_than_its_lease_is_left_to
         gateway.push(gateway.job(key=1, lease=0.5))
         await until(lambda: bench.running == 1)
         comes(gateway, gateway.job(key=2, lease=0.5))
-        await over(1.0)
+        await over(0.8)
         bench.go.set()
         await until(lambda: len(gateway.told) == 1)
         gateway.leave(gateway.job(key=3, lease=0.5))

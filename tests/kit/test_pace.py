@@ -51,7 +51,8 @@ async def resting(gateway: ScriptedGateway, window: Window, received: list[pb.Ac
             hand_back=lambda _job: None,
             link=link,
             random=Random(1),  # noqa: S311 - jitter
-            pace=Pace(begin=0.0, wait=0.1, rest=600.0),
+            pace=Pace(begin=0.0, wait=0.1, rest=600.0, probe=0.1),
+            landing=0.0,
         )
         watching, running = asyncio.create_task(link.watch()), asyncio.create_task(intake.run())
         await until(lambda: intake.reach.lasts(1.0) and gateway.streams == 1)

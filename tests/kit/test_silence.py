@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, cycle, islice
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
-from tests.kit.bench import Bench, Done, Task, until, working
+from tests.kit.bench import QUICK, Bench, until, working
 from tests.kit.gateway import ScriptedGateway, serving
+from tests.kit.task import Done, Task
 from workers.kit import Retry, Step, clocks, reach, watchdog
 from workers.kit.clocks import Clocks
 from workers.kit.headers import retry_of
@@ -29,12 +31,21 @@ async def test_a_broker_that_is_busy_for_a_minute_is_told_once_and_the_worker_is
 ) -> None:
     monkeypatch.setattr(reach, "_BUSY", 0.5)
     other = Bench("other")
+    refused: Counter[str] = Counter()
+
+    def refuse(request: pb.ActivateJobsRequest) -> grpc.StatusCode:
+        refused[request.type] += 1
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+
     with capture_logs() as lines:
-        async with working(gateway, bench.step, beside=[other.step]) as worker:
+        async with working(gateway, bench.step, beside=[other.step], pace=QUICK) as worker:
             await until(lambda: worker.ready)
-            gateway.poll_verdict = lambda _request: grpc.StatusCode.RESOURCE_EXHAUSTED
+            gateway.poll_verdict = refuse
             gateway.leave(gateway.job(), gateway.job(task_type="other"))
             await until(lambda: worker.unreachable == ["work", "other"])
+            # Each of them has heard of one more refusal, when it asks after that.
+            refused.clear()
+            await until(lambda: min(refused["work"], refused["other"]) >= 2)
             gateway.poll_verdict = lambda _request: None
             await until(lambda: worker.ready)
     assert len(told(lines, "broker refuses for being busy")) == 1

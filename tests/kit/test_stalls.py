@@ -1,6 +1,6 @@
 """A link that stands and carries nothing, as behind a firewall that has forgotten it: no end and no reset is ever seen.
 
-The relay on the way is faked, and the times after which gRPC gives a silent connection up are a tenth of ours.
+The relay on the way is faked, and the times after which gRPC gives a silent connection up are a twentieth of ours.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tests.kit.gateway import ScriptedGateway, serving
 from workers.kit import connection
 from workers.kit.settings import EngineSettings
 
-_SHORTER = 10
+_SHORTER = 20
 _PINGS_ARE_WELCOME = (("grpc.http2.min_ping_interval_without_data_ms", 100), ("grpc.http2.max_ping_strikes", 0))
 
 

@@ -8,8 +8,9 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.kit.bench import Bench, Done, Seen, Task, until, working
+from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Done, Task
 from workers.kit import Retry, Step, Unavailable, waiting
 from workers.kit.doubt import Doubt
 from workers.kit.outcomes import Fail
@@ -152,10 +153,10 @@ async def test_a_job_that_waits_for_room_keeps_its_lease(
 ) -> None:
     monkeypatch.setattr(waiting, "_ROOM", 1)
     failing = Failing(60.0)
-    gateway.push(gateway.job(key=1, retries=9, lease=1.0), gateway.job(key=2, retries=9, lease=1.0))
-    async with working(gateway, failing.step, lease=1.0) as worker:
+    gateway.push(gateway.job(key=1, retries=9, lease=0.7), gateway.job(key=2, retries=9, lease=0.7))
+    async with working(gateway, failing.step, lease=0.7) as worker:
         await until(lambda: worker.waiting == {"work": 1} and worker.in_hand == {"work": 1})
-        await until(lambda: gateway.leases.count(1.0) >= 3)
+        await until(lambda: gateway.leases.count(0.7) >= 3)
         assert worker.in_hand == {"work": 1}
 
 
@@ -173,13 +174,13 @@ async def test_the_wait_s_lease_is_not_cut_by_an_extension_that_is_under_way(gat
         asked.set()
 
     gateway.extension_verdict = slow
-    gateway.extension_takes = 0.5
-    gateway.push(gateway.job(retries=9, lease=4.0))
-    async with working(gateway, step, lease=4.0) as worker:
+    gateway.extension_takes = 0.25
+    gateway.push(gateway.job(retries=9, lease=1.0))
+    async with working(gateway, step, lease=1.0) as worker:
         await asked.wait()
         bench.go.set()
         await until(lambda: bool(worker.waiting))
-        assert gateway.leases == [4.0, 64.0], "the last one counts"
+        assert gateway.leases == [1.0, 61.0], "the last one counts"
 
 
 async def test_a_job_that_is_given_out_again_meanwhile_waits_no_more(gateway: ScriptedGateway) -> None:

@@ -12,12 +12,14 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
-from tests.kit.bench import Bench, Done, Seen, Task, until, working
+from tests.kit.bench import QUICK, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
+from tests.kit.task import Done, Task
 from workers.kit import Job, Retry, Step, Unavailable
 from workers.kit.activations import Activations, Journal
 from workers.kit.answers import Answers
 from workers.kit.doubt import Doubt
+from workers.kit.intake import LANDING
 from workers.kit.lease import Lease
 from workers.kit.outcomes import Answer
 
@@ -80,7 +82,7 @@ async def test_what_does_not_end_in_time_is_handed_back_with_its_retries_and_no_
 
 async def test_what_arrived_and_found_no_slot_is_handed_back_too(gateway: ScriptedGateway, bench: Bench) -> None:
     gateway.push(*(gateway.job(retries=3) for _ in range(6)))
-    async with working(gateway, bench.step, window=2, window_per_type=2, drain=0.2) as worker:
+    async with working(gateway, bench.step, landing=LANDING, window=2, window_per_type=2, drain=0.2) as worker:
         await until(lambda: bench.running > 0)
         await until(gateway.all_pushed)
         worker.stop()
@@ -104,7 +106,7 @@ async def test_a_stop_is_bounded_while_the_broker_is_away(gateway: ScriptedGatew
 async def test_a_job_that_comes_while_the_worker_stops_is_handed_back(
     gateway: ScriptedGateway, bench: Bench, come: Callable[[ScriptedGateway, pb.ActivatedJob], None]
 ) -> None:
-    async with working(gateway, bench.step, drain=0.2) as worker:
+    async with working(gateway, bench.step, pace=QUICK, landing=LANDING, drain=0.2) as worker:
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
         worker.stop()
         come(gateway, gateway.job(retries=3))
@@ -134,7 +136,7 @@ async def test_a_job_in_hand_that_is_pushed_once_more_and_finds_no_slot_is_not_h
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.push(gateway.job(key=7))
-    async with working(gateway, bench.step, window=1, window_per_type=1) as worker:
+    async with working(gateway, bench.step, landing=LANDING, window=1, window_per_type=1) as worker:
         await until(lambda: bench.running == 1)
         gateway.push(gateway.job(key=7))
         await until(gateway.all_pushed)
@@ -157,7 +159,7 @@ async def test_what_is_given_out_again_after_its_answer_and_finds_no_slot_is_han
 
     gateway.replies = replies
     gateway.push(gateway.job(key=7, retries=3))
-    async with working(gateway, step, window=1, window_per_type=1) as worker:
+    async with working(gateway, step, landing=LANDING, window=1, window_per_type=1) as worker:
         await until(lambda: len(gateway.told) == 1)
         gateway.push(gateway.job(key=7, retries=2))
         await until(gateway.all_pushed)
@@ -211,7 +213,7 @@ async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGat
 
 
 async def test_only_what_a_step_reads_is_fetched(gateway: ScriptedGateway, bench: Bench) -> None:
-    async with working(gateway, bench.step):
+    async with working(gateway, bench.step, pace=QUICK):
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
     assert gateway.fetched == {("name",)}
 

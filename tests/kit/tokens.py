@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,10 +14,21 @@ import grpc
 TOKEN = "t0ken"  # noqa: S105 - the fake's; how each of its tokens begins
 
 
+class FakeClock:
+    """Stands still until a test moves it, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class FakeTokenServer:
     """Gives out tokens as a test says, and knows which of them are good."""
 
     def __init__(self) -> None:
+        self.clock: Callable[[], float] = time.monotonic
         self.asked: list[dict[str, str]] = []
         """The form of each request."""
         self.life = 3600.0
@@ -69,11 +81,11 @@ class FakeTokenServer:
 
     def grant(self) -> str:
         token = f"{TOKEN}-{len(self._ends) + 1}"
-        self._ends[f"Bearer {token}"] = time.monotonic() + self.life
+        self._ends[f"Bearer {token}"] = self.clock() + self.life
         return json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": self.life})
 
     def takes(self, bearer: str) -> bool:
-        return time.monotonic() < self._ends.get(bearer, 0.0)
+        return self.clock() < self._ends.get(bearer, 0.0)
 
     def knows_none(self) -> bool:
         return not any(self.takes(bearer) for bearer in self._ends)

@@ -4,7 +4,7 @@ import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import uuid4
@@ -240,15 +240,22 @@ def new_id() -> Callable[[], str]:
     return lambda: f"order-{uuid4()}"
 
 
-@pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
-    """Configure logging into memory, and put everything back as it was."""
+@contextmanager
+def logging_to(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Configure logging with `stream` as standard error, and put everything back as it was."""
     root = logging.getLogger()
     before, level = root.handlers, root.level
-    stream = io.StringIO()
     monkeypatch.setattr("sys.stderr", stream)
     configure_logging("payment")
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    yield
     root.handlers = before
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Logged]:
+    """Configure logging into memory."""
+    stream = io.StringIO()
+    with logging_to(stream, monkeypatch):
+        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -1,5 +1,6 @@
 """Logs: JSON for machines, and no card, name, address or secret whichever way it comes."""
 
+import io
 import json
 import logging
 from pathlib import Path
@@ -9,7 +10,7 @@ import structlog
 from pydantic import BaseModel
 
 from services.kit.logs import REDACTED
-from tests.services.conftest import Logged
+from tests.services.conftest import Logged, logging_to
 from tests.services.participant import ADDRESS, PAYS
 
 
@@ -91,6 +92,48 @@ def test_an_exception_is_logged_by_type_and_place_but_not_by_its_message(logged:
         assert "ValueError" in text
         assert "test_logs.py" in text
     assert len(logged()) == 2
+
+
+HELD = "a local value"
+
+
+def fail(error: Exception, held: str) -> None:
+    assert held
+    raise error
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("name", ["services.test", "a.library"])
+def test_a_terminal_shows_an_exception_by_type_and_place_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    terminal = Terminal()
+    with logging_to(terminal, monkeypatch):
+        try:
+            fail(ValueError(PAYS), HELD)
+        except ValueError:
+            log = structlog.get_logger(name) if name == "services.test" else logging.getLogger(name)
+            log.exception("it failed")
+    shown = terminal.getvalue()
+    assert "it failed" in shown
+    assert "\nValueError\n" in shown
+    assert "test_logs.py" in shown
+    assert PAYS not in shown
+
+
+def test_a_traceback_of_a_test_is_drawn_without_its_local_values(capsys: pytest.CaptureFixture[str]) -> None:
+    """To draw what the frames of a web framework hold takes seconds."""
+    structlog.reset_defaults()
+    try:
+        fail(LookupError("no such row"), HELD)
+    except LookupError:
+        structlog.get_logger().exception("it failed")
+    shown = capsys.readouterr().out
+    assert "Traceback (most recent call last):\n" in shown
+    assert "LookupError: no such row" in shown
+    assert HELD not in shown
 
 
 def test_a_librarys_message_is_scrubbed_and_its_chatter_is_not_heard(logged: Logged) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, FailJobRequest, ThrowErrorRequest
 
-from workers.kit.backoff import Backoff
+from workers.kit.backoff import MAX_BACKOFF, Backoff
 from workers.kit.credentials import code_of
 from workers.kit.doubt import Doubt
 from workers.kit.job import Job
@@ -42,13 +42,23 @@ class Answers:
     """Deliver answers over one stub; safe to use for many jobs at once."""
 
     def __init__(
-        self, stub: "GatewayAsyncStub", link: Link, random: Random, failed: Callable[[Job, StepError], Answer]
+        self,
+        stub: "GatewayAsyncStub",
+        link: Link,
+        random: Random,
+        failed: Callable[[Job, StepError], Answer],
+        *,
+        max_backoff: float = MAX_BACKOFF,
     ) -> None:
-        """Send over `stub`; `failed` says what to send in place of a result that the broker refuses for good."""
+        """Send over `stub`, with at most `max_backoff` seconds between two tries.
+
+        `failed` says what to send in place of a result that the broker refuses for good.
+        """
         self._stub = stub
         self._link = link
         self._random = random
         self._failed = failed
+        self._max_backoff = max_backoff
 
     async def deliver(self, job: Job, answer: Answer, lease: Lease) -> tuple[Answer, Doubt | None]:
         """Send the answer until the broker replies or the job's lease ends; at least once in any case.
@@ -65,7 +75,7 @@ class Answers:
     async def _insist(
         self, job: Job, answer: Answer, lease: Lease, code: grpc.StatusCode
     ) -> tuple[Answer, Doubt | None]:
-        backoff = Backoff(self._random, self._link)
+        backoff = Backoff(self._random, self._link, cap=self._max_backoff)
         unanswered = False
         while True:
             unanswered = unanswered or code not in _NOT_CARRIED_OUT

@@ -8,6 +8,8 @@ import grpc
 
 from workers.kit.link import Link
 
+MAX_BACKOFF = 0.5
+"""Seconds between two tries at most, while the link is up."""
 _BUSY = 0.08
 """Seconds at most between two tries of what a broker refuses because it is busy: it is there, and done in a moment."""
 _OUTAGE = 2.0
@@ -21,7 +23,7 @@ class Backoff:
     nothing, however many task types there are, and ends for all of them at once.
     """
 
-    def __init__(self, random: Random, link: Link, base: float = 0.02, cap: float = 0.5) -> None:
+    def __init__(self, random: Random, link: Link, base: float = 0.02, cap: float = MAX_BACKOFF) -> None:
         """Begin at `base` seconds and never pass `cap`."""
         self._random = random
         self._link = link

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
-from workers.kit.backoff import Backoff
+from workers.kit.backoff import MAX_BACKOFF, Backoff
 from workers.kit.link import Link
 from workers.kit.pace import Pace
 from workers.kit.polls import Polls
@@ -26,7 +26,7 @@ from workers.kit.window import Window
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_LANDING = 0.5
+LANDING = 0.5
 """Seconds that a stopping worker leaves to what is on its way: polls, and what a stream has brought already."""
 
 
@@ -44,17 +44,22 @@ class Intake:
         link: Link,
         random: Random,
         pace: Pace,
+        landing: float = LANDING,
+        max_backoff: float = MAX_BACKOFF,
     ) -> None:
         """Hand each job, with the end of its lease, to `receive`, which owns one slot of `window` from then on.
 
-        What arrives and finds no slot before the worker stops goes to `hand_back`.
+        What arrives and finds no slot before the worker stops goes to `hand_back`. A stop waits up to `landing`
+        seconds for what is on its way; after a failure the next try comes within `max_backoff` seconds.
         """
         self.reach = Reach(subscription.task_type, link)
         self._window = window
         self._ways = ways = Ways(subscription.task_type, self.reach)
+        self._landing = landing
         reception = Reception(window, subscription.lease, receive, hand_back)
-        self._pushes = Pushes(stub, subscription, reception, ways, Backoff(random, link))
-        self._polls = Polls(stub, subscription, reception, ways, Backoff(random, link), random=random, pace=pace)
+        pushes, polls = (Backoff(random, link, cap=max_backoff) for _ in range(2))
+        self._pushes = Pushes(stub, subscription, reception, ways, pushes)
+        self._polls = Polls(stub, subscription, reception, ways, polls, random=random, pace=pace)
 
     async def run(self) -> None:
         """Keep the stream and the poll going until `stop`."""
@@ -69,8 +74,8 @@ class Intake:
 
     async def stop(self) -> None:
         """Let what was asked for land, once `close` was said."""
-        deadline = time.monotonic() + _LANDING
-        await asyncio.wait([self._polling], timeout=_LANDING)
+        deadline = time.monotonic() + self._landing
+        await asyncio.wait([self._polling], timeout=self._landing)
         self._polling.cancel()
         await self._pushes.land(deadline)
         self._streaming.cancel()

@@ -16,7 +16,7 @@ _APART = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The times of one type's polls in seconds, each to be shortened by a jitter of the type's own."""
+    """The times of one type's polls in seconds; all but `probe` are shortened by a jitter of the type's own."""
 
     begin: float
     """Until the first poll."""
@@ -24,6 +24,11 @@ class Pace:
     """That an idle poll waits at the broker."""
     rest: float
     """Between two of them; the stream is open all the while."""
+    probe: float = 1.0
+    """That a poll waits at the beginning and after a failure: whether the type is reachable is wanted soon.
+
+    So long, too, where nothing is pushed: a poll in vain says that there is nothing to poll for.
+    """
 
     @classmethod
     def of(cls, types: int) -> "Pace":

@@ -19,11 +19,6 @@ from workers.kit.ways import NoPartitionError, Ways
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_PROBE = 1.0
-"""Seconds that a poll waits at the beginning and after a failure: whether the type is reachable is wanted soon.
-
-So long, too, where nothing is pushed: a poll in vain says that there is nothing to poll for.
-"""
 _GRACE = 3.0
 """Seconds beyond its own timeout after which an unanswered poll is given up.
 
@@ -79,7 +74,7 @@ class Polls:
                 jitter = self._random.uniform(0.5, 1.0)
                 if not backlog and not ways.stopping:
                     is_probe = probes or not ways.push.is_set()
-                    backlog = await self._wait_for_one(_PROBE if is_probe else self._pace.wait * jitter)
+                    backlog = await self._wait_for_one(self._pace.probe if is_probe else self._pace.wait * jitter)
                 ways.reach.answered("poll")
                 self._backoff.reset()
                 probes, self._refused = False, 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Stream = grpc.aio.UnaryStreamCall[StreamActivatedJobsRequest, ActivatedJob]
 
-_LANDING = 0.5
+_EMPTYING = 0.5
 """Seconds in which a stream that gives way is read empty."""
 _QUIET = 0.05
 """Seconds without a job after which a stream counts as read empty."""
@@ -151,7 +151,7 @@ class Pushes:
 
     async def _read_rest(self, call: "Stream", rest: list[Arrived]) -> None:
         """Read what the gateway has sent already; the broker does not bound that, and its leases run."""
-        deadline = time.monotonic() + _LANDING
+        deadline = time.monotonic() + _EMPTYING
         with suppress(TimeoutError, grpc.aio.AioRpcError):
             while time.monotonic() < deadline:
                 # A read that is given up ends the stream (grpc.aio): nothing can come after it.

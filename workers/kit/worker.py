@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from random import Random
 
@@ -17,19 +16,21 @@ from pyzeebe.proto.gateway_pb2 import ActivatedJob
 from workers.kit import handing_back
 from workers.kit.activations import Activations
 from workers.kit.answers import Answers
+from workers.kit.backoff import MAX_BACKOFF
 from workers.kit.connection import stub
 from workers.kit.doubt import Doubt
 from workers.kit.handing_back import HandingBack
 from workers.kit.handler import Handler
 from workers.kit.in_hand import InHand
-from workers.kit.intake import Intake
+from workers.kit.intake import LANDING, Intake
 from workers.kit.job import Job, about
 from workers.kit.lease import Lease, Leases
 from workers.kit.link import Link
 from workers.kit.middleware import Ended, Middleware, teller
-from workers.kit.outcomes import Answer, Fail, bug
+from workers.kit.outcomes import Answer, Fail, StepError, bug
 from workers.kit.pace import Pace
 from workers.kit.runner import Runner
+from workers.kit.served import Served
 from workers.kit.service import Participants, TokenOf, no_token
 from workers.kit.settings import WorkerSettings
 from workers.kit.subscription import Subscription
@@ -43,16 +44,6 @@ _LAST_WORDS = 0.1
 """Seconds for what is ended at last to say what is in doubt; a step that refuses to end is left."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """One task type: how its jobs come, and how they are run."""
-
-    handler: Handler
-    runner: Runner
-    window: Window
-    intake: Intake
 
 
 class Worker:
@@ -69,6 +60,9 @@ class Worker:
         middleware: Sequence[Middleware] = (),
         activations: Activations | None = None,
         token: TokenOf = no_token,
+        pace: Pace | None = None,
+        landing: float = LANDING,
+        max_backoff: float = MAX_BACKOFF,
     ) -> None:
         """Wire the worker; nothing is sent before `run`.
 
@@ -81,13 +75,14 @@ class Worker:
             middleware: What every job passes, the outermost first.
             activations: Counts what is begun and never answered; in memory only where none is given.
             token: Returns the proof for a participant of which task type asks; raises Broken where there is none.
+            pace: How often idle task types poll; as many of them as there are decide that where none is given.
+            landing: Seconds that a stop waits for polls and pushed jobs that are on their way.
+            max_backoff: Seconds, at most, from a call to the broker that failed to the next try.
         """
         gateway = stub(channel)
         self._settings = settings
         self._link = Link(channel)
-        self._answers = Answers(
-            gateway, self._link, random, lambda job, error: self._served[job.task_type].runner.failed(job, error)
-        )
+        self._answers = Answers(gateway, self._link, random, self._failed, max_backoff=max_backoff)
         self._tell = teller(middleware)
         self._in_hand: dict[int, InHand] = {}
         self._watchdog = Watchdog(handlers.values())
@@ -100,8 +95,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._process = Window(settings.window)
-        self._served: dict[str, _Served] = {}
-        pace = Pace.of(len(handlers))
+        self._served: dict[str, Served] = {}
         participants = Participants(services, token)
         for task_type, handler in handlers.items():
             runner = Runner(handler, participants, self._threads, random, middleware)
@@ -114,9 +108,11 @@ class Worker:
                 hand_back=self._hand_back,
                 link=self._link,
                 random=random,
-                pace=pace,
+                pace=pace or Pace.of(len(handlers)),
+                landing=landing,
+                max_backoff=max_backoff,
             )
-            self._served[task_type] = _Served(handler, runner, window, intake)
+            self._served[task_type] = Served(handler, runner, window, intake)
 
     @property
     def unreachable(self) -> list[str]:
@@ -271,6 +267,9 @@ class Worker:
             window.give_back()
             if held.again is not None:
                 self._take_again(*held.again)
+
+    def _failed(self, job: Job, error: StepError) -> Answer:
+        return self._served[job.task_type].runner.failed(job, error)
 
     def _forget(self, held: InHand) -> None:
         """Count its activations no more: it has not killed its worker, if it had its turn."""
