@@ -171,7 +171,7 @@ class Player:
         self.bench.send("MESSAGE", "PUBLISH", **value)
 
     def correlate(self, choice: int) -> None:
-        value = {
+        value: dict[str, Any] = {
             "name": ("open", "ping", "late", "stop")[choice % 4],
             "correlationKey": KEYS[choice // 4 % 2],
             "variables": json.dumps({"k": KEYS[choice % 2], "n": 1, "manual": False}),
