@@ -1,7 +1,6 @@
 """Messages that are correlated at once or not at all."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -142,37 +141,25 @@ def test_a_message_that_cannot_be_published_cannot_be_correlated(
     assert all(told in rejection.reason for rejection in rejections), rejections
 
 
-def _waits(bench: Bench, event: str) -> None:
-    bench.deploy(waiting("p", event))
-    for key in ("1", "1", "2"):
-        bench.create(k=key)
-
-
-def _starts(bench: Bench) -> None:
-    bench.deploy(started("p"))
-
-
-def _both(bench: Bench) -> None:
-    bench.deploy(waiting("q"), started("p"))
-    bench.create("q", k="1")
-
-
 @pytest.mark.parametrize(
-    "prepare",
+    ("processes", "created"),
     [
-        lambda bench: _waits(bench, "wait"),
-        lambda bench: _waits(bench, "boundary"),
-        lambda bench: _waits(bench, "event subprocess"),
-        _starts,
-        _both,
+        ([waiting("p")], ["p", "p"]),
+        ([waiting("p", "boundary")], ["p", "p"]),
+        ([waiting("p", "event subprocess")], ["p", "p"]),
+        ([started("p")], []),
+        ([started("p"), waiting("q")], ["q"]),
     ],
+    ids=["catch event", "boundary event", "event subprocess", "start event", "start and catch event"],
 )
 def test_a_correlated_message_does_what_a_published_one_without_time_to_live_does(
-    bench: Bench, prepare: Callable[[Bench], None]
+    bench: Bench, processes: list[bytes], created: list[str]
 ) -> None:
     other = Bench()
     for each in (bench, other):
-        prepare(each)
+        each.deploy(*processes)
+        for process in created:
+            each.create(process, k="1")
     before = len(bench.log)
     bench.correlate("m", "1", x=1)
     other.publish("m", "1", x=1)
