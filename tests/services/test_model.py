@@ -24,7 +24,7 @@ from tests.services.postgres import Admin, Postgres
 SEQUENCES = [500, pytest.param(10_000, marks=pytest.mark.proof)]
 SEQUENCES_ELSEWHERE = [250, pytest.param(3_500, marks=pytest.mark.proof)]
 """As many as at each of the others."""
-PORTION = 1_000
+PORTION = 200
 """Sequences that are played before the time is looked at, where it is bounded."""
 ENOUGH = 2_000
 """Sequences in which each seeded fault must be found."""
