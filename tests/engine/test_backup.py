@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.process import COMMAND, PATIENCE, create, deploy, read_log, refusal, running, task
+from tests.engine.test_damage import flip, make
 from tests.engine.test_kills import (
     CLIENTS,
     Ledger,
@@ -120,6 +121,15 @@ def test_a_log_that_is_damaged_is_refused(log: Path, tmp_path: Path) -> None:
         file.write(b"\xff" * 4096)
     with pytest.raises(BackupError, match="is damaged"):
         back_up(log, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_killed_engines_log_that_would_lack_commits_is_refused(tmp_path: Path) -> None:
+    killed = make(tmp_path)
+    path = killed.copy(tmp_path / "data")
+    flip(Path(f"{path}-wal"), 5000)
+    with pytest.raises(LogError, match="cannot be read, and 11 behind it would be lost"):
+        back_up(path, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
 
 
