@@ -25,7 +25,7 @@ from tests.engine.test_kills import (
     until_gone,
 )
 from tests.engine.test_log import deployed, work
-from workers.engine import backup, projection
+from workers.engine import backup, log_check, projection
 from workers.engine.backup import BackupError, back_up
 from workers.engine.log import Log, LogError
 
@@ -122,6 +122,16 @@ def test_a_log_that_is_damaged_is_refused(log: Path, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="is damaged"):
         back_up(log, tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
+
+
+def test_a_log_that_cannot_be_opened_is_told_as_that(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As from a read-only file system: root, as whom tests may run, can write in every folder of another one.
+    nowhere = f"file:{tmp_path}/nowhere/log?mode=ro"
+    monkeypatch.setattr(log_check, "_connect", lambda _path: sqlite3.connect(nowhere, uri=True))
+    with pytest.raises(LogError, match=f"{log} cannot be opened"):
+        back_up(log, tmp_path / "backup")
 
 
 def test_a_killed_engines_log_that_would_lack_commits_is_refused(tmp_path: Path) -> None:

@@ -257,6 +257,14 @@ def test_a_schema_that_is_no_text_any_more_is_refused(stopped: Original, tmp_pat
     assert f"{path} is not a log" in str(opened(path))
 
 
+def test_a_damaged_statement_is_told_in_one_line(stopped: Original, tmp_path: Path) -> None:
+    path = stopped.copy(tmp_path / "copy")
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(b"process_instance_key INTEGER NOT NULL,\n"))
+        file.write(b"'")
+    assert f"{path} is not a log" in str(opened(path))
+
+
 def test_a_search_table_whose_structure_is_damaged_is_refused(stopped: Original, tmp_path: Path) -> None:
     path = stopped.copy(tmp_path / "copy")
     with closing(sqlite3.connect(path)) as database:

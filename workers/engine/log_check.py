@@ -25,7 +25,7 @@ class LogError(CannotStart):
 
 def damaged(path: Path | None, what: object) -> LogError:
     """Return the error of a log that is damaged."""
-    return LogError(f"{path or 'The log'} is damaged: {what}. Restore a backup of it.")
+    return LogError(f"{path or 'The log'} is damaged: {_in_a_line(what)}. Restore a backup of it.")
 
 
 def checksum(position: int, data: bytes) -> int:
@@ -56,7 +56,10 @@ def check_format(path: Path) -> None:
         with closing(_connect(path)) as connection:
             found = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
     except UNREADABLE as error:
-        message = f"{path} is not a log of `saga engine` ({error}). Name another folder with --data."
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
+            message = f"{path} cannot be opened. SQLite needs a folder that it can read and write."
+            raise LogError(message) from None
+        message = f"{path} is not a log of `saga engine` ({_in_a_line(error)}). Name another folder with --data."
         raise LogError(message) from None
     if found is None or found[0] != FORMAT:
         name = found[0] if found else "none"
@@ -82,7 +85,7 @@ def check_damage(path: Path, schema: Sequence[str]) -> None:
             # Both together take 0.2 s for 100 MB.
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise damaged(path, " ".join(found.split()))
+                raise damaged(path, found)
             for position, data, written in connection.execute(_CONTENT):
                 if written != checksum(position, data):
                     message = f"what was written at position {position} has changed"
@@ -113,3 +116,8 @@ def check_wal(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _in_a_line(text: object) -> str:
+    """Return what SQLite says, which may quote a damaged statement, as one line."""
+    return " ".join(str(text).split())[:300]
