@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import warm
+from workers.cluster import state
 from workers.cluster.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,8 +70,11 @@ class Stack:
         return status
 
     def pid(self, part: str) -> int:
-        """Return the process id of a part."""
-        return int(next(each["pid"] for each in self.status()["parts"] if each["name"] == part))
+        """Return the process id of a part, as the stack's state file has it."""
+        found = state.read(Path(self.environment["SAGA_HOME"]) / f"stack-{self.offset}" / "state.json")
+        process = found.part(part).process if found else None
+        assert process is not None, f"{part} does not run"
+        return process.pid
 
     @contextmanager
     def halted(self, part: str) -> Iterator[None]:

@@ -1,15 +1,19 @@
-"""Our own processes against a cluster and a database that are there already."""
+"""Our own processes against a cluster and a database that are there already, and searches that may lag."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.searches import LAGS, searching
 from tests.stack import ROOT, SAGA, Stack, free_offset
+from tests.standing import Standing
 from tests.world import World
 from workers.addresses import Addresses
 from workers.cluster import stack as embedded
+from workers.instances import Instances
+from workers.kit.connection import open_channel, stub
 
 Run = Callable[..., "subprocess.Popen[str]"]
 
@@ -26,6 +30,19 @@ def elsewhere(stack: Stack, addresses: Addresses, world: World, tmp_path: Path) 
         "SAGA_PORT_OFFSET": str(free_offset()),
         "WORKER_STATE": str(tmp_path),
     }
+
+
+@pytest.fixture(scope="module", params=LAGS)
+async def searched(
+    request: pytest.FixtureRequest, stack: Stack, world: World
+) -> AsyncIterator[tuple[Stack, Instances, Standing]]:
+    """The stack, its instances and what stands still, as searches show them at once, or late."""
+    async with (
+        searching(stack, request.param) as (own, addresses),
+        Instances.at(addresses) as instances,
+        open_channel(addresses.engine) as channel,
+    ):
+        yield own, instances, Standing(stub(channel), instances, world, own)
 
 
 @pytest.fixture

@@ -50,6 +50,21 @@ BPMN = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
+@pytest.fixture(scope="module")
+def stack(searched: tuple[Stack, Instances, Standing]) -> Stack:
+    return searched[0]
+
+
+@pytest.fixture(scope="module")
+def instances(searched: tuple[Stack, Instances, Standing]) -> Instances:
+    return searched[1]
+
+
+@pytest.fixture(scope="module")
+def standing(searched: tuple[Stack, Instances, Standing]) -> Standing:
+    return searched[2]
+
+
 async def saga(stack: Stack, *arguments: str, **environment: str) -> Result:
     return await asyncio.to_thread(stack.saga, "incidents", *arguments, environment=environment)
 

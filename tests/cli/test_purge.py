@@ -10,12 +10,23 @@ from pyzeebe import ZeebeClient
 
 from tests.proxy import HoldingProxy
 from tests.stack import Result, Stack
+from tests.standing import Standing
 from tests.world import World, eventually
 from workers.instances import Instances
 
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"
 PARTICIPANTS = ("orders", "inventory", "payment", "shipping")
+
+
+@pytest.fixture(scope="module")
+def stack(searched: tuple[Stack, Instances, Standing]) -> Stack:
+    return searched[0]
+
+
+@pytest.fixture(scope="module")
+def instances(searched: tuple[Stack, Instances, Standing]) -> Instances:
+    return searched[1]
 
 
 async def age(world: World, order_id: str, days: int = 401) -> None:

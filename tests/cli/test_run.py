@@ -28,7 +28,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.proof)])
 def test_all_services_run_at_the_offset_and_end_together(
     run: Run, elsewhere: dict[str, str], number: signal.Signals
 ) -> None:

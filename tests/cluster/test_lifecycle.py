@@ -31,7 +31,20 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def data(stack: Stack) -> Path:
+    return data_of(stack)
+
+
+def data_of(stack: Stack) -> Path:
     return Path(stack.environment["SAGA_HOME"]) / f"stack-{stack.offset}"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose PostgreSQL runs, for tests that leave it as it is."""
+    stack = Stack(tmp_path_factory.mktemp("running"), {})
+    up(stack)
+    yield stack
+    stack.saga("down", "--delete-data")
 
 
 @pytest.fixture
@@ -123,31 +136,28 @@ async def test_data_outlives_a_restart_and_delete_data_removes_it(stack: Stack, 
     assert data not in list(data.parent.iterdir())
 
 
-async def test_nobody_is_let_in_without_the_password_which_only_its_owner_can_read(stack: Stack, data: Path) -> None:
-    up(stack)
+async def test_nobody_is_let_in_without_the_password_which_only_its_owner_can_read(running: Stack) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(host="127.0.0.1", port=15432 + stack.offset, user="postgres", password="guessed")  # noqa: S106
-    assert stat.S_IMODE((data / "postgres-password").stat().st_mode) == 0o600
+        await asyncpg.connect(host="127.0.0.1", port=15432 + running.offset, user="postgres", password="guessed")  # noqa: S106
+    assert stat.S_IMODE((data_of(running) / "postgres-password").stat().st_mode) == 0o600
 
 
-def test_the_status_for_scripts_has_everything_that_the_readme_promises(stack: Stack, data: Path) -> None:
-    up(stack)
-    status = stack.status()
+def test_the_status_for_scripts_has_everything_that_the_readme_promises(running: Stack) -> None:
+    status = json.loads(running.saga("status", "--json").output)
     assert status["state"] == "ready"
-    assert (status["portOffset"], status["dataDir"]) == (stack.offset, str(data))
+    assert (status["portOffset"], status["dataDir"]) == (running.offset, str(data_of(running)))
     assert psutil.pid_exists(status["supervisor"]["pid"])
     (part,) = status["parts"]
     assert (part["name"], part["state"], part["restarts"]) == ("postgres", "ready", 0)
     assert part["rssBytes"] > 1_000_000
     assert part["readySeconds"] > 0
-    assert status["addresses"]["zeebe"] == f"127.0.0.1:{26500 + stack.offset}"
+    assert status["addresses"]["zeebe"] == f"127.0.0.1:{26500 + running.offset}"
 
 
-def test_a_second_start_says_that_one_runs_and_leaves_it_alone(stack: Stack) -> None:
-    up(stack)
-    before = stack.pid("postgres")
-    assert "runs already" in up(stack).output
-    assert stack.pid("postgres") == before
+def test_a_second_start_says_that_one_runs_and_leaves_it_alone(running: Stack) -> None:
+    before = running.pid("postgres")
+    assert "runs already" in up(running).output
+    assert running.pid("postgres") == before
 
 
 def test_two_starts_at_once_make_one_stack(stack: Stack, data: Path) -> None:

@@ -69,3 +69,17 @@ async def test_a_message_that_continues_an_instance_starts_none_of_its_process_b
     assert (await zeebe.job(passed)).processInstanceKey == instance
     await zeebe.job(t)
     assert await zeebe.jobs(by_message) == []
+
+
+@pytest.mark.case("147d", "s")
+async def test_of_the_instances_that_a_message_reaches_a_started_one_is_named_before_a_continued_one(
+    zeebe: Zeebe, m: str, t: str
+) -> None:
+    q = zeebe.name("q")
+    waits = draw(q, "start > wait > end", message(m, "=key"), start=start(), wait=catch(awaits(m)), end=end())
+    await zeebe.deploy(waits)
+    instance = await zeebe.create(q, key="k")
+    await zeebe.found("message-subscriptions", processInstanceKey=instance)
+    answer = await zeebe.request("POST", "messages/correlation", {"name": m, "correlationKey": "k"})
+    assert answer["processInstanceKey"] == str((await zeebe.job(t)).processInstanceKey)
+    await zeebe.ended(instance)

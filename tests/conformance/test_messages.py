@@ -229,3 +229,34 @@ async def test_a_message_at_its_deadline_is_not_correlated(zeebe: Zeebe, p: str,
     await zeebe.found("message-subscriptions", messageName=m, correlationKey="k")
     await zeebe.publish(m, "k", x=2)
     assert await result == {"key": "k", "x": 2}
+
+
+@pytest.mark.case(147, "s")
+async def test_a_message_is_correlated_at_once_to_who_waits_for_it(zeebe: Zeebe, p: str, m: str) -> None:
+    instance = await zeebe.create(p, key="k")
+    await zeebe.found("message-subscriptions", processInstanceKey=instance)
+    body = {"name": m, "correlationKey": "k", "variables": {"x": 1}}
+    answer = await zeebe.request("POST", "messages/correlation", body)
+    assert (answer["processInstanceKey"], answer["tenantId"]) == (str(instance), "<default>")
+    assert int(answer["messageKey"]) > instance
+    await zeebe.ended(instance)
+    (variable,) = await zeebe.found("variables", processInstanceKey=instance, name="x")
+    assert variable["value"] == "1"
+
+
+@pytest.mark.case("147b", "s")
+async def test_a_message_to_correlate_that_nobody_waits_for_is_not_found_and_not_buffered(
+    zeebe: Zeebe, p: str, m: str
+) -> None:
+    body = {"name": m, "correlationKey": "k", "variables": {"x": 1}}
+    problem = await zeebe.request("POST", "messages/correlation", body, status=404)
+    assert problem["title"] == "NOT_FOUND"
+    result = zeebe.result(p, key="k")
+    await zeebe.found("message-subscriptions", messageName=m, correlationKey="k")
+    await zeebe.publish(m, "k", x=2)
+    assert await result == {"key": "k", "x": 2}
+
+
+@pytest.mark.case("147c", "s")
+async def test_a_message_to_correlate_needs_a_name(zeebe: Zeebe) -> None:
+    await zeebe.request("POST", "messages/correlation", {"correlationKey": "k"}, status=400)

@@ -67,8 +67,12 @@ async def test_what_was_answered_is_there_after_a_kill(engines: Engines) -> None
         await zeebe.cancel(gone)
         await zeebe.set(open_, set=True)
         await zeebe.publish("m", "k", id_="once")
+        await zeebe.deploy(waiting(awaits("m")))
+        reached = await zeebe.create("waits", key="other")
+        await zeebe.request("POST", "messages/correlation", {"name": "m", "correlationKey": "other"})
     async with engines.start() as zeebe:
         await zeebe.ended(done)
+        await zeebe.ended(reached)
         await zeebe.ended(moved)
         await zeebe.ended(gone, "TERMINATED")
         assert (await zeebe.incident(thrown))["errorType"] == "UNHANDLED_ERROR_EVENT"

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from random import Random
+from types import SimpleNamespace
 
 import grpc
 import pytest
 
+from workers.kit import backoff as backoff_module
 from workers.kit.backoff import Backoff
 from workers.kit.link import Link
 
@@ -18,7 +20,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("workers.kit.backoff.asyncio.sleep", sleep)
+    # Not asyncio's own: servers of other tests sleep as well.
+    monkeypatch.setattr(backoff_module, "asyncio", SimpleNamespace(sleep=sleep, timeout=asyncio.timeout))
     return slept
 
 

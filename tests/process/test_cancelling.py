@@ -30,7 +30,7 @@ NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"
 
 
-@pytest.fixture(scope="module", params=LAGS, ids=["at-once", "lagging"])
+@pytest.fixture(scope="module", params=LAGS)
 async def desk(
     request: pytest.FixtureRequest, stack: Stack, engine: ZeebeClient, world: World, ways: Ways
 ) -> AsyncIterator[Desk]:

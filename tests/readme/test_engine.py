@@ -5,7 +5,8 @@ import re
 from tests.stack import ROOT
 from workers.engine.command import _parser
 from workers.engine.core.bpmn.reader import _IGNORED, _TYPES
-from workers.engine.rest.application import ROUTES
+from workers.engine.gateway.servicer import _CALLS, _STREAMS, SERVICE
+from workers.engine.rest.application import ROUTES, UNSERVED
 
 PAGE = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
 WORDS = {
@@ -45,5 +46,18 @@ def test_it_names_each_element_that_the_engine_runs() -> None:
     assert {"laneSet", "group", "textAnnotation", "documentation", "dataObject"} <= _IGNORED
 
 
-def test_the_routes_that_it_names_are_served() -> None:
-    assert set(re.findall(r"`(?:PUT|POST|GET) (/v2/[^`]+)`", PAGE)) <= set(ROUTES)
+def test_its_routes_are_those_that_are_served() -> None:
+    listed = PAGE.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert sorted(listed) == sorted(
+        f"{method:6} {path}" for path, methods in ROUTES.items() for method in methods if path != "/"
+    )
+
+
+def test_the_routes_that_it_names_are_served_or_say_why_not() -> None:
+    named = set(re.findall(r"`(?:PUT|POST|GET) (/v2/[^`]+)`", PAGE))
+    assert set(UNSERVED) <= named <= {*ROUTES, *UNSERVED}
+
+
+def test_it_names_each_call_that_is_not_served() -> None:
+    sentence = PAGE.partition("gRPC: every call")[2].partition("UNIMPLEMENTED")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) == {*SERVICE.methods_by_name} - {*_CALLS, *_STREAMS, "Topology"}

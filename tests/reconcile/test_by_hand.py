@@ -36,7 +36,7 @@ RESERVING = DOS[1]
 SETTLEMENTS = "/effects/settlements"
 
 
-@pytest.fixture(scope="module", params=LAGS, ids=["at-once", "lagging"])
+@pytest.fixture(scope="module", params=LAGS)
 async def lab(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Lab]:
     """A laboratory whose searches show everything at once, and one whose searches lag."""
     async with searching(lab.stack, request.param) as (stack, addresses), Instances.at(addresses) as instances:

@@ -60,8 +60,8 @@ async def test_jobs_are_pushed_to_a_worker_and_never_more_than_its_window_are_in
     bench.seconds = 0.05
     async with working(addresses.engine, bench.step, seen=bench.seen, window_per_type=8, lease=60.0):
         await bench.results(200)
-    # The engine leaves to polls what comes while 32 jobs of a stream are not sent yet.
-    assert await bench.broker.jobs("pushed", bench.task_type) > 50
+    # The engine leaves to polls what comes while 32 jobs of a stream are not sent yet; so many at least are pushed.
+    assert await bench.broker.jobs("pushed", bench.task_type) >= 32
     assert bench.most_running == 8
     assert sorted(bench.runs.values()) == [1] * 200
 

@@ -34,9 +34,10 @@ def processor(own_database: OwnDatabase) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.mark.parametrize("examples", [8, pytest.param(60, marks=pytest.mark.proof)])
 @pytest.mark.parametrize("name", ["orders", "inventory", "payment", "shipping"])
 async def test_a_service_answers_all_that_it_is_sent_as_its_document_says(
-    own_database: OwnDatabase, processor: str, name: str, tmp_path: Path
+    own_database: OwnDatabase, processor: str, name: str, examples: int, tmp_path: Path
 ) -> None:
     port = free_port()
     own = {"DATABASE_URL": own_database.url, "PORT": str(port), "RATE_LIMIT": "1000000", **_environment(name)}
@@ -48,7 +49,14 @@ async def test_a_service_answers_all_that_it_is_sent_as_its_document_says(
         run = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{port}/openapi.json"),
             *("--phases", "examples,coverage,fuzzing,stateful", "--mode", "all", "--checks", _CHECKS),
-            *("--header", f"Authorization: Bearer {_TOKEN}", "--max-examples", "60", "--no-color", "--no-shrink"),
+            *(
+                "--header",
+                f"Authorization: Bearer {_TOKEN}",
+                "--max-examples",
+                str(examples),
+                "--no-color",
+                "--no-shrink",
+            ),
             *("--exclude-path-regex", "^/(live|ready)$"),
             cwd=tmp_path,
             env={"PATH": "", "SCHEMATHESIS_HOOKS": "tests.services.contract_hooks", "PYTHONPATH": str(_ROOT)},

@@ -141,6 +141,11 @@ class Bench:
         )
         return int(response["messageKey"])
 
+    def correlate(self, name: str, key: str = "", **variables: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+        """Correlate a message at once."""
+        given = json.dumps(variables)
+        return self.do("MESSAGE_CORRELATION", "CORRELATE", name=name, correlationKey=key, variables=given)
+
     def set_variables(self, scope: int, *, local: bool = False, **variables: Any) -> None:  # noqa: ANN401 - any JSON
         """Set variables of a scope."""
         self.do(

@@ -173,7 +173,7 @@ def _undone(bench: Bench) -> None:
     bench.throw(bench.job("b")["key"], "HARD", "no", why="x")
     bench.complete("undo-a")
     create(bench, k="3", n=1, manual=False)
-    bench.publish("late", "3")
+    bench.correlate("late", "3")
     bench.complete("late")
     bench.complete("a")
     bench.publish("stop", "3", reason="enough")
@@ -206,6 +206,8 @@ def _ended_from_outside(bench: Bench) -> None:
     )
     bench.modify(instance, terminate=(bench.key_of("undo_a"),))
     bench.fail(bench.job("b")["key"], 0)
+    bench.correlate("open", "5", k="5", n=1, manual=False)
+    bench.send("MESSAGE_CORRELATION", "CORRELATE", name="open", correlationKey="5", variables="{}")
     for key in sorted(key for key, found in bench.engine.state.tables.elements.items() if found.scope == -1):
         bench.do("PROCESS_INSTANCE", "CANCEL", key)
     for started in (["a", "late"], ["then_b"]):

@@ -99,6 +99,7 @@ class Player:
             self.activate,
             self.publish,
             self.publish,
+            self.correlate,
             self.modify,
             self.cancel,
             self.resolve,
@@ -169,6 +170,14 @@ class Player:
         }
         self.bench.send("MESSAGE", "PUBLISH", **value)
 
+    def correlate(self, choice: int) -> None:
+        value: dict[str, Any] = {
+            "name": ("open", "ping", "late", "stop")[choice % 4],
+            "correlationKey": KEYS[choice // 4 % 2],
+            "variables": json.dumps({"k": KEYS[choice % 2], "n": 1, "manual": False}),
+        }
+        self.bench.send("MESSAGE_CORRELATION", "CORRELATE", **value)
+
     def modify(self, choice: int) -> None:
         activate = [activation(ACTIVATED[choice % len(ACTIVATED)])] if choice % 3 else []
         terminate = (self.element(choice // 3),) if choice % 2 else ()
@@ -205,7 +214,7 @@ class Player:
 
 PORTION = 100
 """Lists of moves from one seed."""
-MOVES = st.lists(st.tuples(st.integers(0, 16), st.integers(0, 10_000)), min_size=10, max_size=40)
+MOVES = st.lists(st.tuples(st.integers(0, 17), st.integers(0, 10_000)), min_size=10, max_size=40)
 
 
 def play(moves: list[tuple[int, int]]) -> None:

@@ -41,6 +41,12 @@ async def test_an_unknown_path_is_404(quiet_engine: Service) -> None:
         problem(await quiet_engine.client.get(path), 404, "Not Found")
 
 
+async def test_a_signal_is_501_and_told_why(quiet_engine: Service) -> None:
+    response = await quiet_engine.request("POST", "signals/broadcast", {"signalName": "s"})
+    assert "does not serve signals" in problem(response, 501, "UNIMPLEMENTED")["detail"]
+    problem(await quiet_engine.request("GET", "signals/broadcast"), 405, "Method Not Allowed")
+
+
 async def test_a_wrong_method_is_405_and_says_which_are_right(quiet_engine: Service) -> None:
     response = await quiet_engine.client.post("/v2/user-tasks/1")
     problem(response, 405, "Method Not Allowed")

@@ -6,19 +6,24 @@ from .entities import ElementInstance, Message, StartSubscription, Subscription
 from .work import Work
 
 
-def correlate(work: Work, message: Message) -> None:
-    """Give a message to one instance of each process that waits for it, and to start events of the others."""
-    waiting = sorted(work.state.subscribed.get((message.name, message.correlation_key), ()))
-    for key in waiting:
+def correlate(work: Work, message: Message) -> list[int]:
+    """Give a message to one instance of each process that waits for it, and to start events of the others.
+
+    Returns:
+        Keys of the process instances that took it: first those that it started, then those that it continued.
+    """
+    continued: list[int] = []
+    for key in sorted(work.state.subscribed.get((message.name, message.correlation_key), ())):
         subscription = work.state.tables.subscriptions.get(key)
         if subscription is not None and subscription.process_id not in message.correlated:
-            deliver(work, subscription, message)
-    for key in sorted(work.state.starts.get(message.name, ())):
-        start(work, work.state.tables.start_subscriptions[key], message)
+            continued.append(deliver(work, subscription, message))
+    starts = [work.state.tables.start_subscriptions[key] for key in sorted(work.state.starts.get(message.name, ()))]
+    started = [start(work, subscription, message) for subscription in starts]
+    return [instance for instance in started if instance is not None] + continued
 
 
-def deliver(work: Work, subscription: Subscription, message: Message) -> None:
-    """Give a message to an event that waits for it."""
+def deliver(work: Work, subscription: Subscription, message: Message) -> int:
+    """Give a message to an event that waits for it, and return the key of its process instance."""
     owner = work.state.tables.elements[subscription.element]
     value = {**subscriptions.subscription_value(work, subscription, message.key), "variables": message.variables}
     work.event("PROCESS_MESSAGE_SUBSCRIPTION", "CORRELATED", subscription.key, value)
@@ -26,6 +31,7 @@ def deliver(work: Work, subscription: Subscription, message: Message) -> None:
     if subscription.interrupting:
         subscriptions.close_one(work, subscription)
     events.trigger(work, owner, event, message.variables)
+    return owner.process_instance
 
 
 def correlate_buffered(work: Work, instance: ElementInstance) -> None:
@@ -43,13 +49,17 @@ def _buffered(work: Work, name: str, correlation_key: str) -> list[Message]:
     return [message for message in found if message.deadline > work.now]
 
 
-def start(work: Work, subscription: StartSubscription, message: Message) -> None:
-    """Start an instance by a message, unless its process has had it or an instance holds its correlation key."""
+def start(work: Work, subscription: StartSubscription, message: Message) -> int | None:
+    """Start an instance by a message and return its key.
+
+    Nothing is started, and the answer is None, where the process has had the message or one of its instances holds the
+    correlation key.
+    """
     definition = work.state.tables.definitions[subscription.definition]
     process_id = definition.process_id
     held = message.correlation_key and (process_id, message.correlation_key) in work.state.locks
     if process_id in message.correlated or held:
-        return
+        return None
     # Without mappings the variables are the instance's from its beginning: what it waits for may name them.
     is_mapped = bool(work.model(definition.key).elements[subscription.event].outputs)
     instance = create(
@@ -69,6 +79,7 @@ def start(work: Work, subscription: StartSubscription, message: Message) -> None
     }
     work.event("MESSAGE_START_EVENT_SUBSCRIPTION", "CORRELATED", subscription.key, value)
     lifecycle.activate(work, instance)
+    return instance.key
 
 
 def start_waiting(work: Work, process_id: str, correlation_key: str) -> None:

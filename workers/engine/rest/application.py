@@ -69,6 +69,7 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v2/jobs/{jobKey}/failure": {"POST": jobs.fail},
     "/v2/jobs/{jobKey}/error": {"POST": jobs.throw_error},
     "/v2/messages/publication": {"POST": commands.publish_message},
+    "/v2/messages/correlation": {"POST": commands.correlate_message},
     "/v2/message-subscriptions/search": {"POST": queries.search_all(things.MESSAGE_SUBSCRIPTIONS)},
     "/v2/user-tasks/search": {"POST": queries.search_all(things.USER_TASKS)},
     "/v2/user-tasks/{userTaskKey}": {"GET": queries.get(things.USER_TASKS), "PATCH": tasks.update},
@@ -79,6 +80,8 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/v2/user-tasks/{userTaskKey}/variables/search": {"POST": tasks.search_variables(nearest=False)},
     "/v2/user-tasks/{userTaskKey}/effective-variables/search": {"POST": tasks.search_variables(nearest=True)},
 }
+UNSERVED: Mapping[str, Mapping[str, Endpoint]] = {"/v2/signals/broadcast": {"POST": commands.broadcast_signal}}
+"""Routes that say why they are not served; every other path that is not in `ROUTES` is 404."""
 
 
 class _Resource:
@@ -130,7 +133,7 @@ def app(
     """
     engine = Engine(writer, reader, port, controlled_clock)
     application = Starlette(
-        routes=[Route(path, _Resource(engine, endpoints)) for path, endpoints in ROUTES.items()],
+        routes=[Route(path, _Resource(engine, endpoints)) for path, endpoints in {**ROUTES, **UNSERVED}.items()],
         exception_handlers={Problem: _problem, HTTPException: _refused, Exception: _failed},
     )
     application.router.redirect_slashes = False  # a path with a slash too many is unknown

@@ -1,5 +1,6 @@
 """Routes that tell the engine to do something with instances, elements, incidents and messages."""
 
+from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import Response
@@ -9,7 +10,7 @@ from .call import Call, answer, empty
 from .encoding import embedded, text_of
 from .fields import TENANT
 from .kinds import BOOLEAN, INTEGER, KEY, TEXT
-from .problems import invalid_argument
+from .problems import Problem, invalid_argument
 
 _CREATION = {
     "processDefinitionId": TEXT.parse,
@@ -133,13 +134,16 @@ async def set_variables(call: Call) -> Response:
     return empty()
 
 
-_PUBLICATION = {
+_MESSAGE = {
     "name": TEXT.parse,
     "correlationKey": TEXT.parse,
-    "timeToLive": INTEGER.parse,
-    "messageId": TEXT.parse,
     "variables": fields.of_object,
     "tenantId": fields.tenant,
+}
+_PUBLICATION = {
+    **_MESSAGE,
+    "timeToLive": INTEGER.parse,
+    "messageId": TEXT.parse,
     "businessId": fields.unsupported,
 }
 
@@ -147,15 +151,35 @@ _PUBLICATION = {
 async def publish_message(call: Call) -> Response:
     """Publish a message."""
     given = await call.fields(_PUBLICATION)
+    buffered = {"messageId": given.get("messageId", ""), "timeToLive": given.get("timeToLive", 0)}
+    published = await call.send("MESSAGE", "PUBLISH", {**_message(given), **buffered})
+    return answer({"tenantId": TENANT, "messageKey": str(published["messageKey"])})
+
+
+async def correlate_message(call: Call) -> Response:
+    """Correlate a message at once, and name the first process instance that took it."""
+    given = await call.fields(_MESSAGE)
+    correlated = await call.send("MESSAGE_CORRELATION", "CORRELATE", _message(given))
+    keys = {name: str(correlated[name]) for name in ("messageKey", "processInstanceKey")}
+    return answer({"tenantId": TENANT, **keys})
+
+
+def _message(given: dict[str, Any]) -> dict[str, Any]:
     if not given.get("name"):
         message = "No messageName provided."
         raise invalid_argument(message)
-    value = {
+    return {
         "name": given["name"],
         "correlationKey": given.get("correlationKey", ""),
-        "messageId": given.get("messageId", ""),
-        "timeToLive": given.get("timeToLive", 0),
         "variables": text_of(given.get("variables")),
     }
-    published = await call.send("MESSAGE", "PUBLISH", value)
-    return answer({"tenantId": TENANT, "messageKey": str(published["messageKey"])})
+
+
+async def broadcast_signal(_call: Call) -> Response:
+    """Refuse to broadcast a signal.
+
+    Raises:
+        Problem: Always.
+    """
+    detail = "The embedded engine does not serve signals: it deploys no element that waits for one. See docs/engine.md."
+    raise Problem(HTTPStatus.NOT_IMPLEMENTED, "UNIMPLEMENTED", detail)
