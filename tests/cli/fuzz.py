@@ -104,8 +104,10 @@ def verdict(case: Case) -> str | None:
 
 def _leaves(name: str) -> Iterator[tuple[list[str], list[tuple[str, bool]]]]:
     """Give each command below `name` with its options that take a value, and whether that is a number."""
-    if name == "engine":  # it has a parser of its own
+    if name == "engine":  # it has parsers of its own
         yield [name], [("--port", True), ("--rest-port", True), ("--management-port", True), ("--first-key", True)]
+        yield [name, "backup"], [("--data", False)]
+        yield [name, "records"], [("--from", True), ("--address", False)]
         return
     found = load(name)
     commands = getattr(found, "commands", None)

@@ -194,11 +194,33 @@ async def test_a_commit_that_fails_ends_the_process_and_what_was_answered_is_the
     assert lost.code() is grpc.StatusCode.UNAVAILABLE
     _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 1
-    assert b"A batch could not be committed. The process ends" in errors
+    assert errors.startswith(b"saga engine: A batch could not be committed (")
+    assert errors.count(b"\n") == 1
     assert answered
     async with running(data=data) as engine:
         activated = {each.key for each in engine.records() if each.value_type == "PROCESS_INSTANCE"}
         assert activated.issuperset(answered)
+
+
+async def test_a_disk_without_room_for_a_new_log_is_refused_by_name(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("--data", str(data), *ANY_PORTS),
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+    )
+    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert process.returncode == 1
+    assert errors.decode().startswith(f"Error: {data / 'engine.sqlite'} cannot be written: ")
+    assert errors.count(b"\n") == 1
+    async with running(data=data) as engine:
+        assert await engine.stop() == 0
+
+
+async def test_a_folder_that_cannot_be_written_is_refused_by_name() -> None:
+    said = await refusal("--data", "/proc/engine-data", *ANY_PORTS)
+    assert said.startswith("Error: /proc/engine-data cannot be used: ")
 
 
 async def test_a_clean_stop_leaves_a_snapshot_of_the_last_record(tmp_path: Path) -> None:

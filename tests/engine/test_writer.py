@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 
 import pytest
 
@@ -149,3 +150,17 @@ async def test_a_timed_out_job_is_given_to_the_next_poll() -> None:
         [job] = (await writer.activate(wanted()._replace(timeout=1), 1, -1)).jobs
         [again] = (await writer.activate(wanted(), 1, 10_000)).jobs
         assert again["key"] == job["key"]
+
+
+async def test_a_snapshot_that_cannot_be_stored_at_the_end_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_state: bytes, _position: int) -> None:
+        message = "database or disk is full"
+        raise sqlite3.OperationalError(message)
+
+    async with writing() as (writer, log):
+        monkeypatch.setattr(log, "save_snapshot", fail)
+        await create(writer)
+    said = "saga engine: No snapshot was stored (database or disk is full); the next start reads all records.\n"
+    assert capsys.readouterr().err == said

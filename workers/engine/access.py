@@ -110,7 +110,7 @@ def access_rules(host: str, token_file: Path | None, allowed_hosts: Iterable[str
         message = f"--host {host} lets other machines in. Add --token-file FILE, or --insecure-host to do without."
         raise AccessError(message)
     names = frozenset(each.lower() for each in (*allowed_hosts, host))
-    return Access(names, _read_tokens(token_file) if token_file else ())
+    return Access(names, read_tokens(token_file) if token_file else ())
 
 
 def is_loopback(host: str) -> bool:
@@ -123,7 +123,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _read_tokens(file: Path) -> tuple[str, ...]:
+def read_tokens(file: Path) -> tuple[str, ...]:
+    """Return what an Authorization header may say, as `Access.tokens`, for each line of a token file.
+
+    Raises:
+        AccessError: The file cannot be read, or is empty.
+    """
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,13 +1,14 @@
 """The command line of the engine."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
 from ..feel.zones import load_zone
 from .access import access_rules
+from .arguments import make_parser, number
 from .errors import CannotStart
 from .server import Options, Ports, serve
 
@@ -50,32 +51,18 @@ def parse(arguments: Sequence[str], name: str) -> Options:
     )
 
 
-class _HelpFormatter(argparse.HelpFormatter):
-    """Begins as the help of the other commands does."""
-
-    def add_usage(
-        self,
-        usage: str | None,
-        actions: Iterable[argparse.Action],
-        groups: Iterable[argparse._MutuallyExclusiveGroup],
-        prefix: str | None = None,
-    ) -> None:
-        """Write the usage."""
-        super().add_usage(usage, actions, groups, prefix or "Usage: ")
-
-
 def _parser(name: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        name, description="Run the embedded engine.", allow_abbrev=False, formatter_class=_HelpFormatter
-    )
+    commands = f"Commands: {name} backup, {name} records; each has --help."
+    parser = make_parser(name, "Run the embedded engine.", commands)
+    port = number((1 << 16) - 1, "a port")
     add = parser.add_argument
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--data", type=Path, default=Path("engine-data"), help="folder of the log (%(default)s)")
     where.add_argument("--memory", action="store_true", help="keep nothing, for tests")
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    add("--port", type=_port, default=26500, help="gRPC port, 0 for any (%(default)s)")
-    add("--rest-port", type=_port, default=8080, help="REST port, 0 for any (%(default)s)")
-    add("--management-port", type=_port, default=9600, help="port of health and metrics, 0 for any (%(default)s)")
+    add("--port", type=port, default=26500, help="gRPC port, 0 for any (%(default)s)")
+    add("--rest-port", type=port, default=8080, help="REST port, 0 for any (%(default)s)")
+    add("--management-port", type=port, default=9600, help="port of health and metrics, 0 for any (%(default)s)")
     add("--clock", choices=["system", "controlled"], default="system", help="let clients set the engine's time")
     add("--fault", metavar="NAME", help="fail on purpose, such as crash:after-commit,100")
     add(
@@ -84,25 +71,14 @@ def _parser(name: str) -> argparse.ArgumentParser:
     add("--insecure-host", action="store_true", help="listen on another address than loopback without tokens")
     add("--allowed-host", action="append", default=[], metavar="NAME", help="name that HTTP clients may call it by")
     add("--time-zone", default="UTC", metavar="ZONE", help="zone of local times in expressions (%(default)s)")
-    add("--first-key", type=_counter, metavar="N", help="where a new log starts to count keys (the time)")
+    add(
+        "--first-key",
+        type=number((1 << 50) - 1, "a number from 0 to 2^50 - 1"),
+        metavar="N",
+        help="where a new log starts to count keys (the time)",
+    )
     add("--values", action="store_true", help="show variables and messages in GET /records too")
     return parser
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 1 << 16:
-        message = f"{text} is not a port"
-        raise argparse.ArgumentTypeError(message)
-    return number
-
-
-def _counter(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 1 << 50:
-        message = f"{text} is not a number from 0 to 2^50"
-        raise argparse.ArgumentTypeError(message)
-    return number
 
 
 def _show(options: Options, ports: Ports) -> None:

@@ -25,8 +25,12 @@ class Overdue(Exception):
         super().__init__(f"Time out between gateway and engine: no result within {milliseconds} ms")
 
 
-class CannotStart(Exception):
-    """The engine does not start; the message says what is wrong and what to do."""
+class CommandError(Exception):
+    """`saga engine` or a subcommand cannot do it; the message says what is wrong and what to do."""
+
+
+class CannotStart(CommandError):
+    """The engine does not start."""
 
 
 class PortTaken(CannotStart):

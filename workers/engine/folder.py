@@ -8,6 +8,8 @@ from typing import IO
 
 from .errors import CannotStart
 
+LOG = "engine.sqlite"
+"""Name of the log's file."""
 _NETWORK = ("nfs", "cifs", "smb", "afp", "afs", "ceph", "gluster", "lustre", "webdav", "9p", "fuse.sshfs")
 """How the names of network file systems begin: their locks and their fsync promise too little."""
 
@@ -26,7 +28,7 @@ class DataFolder:
             FolderError: It is on a network file system, another process holds it, or it cannot be made.
         """
         self.path = path
-        self.log = path / "engine.sqlite"
+        self.log = path / LOG
         try:
             kind = file_system(path)
             if kind.startswith(_NETWORK):
@@ -43,6 +45,25 @@ class DataFolder:
     def release(self) -> None:
         """Let the next engine have it."""
         self._lock.close()
+
+
+def sync_folder(path: Path) -> None:
+    """Bring a file's new name to the disk; `path` is its folder."""
+    folder = os.open(path, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def is_in_use(path: Path) -> bool:
+    """Tell whether an engine uses the data folder; one that starts at this very moment is refused."""
+    try:
+        with (path / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def file_system(path: Path) -> str:

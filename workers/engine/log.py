@@ -8,22 +8,22 @@ import itertools
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from .core import Record
-from .errors import CannotStart
+from .folder import sync_folder
+from .log_check import FORMAT, LogError, check_damage, check_format, check_sqlite, checksum, damaged
 
-FORMAT = 1
-"""The format of the file that this release writes; it reads no other."""
-_SQLITE = (3, 34, 0)
-_SQLITE_IN_MEMORY = (3, 36, 0)
+__all__ = ["FORMAT", "Log", "LogError", "Projection"]
+
 _TABLES = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "CREATE TABLE batch (first_position INTEGER PRIMARY KEY, records BLOB NOT NULL)",
-    "CREATE TABLE snapshot (position INTEGER PRIMARY KEY, state BLOB NOT NULL)",
+    "CREATE TABLE batch (first_position INTEGER PRIMARY KEY, records BLOB NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE TABLE snapshot (position INTEGER PRIMARY KEY, state BLOB NOT NULL, checksum INTEGER NOT NULL)",
 )
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -35,12 +35,13 @@ _PRAGMAS = (
     # A reader that took long lets the write-ahead log grow; give the space back.
     "journal_size_limit = 67108864",
 )
+_BATCHES = (
+    "SELECT records FROM batch WHERE first_position >="
+    # The batch that holds a position may begin before it.
+    " coalesce((SELECT max(first_position) FROM batch WHERE first_position <= ?), 0) ORDER BY first_position"
+)
 _DECODE = msgspec.msgpack.Decoder(list[Record])
 _memory = itertools.count(1)
-
-
-class LogError(CannotStart):
-    """The log cannot be used; the message says which, why, and what to do."""
 
 
 class Projection(Protocol):
@@ -58,35 +59,51 @@ class Log:
     """An open log. Every method belongs to one thread at a time; none may be called after one has failed."""
 
     def __init__(self, path: Path | None, projection: Projection) -> None:
-        """Open the log at `path`, or an empty one in memory; a new file is made where there is none.
+        """Open the log at `path` to be read, or an empty one in memory; where there is no file, `create` makes it.
 
         Raises:
-            LogError: SQLite is too old, or the file is not a log, or is of another format. Nothing was written.
+            LogError: SQLite is too old, or the file is not a log, of another format or damaged.
         """
-        _check_sqlite(_SQLITE if path else _SQLITE_IN_MEMORY)
-        uri = path.absolute().as_uri() if path else f"file:/saga-engine-{next(_memory)}"
-        query = "" if path else "?vfs=memdb"
-        self.reader_uri = uri + (query or "?mode=ro")
+        check_sqlite(in_memory=path is None)
+        self._path = path
+        self._uri = path.absolute().as_uri() if path else f"file:/saga-engine-{next(_memory)}?vfs=memdb"
+        self.reader_uri = f"{self._uri}?mode=ro" if path else self._uri
         """For `sqlite3.connect(..., uri=True)`: reads what is committed, also while the log is being written."""
         self._projection = projection
         self._encode = msgspec.msgpack.Encoder().encode
-        if path and path.exists():
-            _check_format(path, self.reader_uri)
-        self._connection = sqlite3.connect(uri + query, uri=True, isolation_level=None, check_same_thread=False)
-        for pragma in _PRAGMAS:
-            self._connection.execute(f"PRAGMA {pragma}")
-        self.is_new = not _tables(self._connection)
+        self.is_new = path is None or not path.exists()
         """Whether it holds no record yet."""
+        if path and self.is_new and Path(f"{path}-wal").exists():
+            message = f"{path} is missing, but its write-ahead log is there"
+            raise damaged(path, message)
+        if path and not self.is_new:
+            check_format(path)
+            check_damage(path, [*_TABLES, *projection.SCHEMA])
+            self._connection = sqlite3.connect(self.reader_uri, uri=True)
+
+    def begin_writing(self) -> None:
+        """Let the log be written, once it is recovered: until then nothing of it changes.
+
+        Raises:
+            LogError: It cannot be written.
+        """
+        self._connection.close()
+        self._connection = self._open()
 
     def create(self, first: Sequence[Record]) -> None:
-        """Make a new log with its first records."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        for statement in (*_TABLES, *self._projection.SCHEMA):
-            self._connection.execute(statement)
-        meta = {"format": FORMAT, "created": int(time.time() * 1000), "sqlite": sqlite3.sqlite_version}
-        self._connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        self._insert(first)
-        self._connection.execute("COMMIT")
+        """Make a new log with its first records.
+
+        Raises:
+            LogError: It cannot be written.
+        """
+        try:
+            if self._path:
+                self._make_file(self._path, first)
+            self._connection = self._open()
+            if not self._path:
+                self._begin(self._connection, first)
+        except (sqlite3.Error, OSError) as error:
+            raise self._unwritable(error) from None
         self.is_new = False
 
     def append(self, records: Sequence[Record]) -> None:
@@ -96,7 +113,7 @@ class Log:
             sqlite3.Error: They are not, or nobody knows: end the process.
         """
         self._connection.execute("BEGIN IMMEDIATE")
-        self._insert(records)
+        self._insert(self._connection, records)
         self._connection.execute("COMMIT")
 
     def snapshot(self) -> tuple[int, bytes] | None:
@@ -106,70 +123,84 @@ class Log:
         return row
 
     def save_snapshot(self, state: bytes, position: int) -> None:
-        """Store a snapshot of the state after the record at `position`, in place of older ones."""
+        """Store a snapshot of the state after the record at `position`, in place of older ones.
+
+        Raises:
+            sqlite3.Error: It is not stored.
+        """
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("DELETE FROM snapshot")
-        self._connection.execute("INSERT INTO snapshot VALUES (?, ?)", (position, state))
+        self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?)", (position, state, checksum(position, state)))
         self._connection.execute("COMMIT")
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """Yield the records behind position `after`, in order.
 
         Raises:
-            LogError: A position is missing.
+            LogError: The log is damaged, or a position is missing.
         """
         expected = after + 1
-        # The batch that holds `after` may begin before it.
-        rows = self._connection.execute(
-            "SELECT first_position, records FROM batch WHERE first_position >="
-            " coalesce((SELECT max(first_position) FROM batch WHERE first_position <= ?), 0) ORDER BY first_position",
-            (expected,),
-        )
-        for _, blob in rows:
+        last = 0
+        for (blob,) in self._connection.execute(_BATCHES, (expected,)):
             for record in _DECODE.decode(blob):
-                if record.position < expected:
+                last = record.position
+                if last < expected:
                     continue
-                if record.position > expected:
-                    message = f"The log lacks the records {expected} to {record.position - 1}; restore a backup of it."
+                if last > expected:
+                    message = f"The log lacks the records {expected} to {last - 1}; restore a backup of it."
                     raise LogError(message)
                 expected += 1
                 yield record
+        if last < max(1, after):
+            message = f"it ends at position {last}, before its snapshot at {after}"
+            raise damaged(self._path, message)
 
     def close(self) -> None:
         """Close the file; its write-ahead log is merged into it."""
-        self._connection.close()
+        if not self.is_new:
+            self._connection.close()
 
-    def _insert(self, records: Sequence[Record]) -> None:
-        self._connection.execute("INSERT INTO batch VALUES (?, ?)", (records[0].position, self._encode(records)))
-        self._projection.write(self._connection, records)
+    def _open(self) -> sqlite3.Connection:
+        """Open the connection that writes.
 
-
-def _check_sqlite(needed: tuple[int, int, int]) -> None:
-    if sqlite3.sqlite_version_info < needed:
-        text = ".".join(map(str, needed))
-        message = f"SQLite {sqlite3.sqlite_version} is too old: {text} or newer is needed. Use a newer Python."
-        raise LogError(message)
-
-
-def _check_format(path: Path, reader_uri: str) -> None:
-    """Refuse what this release cannot read, by reading only."""
-    try:
-        connection = sqlite3.connect(reader_uri, uri=True)
+        Raises:
+            LogError: The file cannot be written.
+        """
+        connection = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
         try:
-            tables = _tables(connection)
-            if not tables:
-                return
-            found = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
-        finally:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error as error:
             connection.close()
-    except sqlite3.DatabaseError as error:
-        message = f"{path} is not a log of `saga engine` ({error}). Name another folder with --data."
-        raise LogError(message) from None
-    if found is None or found[0] != FORMAT:
-        name = found[0] if found else "none"
-        message = f"{path} has the format {name}, and this release reads {FORMAT}. Use the release that wrote it."
-        raise LogError(message)
+            raise self._unwritable(error) from None
+        return connection
 
+    def _make_file(self, path: Path, first: Sequence[Record]) -> None:
+        """Make the file of a new log; it has its name once it is whole, so one that is empty is damaged."""
+        part = path.with_name(f"{path.name}.part")
+        part.unlink(missing_ok=True)
+        with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = MEMORY")
+            connection.execute("PRAGMA fullfsync = 1")
+            self._begin(connection, first)
+        part.replace(path)
+        sync_folder(path.parent)
 
-def _tables(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    def _begin(self, connection: sqlite3.Connection, first: Sequence[Record]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in (*_TABLES, *self._projection.SCHEMA):
+            connection.execute(statement)
+        meta = {"format": FORMAT, "created": int(time.time() * 1000), "sqlite": sqlite3.sqlite_version}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        self._insert(connection, first)
+        connection.execute("COMMIT")
+
+    def _insert(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
+        first, blob = records[0].position, self._encode(records)
+        connection.execute("INSERT INTO batch VALUES (?, ?, ?)", (first, blob, checksum(first, blob)))
+        self._projection.write(connection, records)
+
+    def _unwritable(self, error: sqlite3.Error | OSError) -> LogError:
+        return LogError(
+            f"{self._path} cannot be written: {error}. Make room for it, or name another folder with --data."
+        )

@@ -10,14 +10,11 @@ from starlette.routing import Route
 
 from .access import Access, AccessMiddleware, ASGIApp
 from .metrics import Metrics
+from .record_pages import LAST_POSITION, LONGEST_WAIT
 from .records import PositionGone, RecordStream
 
 _PROBES = ("/ready", "/live")
 """Paths that need no token: what starts the engine asks them, and they tell nothing else."""
-
-_LAST_POSITION = (1 << 63) - 1
-LONGEST_WAIT = 60_000
-"""Milliseconds that a request may wait for a record."""
 
 
 def app(metrics: Metrics, records: RecordStream, access: Access, is_ready: Callable[[], bool]) -> ASGIApp:
@@ -42,7 +39,7 @@ def app(metrics: Metrics, records: RecordStream, access: Access, is_ready: Calla
         added in the time to wait, 0 by default.
         """
         try:
-            position, wait = _number(request, "from", _LAST_POSITION), _number(request, "wait", LONGEST_WAIT)
+            position, wait = _number(request, "from", LAST_POSITION), _number(request, "wait", LONGEST_WAIT)
             lines = await records.page(position, wait)
         except PositionGone as gone:
             return _problem(HTTPStatus.GONE, str(gone))

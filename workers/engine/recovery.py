@@ -7,10 +7,13 @@ from .log import Log
 
 
 def recover(log: Log, engine: Engine, *, now: int, first_key: int | None) -> None:
-    """Bring a new engine to where the log ends; a new log is begun.
+    """Bring a new engine to where the log ends; a new log is begun. Then it can be written.
 
     `now` is in milliseconds since 1970. `first_key` is where a new log starts to count keys, by default at `now`: then
     no key is one that participants know of an older log.
+
+    Raises:
+        LogError: The log is damaged, and nothing of it was changed; or it cannot be written.
     """
     if log.is_new:
         log.create(engine.begin(seed=secrets.randbits(63), first_key=now if first_key is None else first_key, now=now))
@@ -22,3 +25,4 @@ def recover(log: Log, engine: Engine, *, now: int, first_key: int | None) -> Non
         engine.restore(state, position)
     for record in log.records(after=position):
         engine.replay(record)
+    log.begin_writing()

@@ -6,6 +6,7 @@ answer, no rejection (it may rest on a command of the same batch), no pushed job
 
 import asyncio
 import os
+import sqlite3
 import sys
 import time
 import traceback
@@ -187,11 +188,15 @@ class Writer:
             batch, self._next = self._next, Batch(Commit())
             try:
                 await self._process(batch)
-            except Exception:  # noqa: BLE001 - whatever it was: memory may have what the log has not
-                traceback.print_exc()
-                end("A batch could not be committed")
+            except Exception as error:  # noqa: BLE001 - whatever it was: memory may have what the log has not
+                if not isinstance(error, sqlite3.Error):
+                    traceback.print_exc()
+                end(f"A batch could not be committed ({error})")
             self._answer(batch)
-        await self._in_thread(self._save_snapshot)
+        try:
+            await self._in_thread(self._save_snapshot)
+        except sqlite3.Error as error:
+            sys.stderr.write(f"saga engine: No snapshot was stored ({error}); the next start reads all records.\n")
         self._thread.shutdown()
 
     def close(self) -> None:
