@@ -1,7 +1,7 @@
 """`make test`: all tests in two lanes at once, then where the time went, by folder.
 
-One lane is the processor's, the other waits for most of its time: together they fill two cores. With arguments it is
-pytest itself: `make test ARGS=tests/kit`.
+One lane has a whole stack and waits for most of its time, the other tests parts by themselves: together they fill two
+cores. With arguments it is pytest itself: `make test ARGS=tests/kit`.
 """
 
 import subprocess
@@ -33,25 +33,25 @@ class Folder:
 
 
 FOLDERS: Mapping[str, Folder] = {
-    "benchmarks": Folder("services", 20),
-    "bpmn": Folder("services", 60),
+    "benchmarks": Folder("parts", 20),
+    "bpmn": Folder("parts", 60),
     "cli": Folder("stack", 360),
-    "cluster": Folder("stack", 200),
+    "cluster": Folder("parts", 200),
     "compensation": Folder("stack", 10),
-    "compose": Folder("stack", 200),
-    "conformance": Folder("services", 60),
-    "engine": Folder("services", 200),
-    "feel": Folder("services", 40),
+    "compose": Folder("parts", 200),
+    "conformance": Folder("parts", 60),
+    "engine": Folder("parts", 200),
+    "feel": Folder("parts", 40),
     "incidents": Folder("stack", 10),
-    "kit": Folder("services", 200),
+    "kit": Folder("parts", 200),
     "process": Folder("stack", 440),
-    "readme": Folder("stack", 150),
+    "readme": Folder("parts", 150),
     "reconcile": Folder("stack", 560),
     "runtime": Folder("stack", 320),
-    "services": Folder("services", 1_200),
-    "steps": Folder("services", 20),
-    "tasks": Folder("services", 10),
-    _ROOT_FOLDER: Folder("services", 120),
+    "services": Folder("parts", 1_200),
+    "steps": Folder("parts", 20),
+    "tasks": Folder("parts", 10),
+    _ROOT_FOLDER: Folder("parts", 120),
 }
 """A budget is about twice what two cores take that do nothing else: a loaded machine is no reason to fail."""
 
