@@ -76,15 +76,18 @@ class Run:
 
     async def measure(self) -> None:
         """Go through all stages, one engine after the other."""
-        self._say("the packages of the four peers")
+        self._say("the packages of the peers")
         if not Stack(self._offset, ["engine"]).has_own_engine:
             message = "The environment names a cluster (ZEEBE_ADDRESS or the like); the benchmark brings its own."
             raise bad_input(message)
-        peers = await asyncio.to_thread(line_up)
+        lined_up = await asyncio.to_thread(line_up, self._work)
+        self.samples.left_out.update(lined_up.left_out)
+        for name, why in lined_up.left_out.items():
+            self._say(f"{name} is left out: {why}")
         for number, scenarios in enumerate(_STAGES):
             wanted = [each for each in scenarios if each.__name__ in self._only]
             if wanted:
-                await self._stage(wanted, peers, self._work / f"engine-{number}")
+                await self._stage(wanted, lined_up.peers, self._work / f"engine-{number}")
             if number == 0 and _ORDERS in self._only:
                 self._say(_ORDERS)
                 await orders(self._plan, self.samples, self._offset)
@@ -153,7 +156,7 @@ def main() -> int:
     finally:
         if not kept:
             shutil.rmtree(work, ignore_errors=True)
-    verdicts = [verdict for verdict in judge(run.samples) if verdict.ratio or not arguments.only]
+    verdicts = [verdict for verdict in judge(run.samples) if verdict.ratio or verdict.left_out or not arguments.only]
     report.show(console, verdicts, run.samples)
     if not arguments.only:
         console.print(f"Kept in {report.RESULTS}.")

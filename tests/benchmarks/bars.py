@@ -23,6 +23,8 @@ class Bar:
     limit: float
     unit: str = ""
     """Of a limit that is an amount of its own and no ratio."""
+    extra: str = ""
+    """The peer that it is measured against, where a run may have to leave that peer out."""
 
     @property
     def wanted(self) -> str:
@@ -55,14 +57,17 @@ def cost(load: str, other: str) -> str:
 
 RAW = "raw"
 NODE = "Node"
+JAVA = "Java"
 PLAIN = "plain pyzeebe"
 
 BARS = (
     *(Bar(throughput(load, RAW), Sense.AT_LEAST, 0.95) for load in (DRAIN, STEADY)),
     *(Bar(throughput(load, NODE), Sense.AT_LEAST, 1.5) for load in (DRAIN, STEADY)),
+    *(Bar(throughput(load, JAVA), Sense.AT_LEAST, 1.5, extra=JAVA) for load in (DRAIN, STEADY)),
     *(Bar(throughput(load, PLAIN), Sense.AT_LEAST, 5.0) for load in (DRAIN, STEADY)),
     *(Bar(cost(load, RAW), Sense.AT_MOST, 1.5) for load in (DRAIN, STEADY)),
     *(Bar(cost(load, NODE), Sense.AT_MOST, 0.45) for load in (DRAIN, STEADY)),
+    *(Bar(cost(load, JAVA), Sense.AT_MOST, 0.35, extra=JAVA) for load in (DRAIN, STEADY)),
     Bar(ECHO_RATE, Sense.AT_LEAST, 0.6),
     Bar(ECHO_COST, Sense.AT_MOST, 1.6),
     Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
@@ -98,6 +103,8 @@ class Verdict:
     """None where nothing was measured: then it does not hold."""
     ceiling: Spread | None
     """The same ratio of the bare stubs; None for a bar that is not about what they can do as well."""
+    left_out: bool = False
+    """Whether its peer took no part in the run: then it is neither held nor missed."""
 
     @property
     def holds(self) -> bool:
@@ -108,6 +115,11 @@ class Verdict:
             return self.ratio.median >= self.bar.limit
         return self.ratio.median <= self.bar.limit
 
+    @property
+    def missed(self) -> bool:
+        """Whether it fails the run."""
+        return not (self.holds or self.left_out)
+
     def record(self) -> dict[str, object]:
         """Return the bar as latest.json has it."""
         return {
@@ -116,7 +128,7 @@ class Verdict:
             "sense": self.bar.sense.value,
             "limit": self.bar.limit,
             "unit": self.bar.unit,
-            "holds": self.holds,
+            "holds": None if self.left_out else self.holds,
             "ceiling": None if self.ceiling is None else asdict(self.ceiling),
         }
 
@@ -132,6 +144,8 @@ class Samples:
         """What the bare stubs reach, by the bars' names."""
         self.figures: dict[tuple[str, str], list[float]] = defaultdict(list)
         """Absolute figures, by name and unit."""
+        self.left_out: dict[str, str] = {}
+        """The extra peers that took no part: the reason by name."""
 
     def ratio(self, bar: str, value: float) -> None:
         """Add a repetition's value of a bar."""
@@ -148,7 +162,10 @@ class Samples:
 
 def judge(samples: Samples, bars: Sequence[Bar] = BARS) -> list[Verdict]:
     """Hold what was measured against every bar, in the bars' order."""
-    return [Verdict(bar, _spread(samples.ratios, bar), _spread(samples.ceilings, bar)) for bar in bars]
+    return [
+        Verdict(bar, _spread(samples.ratios, bar), _spread(samples.ceilings, bar), bar.extra in samples.left_out)
+        for bar in bars
+    ]
 
 
 def _spread(measured: Mapping[str, Sequence[float]], bar: Bar) -> Spread | None:

@@ -1,4 +1,4 @@
-"""The picture of a run: each bar against its limit, and what the four peers did in absolute figures."""
+"""The picture of a run: each bar against its limit, and what the peers did in absolute figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,12 +73,17 @@ def _margin(verdict: Verdict, value: float) -> float:
 
 
 def _peers(axes: Axes, samples: Samples, load: str, unit: str) -> None:
-    for place, name in enumerate(lineup.NAMES):
-        spread = Spread.of(samples.figures[f"{load}: {name}", unit])
+    measured = {
+        name: samples.figures[figure]
+        for name in lineup.NAMES
+        if (figure := (f"{load}: {name}", unit)) in samples.figures
+    }
+    for place, (name, values) in enumerate(measured.items()):
+        spread = Spread.of(values)
         axes.bar(place, spread.median, color=_OURS if name == lineup.OURS else _OTHER, width=0.7)
         axes.plot([place, place], [spread.min, spread.max], color="black", linewidth=1)
         axes.annotate(f"{spread.median:.3g}", (place, spread.max), ha="center", va="bottom", fontsize=8)
-    axes.set_xticks(range(len(lineup.NAMES)), [name.replace(" ", "\n") for name in lineup.NAMES], fontsize=8)
+    axes.set_xticks(range(len(measured)), [name.replace(" ", "\n") for name in measured], fontsize=8)
     axes.set_title(load, fontsize=9)
     axes.margins(y=0.12)
     axes.spines[["top", "right"]].set_visible(False)

@@ -39,6 +39,7 @@ def document(
         "run": plan,
         "seconds": round(seconds),
         "rule": "A bar holds when the median of its repetitions is on the right side of the limit.",
+        "left_out": samples.left_out,
         "bars": [verdict.record() for verdict in verdicts],
         "figures": [
             {"name": name, "unit": unit, **asdict(Spread.of(values))}
@@ -65,18 +66,18 @@ def show(console: Console, verdicts: Sequence[Verdict], samples: Samples) -> Non
     )
     for verdict in verdicts:
         spread = ("", "not measured", "") if verdict.ratio is None else _cells(verdict.ratio)
-        holds = "[green]yes[/]" if verdict.holds else "[bold red]no[/]"
+        holds = "[bold red]no[/]" if verdict.missed else "[green]yes[/]" if verdict.holds else ""
         ceiling = "" if verdict.ceiling is None else f"{verdict.ceiling.median:.3g}"
         bars.add_row(verdict.bar.name, *spread, verdict.bar.wanted, holds, ceiling)
     console.print(bars)
-    for missed in (verdict for verdict in verdicts if not verdict.holds):
+    for missed in (verdict for verdict in verdicts if verdict.missed):
         ceiling = "" if missed.ceiling is None else f"; the bare stubs: {missed.ceiling.median:.3g}"
         console.print(f"[bold red]Missed:[/] {missed.bar.name}{ceiling}")
 
 
 def status(verdicts: Sequence[Verdict]) -> int:
     """Return the exit status: 1 when a bar is missed."""
-    return 0 if all(verdict.holds for verdict in verdicts) else 1
+    return 1 if any(verdict.missed for verdict in verdicts) else 0
 
 
 def _numbers() -> list[str]:

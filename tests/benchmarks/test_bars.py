@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tests.benchmarks import report
-from tests.benchmarks.bars import BARS, Bar, Samples, Sense, judge
+from tests.benchmarks.bars import BARS, JAVA, Bar, Samples, Sense, judge
 
 
 def samples(missed: Bar | None = None) -> Samples:
@@ -63,6 +63,25 @@ def test_a_bar_that_was_not_measured_is_missed() -> None:
     assert document(run)["bars"][0]["ratio"] is None
 
 
+def test_a_bar_whose_peer_is_left_out_is_not_measured_and_fails_nothing() -> None:
+    run = samples()
+    java = [bar.name for bar in BARS if bar.extra == JAVA]
+    for name in java:
+        del run.ratios[name]
+    run.left_out[JAVA] = "no mvn on the PATH"
+    verdicts = judge(run)
+    assert report.status(verdicts) == 0
+    console = Console(record=True, width=200, quiet=False)
+    report.show(console, verdicts, run)
+    shown = console.export_text()
+    assert [line for name in java for line in shown.splitlines() if name in line and "not measured" not in line] == []
+    assert "Missed" not in shown
+    kept = document(run)
+    assert kept["left_out"] == {JAVA: "no mvn on the PATH"}
+    assert [bar["name"] for bar in kept["bars"] if bar["holds"] is None] == java
+    assert len(java) == 4
+
+
 def test_what_is_kept_has_every_bar_with_its_spread_and_its_limit() -> None:
     kept = document(samples())
     assert [bar["name"] for bar in kept["bars"]] == [bar.name for bar in BARS]
@@ -71,4 +90,4 @@ def test_what_is_kept_has_every_bar_with_its_spread_and_its_limit() -> None:
         assert record["limit"] == bar.limit
         assert record["holds"] is True
     assert kept["figures"] == [{"name": "latency", "unit": "ms", "min": 12.5, "median": 12.5, "max": 12.5}]
-    assert set(kept) == {"machine", "date", "run", "seconds", "rule", "bars", "figures"}
+    assert set(kept) == {"machine", "date", "run", "seconds", "rule", "left_out", "bars", "figures"}

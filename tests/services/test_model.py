@@ -111,7 +111,7 @@ async def test_no_interleaving_of_commands_crashes_and_repeats_breaks_an_invaria
     record_property("sequences", total["sequences"])
     assert total["sequences"] >= sequences
     assert total["statements while one waited for a lock"] > sequences / 10
-    assert total["crashes after commit"] > sequences / 50
+    _rare(total, sequences, "crashes after commit")
 
 
 @pytest.mark.parametrize("sequences", SEQUENCES_ELSEWHERE)
@@ -126,9 +126,14 @@ async def test_no_interleaving_with_the_conversation_with_a_third_party_breaks_a
     record_property("sequences with a third party", total["sequences at payment"])
     assert total["sequences at payment"] >= sequences
     assert total["statements while one waited for a lock"] > sequences / 10
-    assert total["crashes after commit"] > sequences / 50
     assert total["calls that went wrong"] > sequences / 10
-    assert total["calls that arrived late"] > sequences / 50
+    _rare(total, sequences, "crashes after commit", "calls that arrived late")
+
+
+def _rare(total: Counter[str], sequences: int, *names: str) -> None:
+    """Check that what comes in a fiftieth of the sequences came; a few hundred are too few to tell."""
+    if sequences >= ENOUGH:
+        assert {name for name in names if total[name] <= sequences / 50} == set()
 
 
 @pytest.mark.parametrize(

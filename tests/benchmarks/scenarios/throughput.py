@@ -1,4 +1,4 @@
-"""Jobs per second and CPU per job of all four: draining a backlog, and under steady load."""
+"""Jobs per second and CPU per job of every peer: draining a backlog, and under steady load."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,15 +14,16 @@ _SETTLE = 1.5
 
 async def throughput(bench: Bench) -> None:
     """Measure all peers in turn, again and again, so that the machine's noise hits all alike."""
+    names = tuple(bench.peers)
     for repetition in range(-1, bench.plan.repetitions):
-        first = repetition % len(lineup.NAMES)
-        turns = (*lineup.NAMES[first:], *lineup.NAMES[:first])
+        first = repetition % len(names)
+        turns = (*names[first:], *names[:first])
         for load, measure in ((DRAIN, _drain), (STEADY, _steady)):
             done = {name: await measure(bench, name, f"{load}-{name}-{repetition}".replace(" ", "-")) for name in turns}
             # The first round warms up.
             if repetition >= 0:
                 _record(bench, load, done)
-    for name in lineup.NAMES:
+    for name in names:
         peer = await bench.process(name)
         bench.samples.figure(f"memory: {name}", "MB", peer.memory() / 1e6)
 
@@ -53,8 +54,10 @@ def _record(bench: Bench, load: str, done: Mapping[str, Work]) -> None:
     ours, raw = done[lineup.OURS], done[lineup.RAW]
     bench.ratio(bars.throughput(load, bars.RAW), ours.rate / raw.rate)
     bench.ratio(bars.cost(load, bars.RAW), ours.cost / raw.cost)
-    for other in (lineup.NODE, lineup.PLAIN):
+    others = [name for name in (lineup.NODE, lineup.JAVA) if name in done]
+    for other in (*others, lineup.PLAIN):
         rate = done[other].rate
         bench.ratio(bars.throughput(load, other), ours.rate / rate, ceiling=raw.rate / rate)
-    cost = done[lineup.NODE].cost
-    bench.ratio(bars.cost(load, bars.NODE), ours.cost / cost, ceiling=raw.cost / cost)
+    for other in others:
+        cost = done[other].cost
+        bench.ratio(bars.cost(load, other), ours.cost / cost, ceiling=raw.cost / cost)
