@@ -7,6 +7,7 @@ commit is on the disk before the next one begins. So a whole commit behind a tor
 The formats are SQLite's, from https://sqlite.org/walformat.html and https://sqlite.org/fileformat2.html#walformat.
 """
 
+import mmap
 import struct
 from pathlib import Path
 
@@ -29,19 +30,17 @@ def frames_behind_damage(database: Path) -> int:
     SQLite must have read the database since it was changed last, and nobody may have it open.
     """
     wal = Path(f"{database}-wal")
-    if not wal.exists():
+    if not wal.exists() or wal.stat().st_size < _HEADER.size + _FRAME.size:
         return 0
-    data = wal.read_bytes()
-    if len(data) < _HEADER.size + _FRAME.size:
-        return 0
-    if _is_sound(data):
-        _, _, page_size, _, salts, *_ = _HEADER.unpack_from(data)
-        return max(0, _commits(data, page_size, salts, _valid_frames(database)) - 1)
-    # SQLite reads nothing of it, though the header was on the disk before the first commit.
-    return _commits(data, _page_size(database), _FRAME.unpack_from(data, _HEADER.size)[2], 0)
+    with wal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if _is_sound(data):
+            _, _, page_size, _, salts, *_ = _HEADER.unpack_from(data)
+            return max(0, _commits(data, page_size, salts, _valid_frames(database)) - 1)
+        # SQLite reads nothing of it, though the header was on the disk before the first commit.
+        return _commits(data, _page_size(database), _FRAME.unpack_from(data, _HEADER.size)[2], 0)
 
 
-def _commits(data: bytes, page_size: int, salts: bytes, first: int) -> int:
+def _commits(data: mmap.mmap, page_size: int, salts: bytes, first: int) -> int:
     """Count the commits that end in frame `first` (from 0) or later."""
     step = _FRAME.size + page_size
     found = 0
@@ -63,7 +62,7 @@ def _valid_frames(database: Path) -> int:
     return frames if is_initialized else 0
 
 
-def _is_sound(data: bytes) -> bool:
+def _is_sound(data: mmap.mmap) -> bool:
     """Tell whether the header of a write-ahead log is undamaged."""
     magic, _, _, _, _, *checksum = _HEADER.unpack_from(data)
     order = _MAGIC.get(magic)
