@@ -51,7 +51,8 @@ BPMN = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 @pytest.fixture(scope="module")
-def stack(searched: tuple[Stack, Instances, Standing]) -> Stack:
+def asked(searched: tuple[Stack, Instances, Standing]) -> Stack:
+    """The stack, whose commands ask these searches."""
     return searched[0]
 
 
@@ -65,12 +66,12 @@ def standing(searched: tuple[Stack, Instances, Standing]) -> Standing:
     return searched[2]
 
 
-async def saga(stack: Stack, *arguments: str, **environment: str) -> Result:
-    return await asyncio.to_thread(stack.saga, "incidents", *arguments, environment=environment)
+async def saga(asked: Stack, *arguments: str, **environment: str) -> Result:
+    return await asyncio.to_thread(asked.saga, "incidents", *arguments, environment=environment)
 
 
-async def listed(stack: Stack, *filters: str) -> list[dict[str, Any]]:
-    done = await saga(stack, "--json", *filters)
+async def listed(asked: Stack, *filters: str) -> list[dict[str, Any]]:
+    done = await saga(asked, "--json", *filters)
     assert done.status == 0, done.errors
     incidents: list[dict[str, Any]] = json.loads(done.output)
     return incidents
@@ -91,12 +92,12 @@ async def cancelled(standing: Standing, *instances: int) -> None:
             await standing.gateway.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=instance))
 
 
-async def test_an_incident_is_shown_with_all_that_tells_it_apart(stack: Stack, order: Order) -> None:
-    done = await saga(stack, "--order", order["orderId"])
+async def test_an_incident_is_shown_with_all_that_tells_it_apart(asked: Stack, order: Order) -> None:
+    done = await saga(asked, "--order", order["orderId"])
     assert done.status == 0, done.errors
     overview, _, one = done.output.partition("\n\n")
     assert re.search(r"^Open: 1\n.*\nShip order +Order fulfillment +JOB_NO_RETRIES +1$", overview, re.DOTALL)
-    [incident] = await listed(stack, "--order", order["orderId"])
+    [incident] = await listed(asked, "--order", order["orderId"])
     first, second = one.splitlines()
     for shown in (str(incident["key"]), order["orderId"], "Ship order", "Order fulfillment", "JOB_NO_RETRIES"):
         assert shown in first
@@ -124,11 +125,11 @@ async def test_a_filter_lets_through_what_it_names(instances: Instances, order: 
 
 
 @pytest.mark.parametrize("command", [(), ("retry",)], ids=["show", "retry"])
-async def test_filters_go_together(stack: Stack, order: Order, command: tuple[str, ...]) -> None:
+async def test_filters_go_together(asked: Stack, order: Order, command: tuple[str, ...]) -> None:
     ids = {"order": order["orderId"], "process": "order-fulfillment", "element": "Task_ShipOrder"}
     right = ids | {"type": "JOB_NO_RETRIES", "message": "shipTo"}
     for filters, count in ((right, 1), (right | {"message": "items"}, 0)):
-        done = await saga(stack, *command, *(word for name in filters for word in (f"--{name}", filters[name])))
+        done = await saga(asked, *command, *(word for name in filters for word in (f"--{name}", filters[name])))
         assert done.status == 0, done.errors
         assert done.output.startswith(f"Open: {count}" if count else "No such incident is open.")
 
@@ -145,36 +146,36 @@ async def test_filters_go_together(stack: Stack, order: Order, command: tuple[st
         (("explain", "9" * 30), "No open incident has the key 999"),
     ],
 )
-async def test_what_cannot_be_meant_is_refused(stack: Stack, arguments: tuple[str, ...], said: str) -> None:
-    done = await saga(stack, *arguments)
+async def test_what_cannot_be_meant_is_refused(asked: Stack, arguments: tuple[str, ...], said: str) -> None:
+    done = await saga(asked, *arguments)
     assert done.status == 2
     assert said in done.errors
     assert "Traceback" not in done.errors
 
 
-async def test_without_a_rest_api_that_is_said(stack: Stack) -> None:
-    away = await saga(stack, CAMUNDA_REST_ADDRESS=NOBODY)
+async def test_without_a_rest_api_that_is_said(asked: Stack) -> None:
+    away = await saga(asked, CAMUNDA_REST_ADDRESS=NOBODY)
     assert (away.status, away.output) == (1, "")
     assert f"The cluster's REST API at {NOBODY} does not answer (ConnectError)." in away.errors
-    unknown = await saga(stack, ZEEBE_ADDRESS="127.0.0.1:9")
+    unknown = await saga(asked, ZEEBE_ADDRESS="127.0.0.1:9", CAMUNDA_REST_ADDRESS="")
     assert unknown.status == 2
     assert "CAMUNDA_REST_ADDRESS is not set" in unknown.errors
-    half = await saga(stack, CAMUNDA_BASIC_AUTH_PASSWORD="hunter2")  # noqa: S106 - none
+    half = await saga(asked, CAMUNDA_BASIC_AUTH_PASSWORD="hunter2")  # noqa: S106 - none
     assert half.status == 2
     assert "CAMUNDA_BASIC_AUTH_USERNAME is not set." in half.errors
     assert "hunter2" not in half.errors + half.output
 
 
-async def test_a_page_of_an_instance_is_named_where_operate_is_known(stack: Stack, order: Order) -> None:
-    done = await saga(stack, "explain", order["orderId"], CAMUNDA_OPERATE_BASE_URL="https://operate.example")
+async def test_a_page_of_an_instance_is_named_where_operate_is_known(asked: Stack, order: Order) -> None:
+    done = await saga(asked, "explain", order["orderId"], CAMUNDA_OPERATE_BASE_URL="https://operate.example")
     assert f"{order['instance']}, https://operate.example/processes/{order['instance']}" in done.output
 
 
-async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, order: Order) -> None:
-    [incident] = await listed(stack, "--order", order["orderId"])
-    by_order = await saga(stack, "explain", order["orderId"])
+async def test_it_is_explained_by_its_order_and_by_its_key(asked: Stack, order: Order) -> None:
+    [incident] = await listed(asked, "--order", order["orderId"])
+    by_order = await saga(asked, "explain", order["orderId"])
     assert by_order.status == 0, by_order.errors
-    by_key = await saga(stack, "explain", str(incident["key"]))
+    by_key = await saga(asked, "explain", str(incident["key"]))
     assert by_key == by_order
     facts = {line[:12].strip(): line[12:].strip() for line in by_order.output.splitlines() if line[:12].strip()}
     assert facts["order"] == order["orderId"]
@@ -187,34 +188,34 @@ async def test_it_is_explained_by_its_order_and_by_its_key(stack: Stack, order: 
     assert happened == [("orders", "order"), ("inventory", "reservation"), ("payment", "payment")]
 
 
-async def test_it_is_explained_while_the_orders_service_is_away(stack: Stack, order: Order) -> None:
-    done = await saga(stack, "explain", order["orderId"], ORDERS_URL=NOBODY)
+async def test_it_is_explained_while_the_orders_service_is_away(asked: Stack, order: Order) -> None:
+    done = await saga(asked, "explain", order["orderId"], ORDERS_URL=NOBODY)
     assert done.status == 0
     assert UNREADABLE in done.output
     assert f"is not known: orders at {NOBODY} does not answer (ConnectError)." in done.output
 
 
 async def test_a_retry_changes_nothing_unless_their_number_is_said(
-    stack: Stack, standing: Standing, world: World, new_order: NewOrder
+    asked: Stack, standing: Standing, world: World, new_order: NewOrder
 ) -> None:
     order = new_order()
     [instance] = await standing.at_shipping(order)
     await standing.set(instance, shipTo=order["shipTo"])
     before = await standing.incident(instance)
-    shown = await saga(stack, "retry", "--order", order["orderId"])
+    shown = await saga(asked, "retry", "--order", order["orderId"])
     assert shown.status == 0
     [line] = re.findall(r"^Nothing was changed. To retry these: (saga .* --yes --count 1)$", shown.output, re.MULTILINE)
-    refused = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "2")
+    refused = await saga(asked, "retry", "--order", order["orderId"], "--yes", "--count", "2")
     assert refused.status == 2
     assert "There are 1 such incidents, not 2. Nothing was changed" in refused.errors
     assert await standing.incident(instance) == before
-    done = await asyncio.to_thread(stack.run, *line.split())
+    done = await asyncio.to_thread(asked.run, *line.split())
     assert done.status == 0, done.output + done.errors
     assert re.search(r"^Ship order +1 +0 +0$", done.output, re.MULTILINE)
     assert (await world.effects(order["orderId"])).shipped == 3
     assert await world.events(order["orderId"]) == [ACCEPTED, RESERVED, CHARGED, DISPATCHED, SHIPPED]
     await standing.healed(instance)
-    again = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "0")
+    again = await saga(asked, "retry", "--order", order["orderId"], "--yes", "--count", "0")
     assert again.status == 0
 
 
@@ -239,13 +240,13 @@ async def again_at_shipping(standing: Standing, order: Order, count: int) -> lis
 
 
 async def test_what_was_not_mended_comes_back_and_that_is_told_with_its_new_message(
-    stack: Stack, standing: Standing, ended: Order
+    asked: Stack, standing: Standing, ended: Order
 ) -> None:
     instances = await again_at_shipping(standing, ended, 3)
     before = [await standing.incident(instance) for instance in instances]
     await standing.set(instances[0], shipTo=ended["shipTo"])
     await standing.set(instances[1], items=[])
-    done = await saga(stack, "retry", "--order", ended["orderId"], "--yes", "--count", "3")
+    done = await saga(asked, "retry", "--order", ended["orderId"], "--yes", "--count", "3")
     assert done.status == 1
     assert re.search(r"^Ship order +1 +2 +0$", done.output, re.MULTILINE), done.output
     of_order = f"Ship order of order {ended['orderId']} came back: ship-order cannot read its variables. "
@@ -257,14 +258,14 @@ async def test_what_was_not_mended_comes_back_and_that_is_told_with_its_new_mess
     await cancelled(standing, *instances)
 
 
-async def test_a_person_types_how_many_there_are(stack: Stack, standing: Standing, ended: Order) -> None:
+async def test_a_person_types_how_many_there_are(asked: Stack, standing: Standing, ended: Order) -> None:
     instances = await again_at_shipping(standing, ended, 2)
     for instance in instances:
         await standing.set(instance, shipTo=ended["shipTo"])
 
     def typed(text: str) -> tuple[int, str]:
         command = ("incidents", "retry", "--order", ended["orderId"])
-        return warm.at_a_terminal(command, stack.environment, text)
+        return warm.at_a_terminal(command, asked.environment, text)
 
     for text, status, said in (("\n", 0, "Nothing was changed."), ("1\n", 2, "There are 2 such incidents, not 1.")):
         ended_with, output = await asyncio.to_thread(typed, text)
@@ -278,22 +279,22 @@ async def test_a_person_types_how_many_there_are(stack: Stack, standing: Standin
 
 @pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.proof)])
 async def test_a_storm_is_readable_and_retried_at_once(
-    stack: Stack, standing: Standing, world: World, ended: Order, count: int
+    asked: Stack, standing: Standing, world: World, ended: Order, count: int
 ) -> None:
     instances = await again_at_shipping(standing, ended, count)
     effects, events = await world.effects(ended["orderId"]), await world.events(ended["orderId"])
-    shown = await saga(stack, "--order", ended["orderId"])
+    shown = await saga(asked, "--order", ended["orderId"])
     assert shown.output.startswith(f"Open: {count}\n")
     assert re.search(rf"^Ship order +Order fulfillment +JOB_NO_RETRIES +{count}$", shown.output, re.MULTILINE)
     assert shown.output.count(UNREADABLE) == 20
     assert f"And {count - 20} more" in shown.output
-    assert len({each["key"] for each in await listed(stack, "--order", ended["orderId"])}) == count
+    assert len({each["key"] for each in await listed(asked, "--order", ended["orderId"])}) == count
     for instance in instances:
         await standing.set(instance, shipTo=ended["shipTo"])
-    done = await saga(stack, "retry", "--order", ended["orderId"], "--yes", "--count", str(count))
+    done = await saga(asked, "retry", "--order", ended["orderId"], "--yes", "--count", str(count))
     assert done.status == 0, done.output + done.errors
     assert re.search(rf"^Ship order +{count} +0 +0$", done.output, re.MULTILINE)
-    assert await listed(stack, "--order", ended["orderId"]) == []
+    assert await listed(asked, "--order", ended["orderId"]) == []
     assert await world.effects(ended["orderId"]) == effects
     assert await world.events(ended["orderId"]) == events
 
@@ -319,10 +320,10 @@ async def test_two_retries_of_the_same_incidents_at_once_do_no_harm(
 
 
 async def test_an_engine_that_is_away_is_told_and_nothing_is_gone(
-    stack: Stack, addresses: Addresses, standing: Standing, order: Order
+    asked: Stack, addresses: Addresses, standing: Standing, order: Order
 ) -> None:
     only_rest = {"ZEEBE_ADDRESS": "127.0.0.1:9", "CAMUNDA_REST_ADDRESS": f"{addresses.rest}"}
-    done = await saga(stack, "retry", "--order", order["orderId"], "--yes", "--count", "1", **only_rest)
+    done = await saga(asked, "retry", "--order", order["orderId"], "--yes", "--count", "1", **only_rest)
     assert done.status == 1
     assert f"Ship order of order {order['orderId']} could not: The engine answers UNAVAILABLE." in done.output
     assert await standing.incident(order["instance"])
@@ -338,22 +339,22 @@ async def sums(standing: Standing) -> str:
 
 
 async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_engine_quotes_is_shown(
-    stack: Stack, standing: Standing, sums: str
+    asked: Stack, standing: Standing, sums: str
 ) -> None:
     instance = await standing.start({"card": CARD}, process=sums)
     incident = await standing.incident(instance)
     assert CARD in incident["message"], "the engine quotes it"
-    [told] = await listed(stack, "--process", sums)
+    [told] = await listed(asked, "--process", sums)
     assert told["element"] == "Add it up"
     assert told["message"].endswith("Warnings, whose texts are in the cluster: INVALID_TYPE, ASSERT_FAILURE.")
     retry = ("retry", "--process", sums, "--element", "Add it up", "--yes", "--count", "1")
-    shown = [await saga(stack), await saga(stack, "explain", str(incident["key"])), await saga(stack, *retry)]
+    shown = [await saga(asked), await saga(asked, "explain", str(incident["key"])), await saga(asked, *retry)]
     assert [done.status for done in shown] == [0, 0, 1]
     assert re.search(r"^Add it up +0 +1 +0$", shown[-1].output, re.MULTILINE), shown[-1].output
     assert CARD not in f"{told}{shown}"
     await standing.set(instance, card=41)
-    await eventually(lambda: listed(stack, "--process", sums), bool)  # A cluster shows the new one a while later.
-    done = await saga(stack, *retry)
+    await eventually(lambda: listed(asked, "--process", sums), bool)  # A cluster shows the new one a while later.
+    done = await saga(asked, *retry)
     assert done.status == 0, done.output + done.errors
     await standing.healed(instance)
     await cancelled(standing, instance)
@@ -388,11 +389,11 @@ async def test_more_incidents_than_a_page_come_in_the_order_of_time(
 
 
 async def test_an_undo_that_cannot_says_what_counts_as_standing_and_a_retry_makes_it_good(
-    stack: Stack, standing: Standing, world: World, new_order: NewOrder
+    asked: Stack, standing: Standing, world: World, new_order: NewOrder
 ) -> None:
     order = new_order("address-unserviceable")
     order_id = order["orderId"]
-    token = embedded.Stack(stack.offset).tokens / "refund-payment"
+    token = embedded.Stack(asked.offset).tokens / "refund-payment"
     kept = token.with_name(".refund-payment")
     token.rename(kept)
     try:
@@ -405,7 +406,7 @@ async def test_an_undo_that_cannot_says_what_counts_as_standing_and_a_retry_make
     assert incident["message"].endswith(stands)
     effects = await world.effects(order_id)
     assert (effects.captured, effects.refunded, effects.released) == (effects.total, 0, 0)
-    done = await saga(stack, "retry", "--order", order_id, "--yes", "--count", "1")
+    done = await saga(asked, "retry", "--order", order_id, "--yes", "--count", "1")
     assert done.status == 0, done.output + done.errors
     effects = await eventually(lambda: world.effects(order_id), lambda seen: seen.status == "cancelled")
     assert (effects.captured, effects.refunded, effects.released) == (effects.total, effects.total, effects.reserved)

@@ -20,7 +20,8 @@ PARTICIPANTS = ("orders", "inventory", "payment", "shipping")
 
 
 @pytest.fixture(scope="module")
-def stack(searched: tuple[Stack, Instances, Standing]) -> Stack:
+def asked(searched: tuple[Stack, Instances, Standing]) -> Stack:
+    """The stack, whose commands ask these searches."""
     return searched[0]
 
 
@@ -69,23 +70,23 @@ async def ended(engine: ZeebeClient, instances: Instances, world: World, new_ord
 
 
 async def test_an_order_that_ended_long_ago_is_forgotten_and_only_if_that_is_said(
-    stack: Stack, world: World, ended: str
+    asked: Stack, world: World, ended: str
 ) -> None:
     before = await rows(world, ended)
-    tried = await asyncio.to_thread(stack.saga, "purge", "--json")
+    tried = await asyncio.to_thread(asked.saga, "purge", "--json")
     assert (tried.status, told(tried, ended)) == (0, dict.fromkeys(PARTICIPANTS, "forgettable"))
     assert await rows(world, ended) == before
     effects = await world.effects(ended)
-    done = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json")
+    done = await asyncio.to_thread(asked.saga, "purge", "--yes", "--json")
     assert (done.status, told(done, ended)) == (0, dict.fromkeys(PARTICIPANTS, "forgotten"))
     assert await rows(world, ended) == NONE
     assert await world.effects(ended) == effects, "the business rows stay"
-    again = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json")
+    again = await asyncio.to_thread(asked.saga, "purge", "--yes", "--json")
     assert (again.status, told(again, ended)) == (0, {})
 
 
 async def test_an_order_that_is_alive_is_never_forgotten_however_old_it_is(
-    stack: Stack,
+    asked: Stack,
     world: World,
     engine: ZeebeClient,
     instances: Instances,
@@ -100,42 +101,42 @@ async def test_an_order_that_is_alive_is_never_forgotten_however_old_it_is(
         await eventually(lambda: instances.has_active("orderId", order_id), bool)
         await age(world, order_id)
         before = await rows(world, order_id)
-        done = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json")
+        done = await asyncio.to_thread(asked.saga, "purge", "--yes", "--json")
         assert (done.status, told(done, order_id)) == (0, dict.fromkeys(("orders", "inventory", "payment"), "live"))
         assert await rows(world, order_id) == before
         await age(world, order_id, -401)
     await eventually(lambda: world.effects(order_id), lambda effects: effects.shipped == 3)
 
 
-async def test_an_order_with_a_young_row_is_not_asked_for(stack: Stack, world: World, ended: str) -> None:
+async def test_an_order_with_a_young_row_is_not_asked_for(asked: Stack, world: World, ended: str) -> None:
     await world.fetch("UPDATE payment.barrier SET created_at = now() WHERE saga_id = $1", ended)
-    done = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json")
+    done = await asyncio.to_thread(asked.saga, "purge", "--yes", "--json")
     assert told(done, ended) == dict.fromkeys(("orders", "inventory", "shipping"), "forgotten")
     assert await rows(world, ended) == {**NONE, "payment": 1}
 
 
-async def test_without_a_rest_api_everything_is_kept_and_that_is_said(stack: Stack, world: World, ended: str) -> None:
+async def test_without_a_rest_api_everything_is_kept_and_that_is_said(asked: Stack, world: World, ended: str) -> None:
     before = await rows(world, ended)
     elsewhere = {"CAMUNDA_REST_ADDRESS": NOBODY}
-    done = await asyncio.to_thread(stack.saga, "purge", "--yes", environment=elsewhere)
+    done = await asyncio.to_thread(asked.saga, "purge", "--yes", environment=elsewhere)
     assert done.status == 1
     assert f"payment {ended}: The cluster's REST API at {NOBODY} does not answer (ConnectError)." in done.output
     assert await rows(world, ended) == before
 
 
 async def test_a_participant_that_is_away_keeps_its_sagas_and_the_others_do_not_wait_for_it(
-    stack: Stack, world: World, ended: str
+    asked: Stack, world: World, ended: str
 ) -> None:
     before = await rows(world, ended)
-    done = await asyncio.to_thread(stack.saga, "purge", "--yes", environment={"PAYMENT_URL": NOBODY})
+    done = await asyncio.to_thread(asked.saga, "purge", "--yes", environment={"PAYMENT_URL": NOBODY})
     assert done.status == 1
     assert f"payment: payment at {NOBODY} does not answer (ConnectError)." in done.output
     assert await rows(world, ended) == {**NONE, "payment": before["payment"]}
 
 
 async def test_a_card_processor_that_is_away_or_another_s_has_nothing_to_forget(
-    stack: Stack, world: World, ended: str
+    asked: Stack, world: World, ended: str
 ) -> None:
-    done = await asyncio.to_thread(stack.saga, "purge", "--yes", "--json", environment={"CARD_PROCESSOR_URL": NOBODY})
+    done = await asyncio.to_thread(asked.saga, "purge", "--yes", "--json", environment={"CARD_PROCESSOR_URL": NOBODY})
     assert (done.status, told(done, ended)) == (0, dict.fromkeys(PARTICIPANTS, "forgotten"))
     assert await rows(world, ended) == NONE
