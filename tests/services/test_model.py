@@ -85,7 +85,7 @@ async def _play_at(
     asked, total = 0, Counter[str]()
     for portion in portions(sequences, PORTION):
         # A few more are asked for: what Hypothesis breaks off, or holds too few commands, does not count.
-        each = portion * 21 // 20 // processes
+        each = portion * 21 // 20 // processes + 10
         seeds = [SystemRandom().getrandbits(32) for _ in range(processes)]
         print("seeds", seeds)  # noqa: T201 - to play a failing run again
         databases = await _databases(postgres, pattern_urls, admin, processes, services)
@@ -126,14 +126,14 @@ async def test_no_interleaving_with_the_conversation_with_a_third_party_breaks_a
     record_property("sequences with a third party", total["sequences at payment"])
     assert total["sequences at payment"] >= sequences
     assert total["statements while one waited for a lock"] > sequences / 10
-    assert total["calls that went wrong"] > sequences / 10
+    _rare(total, sequences, "calls that went wrong", share=10)
     _rare(total, sequences, "crashes after commit", "calls that arrived late")
 
 
-def _rare(total: Counter[str], sequences: int, *names: str) -> None:
-    """Check that what comes in a fiftieth of the sequences came; a few hundred are too few to tell."""
+def _rare(total: Counter[str], sequences: int, *names: str, share: int = 50) -> None:
+    """Check that what comes in one of `share` sequences came; a few hundred are too few to tell."""
     if sequences >= ENOUGH:
-        assert {name for name in names if total[name] <= sequences / 50} == set()
+        assert {name for name in names if total[name] <= sequences / share} == set()
 
 
 @pytest.mark.parametrize(
