@@ -34,8 +34,7 @@ class Participant:
     @asynccontextmanager
     async def at(cls, addresses: Addresses, name: str, tokens: Tokens) -> AsyncIterator[Self]:
         """Open the way to a participant; it is asked nothing yet."""
-        url = addresses.service(name)
-        async with open_client(url, base_url=url, timeout=TIMEOUT) as http:
+        async with open_client(addresses.service(name), timeout=TIMEOUT) as http:
             yield cls(name, http, tokens)
 
     async def read(self, caller: str, path: str, model: type[_Answer], **query: str | float) -> _Answer:

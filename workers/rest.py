@@ -102,7 +102,7 @@ class RestClient:
         """
         self._auth, self._variables = _credentials(base_url)
         base_url = base_url.rstrip("/").removesuffix("/v2")
-        self._http = open_client(base_url, base_url=base_url, timeout=_TIMEOUT, auth=self._auth)
+        self._http = open_client(base_url, timeout=_TIMEOUT, auth=self._auth)
 
     @property
     def address(self) -> str:

@@ -10,19 +10,21 @@ import httpx
 
 
 def open_client(url: str, **options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - httpx's own keywords
-    """Return a client for the server at `url`; the environment's proxy is used for other machines only.
+    """Return a client for the server at `url`, its base URL; the environment's proxy is used for other machines only.
 
     A proxy that cannot be used fails each request with `httpx.ProxyError`, and not the start of a process.
     """
-    options.setdefault("verify", httpx.create_ssl_context())
+    options |= {"base_url": url, "trust_env": False}
+    if "verify" not in options:
+        options["verify"] = httpx.create_ssl_context()
     variable, proxy = _proxy(url)
     if not proxy:
-        return httpx.AsyncClient(trust_env=False, **options)
+        return httpx.AsyncClient(**options)
     try:
-        return httpx.AsyncClient(trust_env=False, proxy=proxy, **options)
+        return httpx.AsyncClient(proxy=proxy, **options)
     except (ImportError, ValueError, httpx.InvalidURL):
         why = f"{variable} names a proxy that is not supported"
-    return httpx.AsyncClient(trust_env=False, transport=_Unusable(why), **options)
+    return httpx.AsyncClient(transport=_Unusable(why), **options)
 
 
 def is_this_machine(host: str) -> bool:

@@ -103,7 +103,7 @@ class CardProcessor:
 async def connected(app: FastAPI) -> AsyncIterator[None]:
     """Hold `app.state.processor` for as long as the service runs; the processor itself need not be there."""
     url = str(read_settings(CardProcessorSettings).card_processor_url)
-    async with open_client(url, base_url=url, timeout=_TIMEOUT, limits=_LIMITS) as http:
+    async with open_client(url, timeout=_TIMEOUT, limits=_LIMITS) as http:
         app.state.processor = CardProcessor(http, read_tokens())
         yield
 

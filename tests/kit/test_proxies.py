@@ -78,7 +78,7 @@ def server() -> Iterator[str]:
 async def test_this_machine_is_never_asked_through_a_proxy_by_http(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_client(server, base_url=server) as http:
+    async with open_client(server) as http:
         assert (await fetch(http, "GET", "/")).status_code == 200
     rest = RestClient(server)
     assert await rest.get("/v2/topology") is not None

@@ -74,7 +74,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             )
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
-        reconciler = await stack.enter_async_context(open_client(addresses.reconciler, base_url=addresses.reconciler))
+        reconciler = await stack.enter_async_context(open_client(addresses.reconciler))
         reporter = Reporter(reconciler)
         stack.push_async_callback(reporter.close)
         metrics = Metrics()

@@ -51,9 +51,8 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         stack.push_async_callback(instances.close)
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
-            name: await stack.enter_async_context(open_client(url, base_url=url, timeout=TIMEOUT))
+            name: await stack.enter_async_context(open_client(addresses.service(name), timeout=TIMEOUT))
             for name in services.participants()
-            for url in [addresses.service(name)]
         }
         tokens = read_tokens()
         participants = {name: Participant(name, http, tokens) for name, http in clients.items()}
