@@ -129,7 +129,7 @@ def test_a_log_that_cannot_be_opened_is_told_as_that(
 ) -> None:
     # As from a read-only file system: root, as whom tests may run, can write in every folder of another one.
     nowhere = f"file:{tmp_path}/nowhere/log?mode=ro"
-    monkeypatch.setattr(log_check, "_connect", lambda _path: sqlite3.connect(nowhere, uri=True))
+    monkeypatch.setattr(log_check, "open_read_only", lambda _path: sqlite3.connect(nowhere, uri=True))
     with pytest.raises(LogError, match=f"{log} cannot be opened"):
         back_up(log, tmp_path / "backup")
 

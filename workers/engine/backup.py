@@ -10,7 +10,7 @@ from pathlib import Path
 from .arguments import make_parser
 from .errors import CommandError
 from .folder import LOG, is_in_use, sync_folder
-from .log_check import check_format, check_wal
+from .log_check import check_format, check_wal, open_read_only
 
 _BUSY = 30.0
 """Seconds to wait for a lock: an engine that starts or stops holds one for a moment."""
@@ -80,9 +80,8 @@ def _copy_whole(log: Path, file: Path) -> None:
 
 
 def _copy(log: Path, part: Path) -> None:
-    uri = f"{log.absolute().as_uri()}?mode=ro"
     with (
-        closing(sqlite3.connect(uri, uri=True, timeout=_BUSY)) as source,
+        closing(open_read_only(log, _BUSY)) as source,
         closing(sqlite3.connect(part, isolation_level=None)) as copy,
     ):
         # A crash leaves no backup, whatever it does to this file.

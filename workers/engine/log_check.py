@@ -53,7 +53,7 @@ def check_format(path: Path) -> None:
         LogError: It is not a log, or of another format.
     """
     try:
-        with closing(_connect(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             found = connection.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
     except UNREADABLE as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CANTOPEN:
@@ -78,7 +78,7 @@ def check_damage(path: Path, schema: Sequence[str]) -> None:
             memory.execute(statement)
         expected = memory.execute(_SCHEMA).fetchall()
     try:
-        with closing(_connect(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             if connection.execute(_SCHEMA).fetchall() != expected:
                 message = f"its tables are not those of format {FORMAT}"
                 raise damaged(path, message)
@@ -104,7 +104,7 @@ def check_wal(path: Path) -> None:
         LogError: There are such commits.
     """
     try:
-        with closing(_connect(path)) as connection:
+        with closing(open_read_only(path)) as connection:
             # SQLite finds out, and notes in the -shm file, how much of the write-ahead log it can read.
             connection.execute(_SCHEMA).fetchall()
     except UNREADABLE as error:
@@ -114,8 +114,9 @@ def check_wal(path: Path) -> None:
         raise damaged(path, message)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+def open_read_only(path: Path, timeout: float = 5.0) -> sqlite3.Connection:
+    """Open the database of a log to read it; `timeout` is in seconds, for a lock of somebody else's."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout)
 
 
 def _in_a_line(text: object) -> str:
