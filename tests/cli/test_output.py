@@ -14,7 +14,8 @@ FULL = Path("/dev/full")
 SHOW = """
 import os, sys
 from workers.cli.output import guard
-from workers.cluster.display import Readiness, SteadyConsole
+from workers.cli.console import SteadyConsole
+from workers.cluster.display import Readiness
 from workers.cluster.state import PartState, ProcessId, StackState, State
 guard()
 now = StackState(supervisor=ProcessId.of(os.getpid()), parts=[PartState(name="orders")])

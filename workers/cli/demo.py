@@ -15,10 +15,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from workers.addresses import Addresses
+from workers.cli.console import SteadyConsole
 from workers.cli.options import PortOffset
 from workers.cli.samples import SAMPLES, Sample
 from workers.cli.stack import bring_up, deploy_resources
-from workers.cluster.display import SteadyConsole
 from workers.cluster.node import ensure_zbctl
 from workers.cluster.stack import Stack
 from workers.gateway import Ended

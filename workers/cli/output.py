@@ -47,9 +47,14 @@ class GuardedStream(io.TextIOWrapper):
         if error.errno == errno.EBADF:
             return
         # What is buffered cannot be taken back: it would fail again, and at the interpreter's end too.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.fileno())
-        os.close(nowhere)
+        discard(self.fileno())
+
+
+def discard(descriptor: int) -> None:
+    """Let what is written to a file descriptor go nowhere from now on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def guard() -> None:

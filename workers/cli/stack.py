@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from workers.addresses import Addresses
+from workers.cli.console import SteadyConsole
 from workers.cli.options import PortOffset
 from workers.cluster import display
 from workers.cluster.doctor import examine
@@ -44,7 +45,7 @@ def up(
 ) -> None:
     """Start the stack, deploy diagrams and forms, and show where everything is; it stays up until Ctrl-C."""
     stack = Stack(port_offset, parts or PARTS)
-    console = display.SteadyConsole(highlight=False, soft_wrap=True)
+    console = SteadyConsole(highlight=False, soft_wrap=True)
     if new_engine:
         accept_new(stack.layout)
 

@@ -1,7 +1,5 @@
 """What `saga up` shows: each part as it becomes ready, and where everything is."""
 
-import os
-import sys
 from typing import Self
 
 from rich.console import Console
@@ -20,17 +18,6 @@ _TITLES = {
 }
 _PART_OF = dict.fromkeys(("zeebe", "rest", "management"), "engine")
 _LOGINS = {"postgres": "password in the data folder"}
-
-
-class SteadyConsole(Console):
-    """A console for a stack in the foreground, which goes on when nobody reads its output any more."""
-
-    def on_broken_pipe(self) -> None:
-        """Print nothing more, in place of ending the process and the stack with it."""
-        self.quiet = True
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 class Readiness:

@@ -65,7 +65,7 @@ def _start(pid: int) -> float:
     """Return when a process was started, so that no step of the clock changes it where that can be had.
 
     Raises:
-        psutil.NoSuchProcess: There is no such process.
+        psutil.NoSuchProcess: No process has that id.
     """
     if sys.platform != "linux":
         return psutil.Process(pid).create_time()

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import asyncpg
 from filelock import FileLock, Timeout
@@ -65,7 +64,7 @@ def _home() -> Finding:
         return Finding("Environment", str(error), ok=False)
     there = next(each for each in (folder, *folder.parents) if each.exists())
     ok = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    return Finding("Home", str(Path(folder)) if ok else f"{there} cannot be written; set WORKER_STATE", ok=ok)
+    return Finding("Home", str(folder) if ok else f"{there} cannot be written; set WORKER_STATE", ok=ok)
 
 
 def _engine(stack: Stack) -> Iterator[Finding]:
