@@ -1,4 +1,4 @@
-"""Every bar of throughput is given its ratios by whoever takes part; what is measured is faked."""
+"""Each throughput bar gets a ratio from every peer that takes part. The measurements are fakes."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path

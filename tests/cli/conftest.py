@@ -36,13 +36,25 @@ def elsewhere(stack: Stack, addresses: Addresses, world: World, tmp_path: Path) 
 async def searched(
     request: pytest.FixtureRequest, stack: Stack, world: World
 ) -> AsyncIterator[tuple[Stack, Instances, Standing]]:
-    """The stack, its instances and what stands still, as searches show them at once, or late."""
+    """The stack, its instances and their incidents, seen through searches without a lag and with one."""
     async with (
         searching(stack, request.param) as (own, addresses),
         Instances.at(addresses) as instances,
         open_channel(addresses.engine) as channel,
     ):
         yield own, instances, Standing(stub(channel), instances, world, own)
+
+
+@pytest.fixture(scope="module")
+def asked(searched: tuple[Stack, Instances, Standing]) -> Stack:
+    """The stack, whose commands ask these searches."""
+    return searched[0]
+
+
+@pytest.fixture(scope="module")
+def shown(searched: tuple[Stack, Instances, Standing]) -> Instances:
+    """The instances, as these searches show them."""
+    return searched[1]
 
 
 @pytest.fixture

@@ -51,17 +51,6 @@ BPMN = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 @pytest.fixture(scope="module")
-def asked(searched: tuple[Stack, Instances, Standing]) -> Stack:
-    """The stack, whose commands ask these searches."""
-    return searched[0]
-
-
-@pytest.fixture(scope="module")
-def instances(searched: tuple[Stack, Instances, Standing]) -> Instances:
-    return searched[1]
-
-
-@pytest.fixture(scope="module")
 def standing(searched: tuple[Stack, Instances, Standing]) -> Standing:
     return searched[2]
 
@@ -116,9 +105,9 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("name", FILTERS)
-async def test_a_filter_lets_through_what_it_names(instances: Instances, order: Order, name: str) -> None:
+async def test_a_filter_lets_through_what_it_names(shown: Instances, order: Order, name: str) -> None:
     right, wrong = FILTERS[name]
-    incidents = Incidents(instances)
+    incidents = Incidents(shown)
     of_order = Wanted(order=order["orderId"])
     assert [each.order async for each in incidents.open(replace(of_order, **{name: right}))] == [order["orderId"]]
     assert [each async for each in incidents.open(replace(of_order, **{name: wrong}))] == []
@@ -300,16 +289,16 @@ async def test_a_storm_is_readable_and_retried_at_once(
 
 
 async def test_two_retries_of_the_same_incidents_at_once_do_no_harm(
-    standing: Standing, instances: Instances, world: World, ended: Order
+    standing: Standing, shown: Instances, world: World, ended: Order
 ) -> None:
     keys = await again_at_shipping(standing, ended, 10)
     effects = await world.effects(ended["orderId"])
     for instance in keys[:8]:
         await standing.set(instance, shipTo=ended["shipTo"])
-    found = [incident async for incident in Incidents(instances).open(Wanted(order=ended["orderId"]))]
+    found = [incident async for incident in Incidents(shown).open(Wanted(order=ended["orderId"]))]
 
     async def verdicts() -> dict[int, Verdict]:
-        outcomes = Retrying(standing.gateway, instances, 1).all(found)
+        outcomes = Retrying(standing.gateway, shown, 1).all(found)
         return {outcome.incident.process_instance_key: outcome.verdict async for outcome in outcomes}
 
     one, other = await asyncio.gather(verdicts(), verdicts())
@@ -361,15 +350,15 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
 
 
 async def test_a_job_that_nobody_does_is_not_called_gone(
-    standing: Standing, instances: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
+    standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retrying, "_PATIENCE", 15.0)
     instance = await standing.start({"card": 41}, process=sums)
     job = await standing.job(sums)
     await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
     await standing.incident(instance)
-    found = [incident async for incident in Incidents(instances).open(Wanted(process=sums))]
-    [outcome] = [outcome async for outcome in Retrying(standing.gateway, instances, None).all(found)]
+    found = [incident async for incident in Incidents(shown).open(Wanted(process=sums))]
+    [outcome] = [outcome async for outcome in Retrying(standing.gateway, shown, None).all(found)]
     assert outcome.verdict is Verdict.COULD_NOT
     assert outcome.why == "It was retried, and its job has not ended after 15 seconds; look again later."
     assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"
@@ -377,14 +366,14 @@ async def test_a_job_that_nobody_does_is_not_called_gone(
 
 
 async def test_more_incidents_than_a_page_come_in_the_order_of_time(
-    standing: Standing, instances: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
+    standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [await standing.start({"card": CARD}, process=sums) for _ in range(5)]
     for instance in keys:
         await standing.incident(instance)
     monkeypatch.setattr(rest, "_PAGE", 2)
     wanted = Wanted(process=sums, type="IO_MAPPING_ERROR")
-    assert [each.process_instance_key async for each in Incidents(instances).open(wanted)] == keys
+    assert [each.process_instance_key async for each in Incidents(shown).open(wanted)] == keys
     await cancelled(standing, *keys)
 
 

@@ -10,24 +10,12 @@ from pyzeebe import ZeebeClient
 
 from tests.proxy import HoldingProxy
 from tests.stack import Result, Stack
-from tests.standing import Standing
 from tests.world import World, eventually
 from workers.instances import Instances
 
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"
 PARTICIPANTS = ("orders", "inventory", "payment", "shipping")
-
-
-@pytest.fixture(scope="module")
-def asked(searched: tuple[Stack, Instances, Standing]) -> Stack:
-    """The stack, whose commands ask these searches."""
-    return searched[0]
-
-
-@pytest.fixture(scope="module")
-def instances(searched: tuple[Stack, Instances, Standing]) -> Instances:
-    return searched[1]
 
 
 async def age(world: World, order_id: str, days: int = 401) -> None:
@@ -59,11 +47,11 @@ def told(done: Result, order_id: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def ended(engine: ZeebeClient, instances: Instances, world: World, new_order: NewOrder) -> AsyncIterator[str]:
+async def ended(engine: ZeebeClient, shown: Instances, world: World, new_order: NewOrder) -> AsyncIterator[str]:
     """An order that ended long ago, as the cluster shows."""
     order = new_order()
     instance = await engine.run_process_with_result("order-fulfillment", order)
-    await instances.path(instance.process_instance_key)
+    await shown.path(instance.process_instance_key)
     await age(world, order["orderId"])
     yield order["orderId"]
     await age(world, order["orderId"], -401)
@@ -89,7 +77,7 @@ async def test_an_order_that_is_alive_is_never_forgotten_however_old_it_is(
     asked: Stack,
     world: World,
     engine: ZeebeClient,
-    instances: Instances,
+    shown: Instances,
     payment_proxy: HoldingProxy,
     new_order: NewOrder,
 ) -> None:
@@ -98,7 +86,7 @@ async def test_an_order_that_is_alive_is_never_forgotten_however_old_it_is(
     with payment_proxy.hold_replies("PUT", f"/payments/{order_id}") as held:
         await engine.run_process("order-fulfillment", order)
         await asyncio.to_thread(held.wait_until_applied)
-        await eventually(lambda: instances.has_active("orderId", order_id), bool)
+        await eventually(lambda: shown.has_active("orderId", order_id), bool)
         await age(world, order_id)
         before = await rows(world, order_id)
         done = await asyncio.to_thread(asked.saga, "purge", "--yes", "--json")
