@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from tests.engine.core.bench import Bench, activation
 from tests.engine.drawing import (
     compensate,
@@ -13,6 +15,7 @@ from tests.engine.drawing import (
     task,
     undone_by,
 )
+from workers.engine.core import Command
 
 UNDONE = {
     "a": task("a"),
@@ -185,3 +188,21 @@ def test_a_modification_may_activate_a_compensation_end_event(bench: Bench) -> N
     bench.modify(instance, activation("all"), terminate=(bench.key_of("b"),))
     bench.complete("undo-a")
     assert bench.fate(instance) == "COMPLETED"
+
+
+def test_a_handler_that_an_interruption_forestalls_is_over(bench: Bench) -> None:
+    inner = event_subprocess(inside("m > x", m=message_start("m", interrupting=True), x=task("x")))
+    all_undone = compensate(kind="endEvent")
+    diagram = draw("p", "start > a > all", message("m", '="1"'), start=start(), **UNDONE, all=all_undone, e=inner)
+    bench.deploy(diagram)
+    bench.create()
+    job = bench.job("a")["key"]
+    stop = {"name": "m", "correlationKey": "1", "messageId": "", "timeToLive": 0, "variables": "{}"}
+    commands = (Command("JOB", "COMPLETE", job, {"variables": "{}"}), Command("MESSAGE", "PUBLISH", value=stop))
+    with patch("workers.engine.core.engine.MAX_FOLLOW_UPS", 1):
+        for command in commands:
+            bench.log += bench.engine.process(command, bench.now).records
+    bench.drain()
+    told = [record.intent for record in bench.events("COMPENSATION_SUBSCRIPTION")]
+    assert told == ["CREATED", "TRIGGERED", "DELETED"]
+    assert (bench.jobs("undo-a"), len(bench.jobs("x"))) == ([], 1)

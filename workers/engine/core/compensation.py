@@ -63,13 +63,20 @@ def _activate_handler(work: Work, compensation: Compensation) -> None:
     lifecycle.request(work, scope, elements[compensation.handler], compensationSubscriptionKey=compensation.key)
 
 
-def handler_left(work: Work, handler: ElementInstance, *, done: bool) -> None:
-    """Note the end of a handler; the throw event behind the last one of its handlers goes on."""
-    compensation = work.state.tables.compensations.get(handler.compensation)
+def end(work: Work, inside: ElementInstance, key: int, *, done: bool) -> None:
+    """Note the end of a handler; the throw event behind the last one of its handlers goes on.
+
+    Args:
+        work: The work on the command.
+        inside: The handler's instance, or the scope in which it would have been activated.
+        key: Key of the subscription that the handler was for; of other activities it is none.
+        done: Whether the handler has completed, and was not terminated or never begun.
+    """
+    compensation = work.state.tables.compensations.get(key)
     if compensation is None:
         return
     throw = work.state.tables.elements.get(compensation.throw)
-    value = _value(work, handler, compensation, throw)
+    value = _value(work, inside, compensation, throw)
     work.event("COMPENSATION_SUBSCRIPTION", "COMPLETED" if done else "DELETED", compensation.key, value)
     if throw is not None and throw.state == "ACTIVATED":
         rest = [other for other in _of(work, throw) if other.throw == throw.key]

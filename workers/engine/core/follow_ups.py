@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import lifecycle, loops
+from . import compensation, lifecycle, loops
 from .entities import BODY, ElementInstance
 from .records import NONE_KEY, Command, Fault, not_found
 from .work import Work
@@ -25,6 +25,7 @@ def activate_element(work: Work, command: dict[str, Any]) -> None:
         raise not_found(message)
     if scope.state == "TERMINATING" or scope.trigger is not None:
         work.reject("PROCESS_INSTANCE", "ACTIVATE_ELEMENT", NONE_KEY, not_found("The scope is being interrupted"))
+        compensation.end(work, scope, command.get("compensationSubscriptionKey", NONE_KEY), done=False)
         lifecycle.settle(work, scope, terminated=True)
         return
     element = work.model(scope.definition).elements[command["elementId"]]

@@ -32,5 +32,4 @@ class Activity(Passing):
         if self.is_scope:
             # Of a scope that has completed this belongs to the scope around it by now.
             compensation.forget(work, instance)
-        if instance.compensation != -1:
-            compensation.handler_left(work, instance, done=instance.state == "COMPLETING")
+        compensation.end(work, instance, instance.compensation, done=instance.state == "COMPLETING")
