@@ -80,6 +80,21 @@ def test_a_later_process_with_the_same_pid_is_not_taken_for_the_old_one(mine: Pr
     assert mine.model_copy(update={"boot_id": "another boot"}).find() is None
 
 
+def test_processes_are_told_apart_by_their_start_whatever_they_are_called(mine: ProcessId, dead: ProcessId) -> None:
+    assert mine.create_time < dead.create_time
+    rename = (
+        "import pathlib, sys\ncomm = pathlib.Path('/proc/self/comm')\ncomm.exists() and comm.write_text('a) b (c')\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", f"{rename}print(flush=True)\nsys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as renamed:
+        before = ProcessId.of(renamed.pid)
+        assert renamed.stdout
+        renamed.stdout.readline()
+        assert ProcessId.of(renamed.pid) == before
+        assert dead.create_time < before.create_time
+        renamed.communicate()
+
+
 def test_a_step_of_the_clock_makes_no_other_process(mine: ProcessId, monkeypatch: pytest.MonkeyPatch) -> None:
     """psutil adds the boot's time by the wall clock, which moves when the clock is set or a machine resumes."""
     before = psutil.Process.create_time
