@@ -12,9 +12,9 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.auth import Callers, Door
+from services.kit.auth import OPEN, Callers, Door
 from services.kit.database import Database, database_of
-from services.kit.limits import Bodies, Rate
+from services.kit.limits import Bodies, Line, Rate
 from services.kit.problems import (
     DATABASE_UNAVAILABLE,
     INTERNAL,
@@ -87,6 +87,7 @@ def create_app(title: str, router: APIRouter, database: Database, callers: Calle
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     # The last one added is the outermost.
+    app.add_middleware(Line, database=database, exempt=OPEN)
     app.add_middleware(Bodies, most=limits.max_body)
     app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit))
     app.add_middleware(_Bugs)

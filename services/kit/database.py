@@ -13,16 +13,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.ext.asyncio.engine import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import outbox, schema
-from services.kit.admission import Admission, NoPlaceError
+from services.kit.admission import WAIT, Admission, NoPlaceError, deadline
 from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED, Problem
 
 _log = structlog.get_logger(__name__)
 _CONNECT_TIMEOUT = 2.0
 """Seconds to reach the server."""
-_ADMISSION_TIMEOUT = 5.0
-"""Seconds for which a command waits for a connection while others use all of them."""
 _TRANSACTION_TIMEOUT = 4.0
-"""Seconds for a whole transaction; with the wait before it, less than the ten that our workers wait for an answer."""
+"""Seconds for a whole transaction, once it has a connection."""
 _BOUNDS = {
     # Milliseconds. A command waits so long for its twin, or for a row that another command changes.
     "lock_timeout": "2000",
@@ -74,8 +72,8 @@ class Database:
         self._url = url
         self.event_committed = asyncio.Event()
         """Set by each commit that wrote an event; who waits for it clears it."""
-        self._admission = Admission(_POOL_SIZE, _ADMISSION_TIMEOUT)
-        self._answered = 0
+        self._admission = Admission(_POOL_SIZE)
+        self.answered = 0
         """How often the server has ended a transaction, well or not."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
@@ -97,10 +95,11 @@ class Database:
                 held what this one needs for too long. Whether a commit that was cut off took effect is not known; the
                 same command may be sent again.
         """
-        answered = self._answered
+        answered = self.answered
+        until = asyncio.get_running_loop().time() + WAIT if first else deadline()
         try:
             async with (
-                self._admission.place(first=first),
+                self._admission.place(until, first=first),
                 asyncio.timeout(_TRANSACTION_TIMEOUT),
                 self._engine.begin() as connection,
             ):
@@ -108,8 +107,7 @@ class Database:
                 yield connection
                 wrote_event = outbox.recorded(connection)
         except NoPlaceError as error:
-            # Where nobody was answered meanwhile, the server hangs.
-            raise (_unavailable() if answered == self._answered else _overloaded()) from error
+            raise self.busy_or_away(answered) from error
         except TimeoutError as error:
             detail = "The database did not answer in time. Send the same command again."
             raise Problem(DATABASE_UNAVAILABLE, detail) from error
@@ -118,7 +116,7 @@ class Database:
         except (DBAPIError, asyncpg.PostgresError) as error:
             state = _sqlstate(error)
             if state in _LOCKED:
-                self._answered += 1
+                self.answered += 1
                 detail = "Another command holds what this one needs. Send this one again."
                 raise Problem(IN_PROGRESS, detail) from error
             if state[:2] in _AWAY or _is_cut_off(error):
@@ -128,9 +126,13 @@ class Database:
             if state[:2] in _ABOUT_SCHEMA and (drift := await self.drift()):
                 raise _unusable(drift, state) from error
             raise
-        self._answered += 1
+        self.answered += 1
         if wrote_event:
             self.event_committed.set()
+
+    def busy_or_away(self, answered: int) -> Problem:
+        """Return what is told who waited in vain since `answered`: that the server hangs, where it answered nobody."""
+        return _unavailable() if answered == self.answered else _overloaded()
 
     async def drift(self) -> str | None:
         """Return how far code and schema are apart, where a migration came while this process runs; else None."""
@@ -165,7 +167,7 @@ def _unavailable() -> Problem:
 
 
 def _overloaded() -> Problem:
-    detail = "The service is busy: other commands use all of its database connections. Send the same command again."
+    detail = "The service is busy with other commands, and did not begin with this one. Send the same command again."
     return Problem(OVERLOADED, detail)
 
 

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from services.kit import database
+from services.kit import admission, database
 from services.kit.provisioning import provision
 from tests.benchmarks.bars import Samples, judge
 from tests.benchmarks.participants import overload
@@ -18,7 +18,7 @@ from tests.services.postgres import Admin, Postgres
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every wait end soon: for a connection after a second, for a row after a fifth of one."""
-    monkeypatch.setattr(database, "_ADMISSION_TIMEOUT", 1.0)
+    monkeypatch.setattr(admission, "WAIT", 1.0)
     monkeypatch.setattr(database, "_TRANSACTION_TIMEOUT", 2.0)
     monkeypatch.setitem(database._BOUNDS, "lock_timeout", "200")  # noqa: SLF001 - the server's own bound
 

@@ -29,7 +29,7 @@ class Plan:
     articles: list[str]
     """Each order takes one to three of them, at random."""
     seconds: float
-    """How long they go on."""
+    """How long they go on; what is on its way then is waited for and does not count."""
     patience: float = 10.0
     """Seconds for which a caller waits for its answer, as our workers do."""
     commands: int = sys.maxsize
@@ -64,19 +64,15 @@ class _Callers:
         self._token = token
         self._plan = plan
         self._random = Random(4711)  # noqa: S311 - which articles, and how long a pause is
+        self._end = 0.0
         self.result = Result()
 
     async def run(self) -> None:
         ways = await asyncio.gather(*(self._connect() for _ in range(self._plan.callers)))
         begun = time.perf_counter()
-        calling = [asyncio.create_task(self._call(*way)) for way in ways]
-        await asyncio.wait(calling, timeout=self._plan.seconds)
-        self.result.seconds = time.perf_counter() - begun
-        for each in calling:
-            if each.done():
-                each.result()
-            each.cancel()
-        await asyncio.wait(calling)
+        self._end = begun + self._plan.seconds
+        await asyncio.gather(*(self._call(*way) for way in ways))
+        self.result.seconds = min(time.perf_counter() - begun, self._plan.seconds)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port)
@@ -89,7 +85,7 @@ class _Callers:
             request = client.request("PUT", f"/reservations/{order}", f"{order}/reserve-inventory", self._token, hold)
             first = time.perf_counter()
             pause: float | None = 0.0
-            while pause is not None:
+            while pause is not None and time.perf_counter() < self._end:
                 await asyncio.sleep(pause)
                 try:
                     async with asyncio.timeout(self._plan.patience):
@@ -104,8 +100,12 @@ class _Callers:
                 if b"\r\nconnection: close" in head.lower():
                     writer.close()
                     reader, writer = await self._connect()
+            now = time.perf_counter()
+            if now >= self._end:
+                break
             self.result.done += 1
-            self.result.times.append(time.perf_counter() - first)
+            self.result.times.append(now - first)
+        writer.close()
 
     def _pause(self, head: bytes, body: bytes) -> float | None:
         """Return after which seconds the command is sent again, None where it took effect."""
