@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import compensation, lifecycle, loops
+from . import active, compensation, lifecycle, loops
 from .entities import BODY, ElementInstance
 from .records import NONE_KEY, Command, Fault, not_found
 from .work import Work
@@ -36,17 +36,29 @@ def activate_element(work: Work, command: dict[str, Any]) -> None:
     instance = lifecycle.enter(work, scope, element, **extra)
     if instance.loop > 0:
         loops.prepare(work, instance, element, command["item"])
+    problem = _spinning(work, instance)
+    if problem:
+        work.incident(instance, Fault("UNKNOWN", problem))
+    else:
+        lifecycle.activate(work, instance)
+
+
+def _spinning(work: Work, instance: ElementInstance) -> str:
+    """Return the text of the incident where an instance does not stop by itself; empty for others."""
     if work.hops > MAX_HOPS:
-        message = (
+        return (
             f"The token has passed {MAX_HOPS} elements one after the other without a wait state. Put a wait state into "
             "the loop, or resolve the incident to let it pass as many again"
         )
-        work.incident(instance, Fault("UNKNOWN", message))
-        return
-    lifecycle.activate(work, instance)
+    if not work.state.active.has_room(instance.process_instance):
+        return (
+            f"More than {active.MAX_ACTIVE} elements and tokens are active in the process instance and in those that "
+            "it calls. Cancel it, or resolve the incident to go on here"
+        )
+    return ""
 
 
-def complete_element(work: Work, key: int, variables: str = "{}") -> None:
+def complete_element(work: Work, key: int, command: dict[str, Any]) -> None:
     """Carry out a request to complete a scope, a throw event whose handlers are done, or a call activity.
 
     Raises:
@@ -56,8 +68,8 @@ def complete_element(work: Work, key: int, variables: str = "{}") -> None:
     if instance.state != "ACTIVATED" or not work.state.is_empty(instance) or instance.trigger is not None:
         message = f"Expected to complete the element instance with key '{key}', but it is not at its end"
         raise not_found(message)
-    work.hops = instance.hops
-    lifecycle.complete(work, instance, variables)
+    work.hops = command.get("hops", 0)
+    lifecycle.complete(work, instance, command.get("variables", "{}"))
 
 
 def terminate_element(work: Work, key: int) -> None:
@@ -91,7 +103,7 @@ def carry_out(work: Work, command: Command) -> None:
         case "ACTIVATE_ELEMENT":
             activate_element(work, command.value)
         case "COMPLETE_ELEMENT":
-            complete_element(work, command.key, command.value.get("variables", "{}"))
+            complete_element(work, command.key, command.value)
         case "TERMINATE_ELEMENT":
             terminate_element(work, command.key)
         case "SETTLE_ELEMENT":

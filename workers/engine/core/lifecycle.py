@@ -185,7 +185,14 @@ def settle(work: Work, scope: ElementInstance, *, terminated: bool) -> None:
     elif scope.trigger is not None and not _is_boundary(work, scope):
         _after_interruption(work, scope)
     elif scope.state == "ACTIVATED" and behavior_of(work.element(scope), scope).is_scope:
-        work.follow_up("TERMINATE_ELEMENT" if terminated else "COMPLETE_ELEMENT", scope.key, {})
+        _end(work, scope, terminated=terminated)
+
+
+def _end(work: Work, scope: ElementInstance, *, terminated: bool) -> None:
+    if terminated:
+        work.follow_up("TERMINATE_ELEMENT", scope.key, {})
+    else:
+        work.follow_up("COMPLETE_ELEMENT", scope.key, {"hops": work.hops})
 
 
 def _is_boundary(work: Work, scope: ElementInstance) -> bool:
@@ -198,9 +205,10 @@ def _after_interruption(work: Work, scope: ElementInstance) -> None:
     trigger = scope.trigger
     assert trigger is not None
     target = work.model(scope.definition).elements[trigger.element]
+    work.hops = trigger.hops
     _triggered(work, scope, trigger.element)
     if target.type == "END_EVENT":
-        work.follow_up("COMPLETE_ELEMENT", scope.key, {})
+        _end(work, scope, terminated=False)
     else:
         request(work, scope, target, variables=trigger.variables)
 
@@ -219,6 +227,7 @@ def _terminated(work: Work, instance: ElementInstance) -> None:
     record(work, "ELEMENT_TERMINATED", instance)
     if trigger is not None and scope is not None:
         boundary = work.model(scope.definition).elements[trigger.element]
+        work.hops = trigger.hops
         request(work, scope, boundary, variables=trigger.variables)
     behavior_of(element, instance).left(work, instance, element)
     if scope is not None:

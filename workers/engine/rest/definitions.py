@@ -18,6 +18,9 @@ from .kinds import BOOLEAN
 from .problems import bad_request, invalid_argument, unreadable
 from .queries import find
 
+MAX_FILES = 1_000
+"""Of a deployment."""
+
 
 async def search_all(call: Call) -> Response:
     """Search process definitions; among the latest versions only, pages go forward."""
@@ -105,7 +108,7 @@ async def _form(request: Request, raw: bytes) -> AsyncIterator[FormData]:
         return {"type": "http.request", "body": raw}
 
     try:
-        form = await Request(request.scope, receive).form()
+        form = await Request(request.scope, receive).form(max_files=MAX_FILES, max_fields=MAX_FILES)
     except HTTPException as refused:
         message = f"Request body cannot be parsed: {refused.detail}"
         raise bad_request(message) from None
