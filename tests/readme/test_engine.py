@@ -103,6 +103,6 @@ def test_it_names_each_call_that_is_not_served() -> None:
 
 def test_its_bounds_are_those_of_the_engine() -> None:
     table = PAGE.partition("## Bounds")[2].partition("## Clock")[0]
-    rows = [tuple(cell.strip() for cell in line.split("|")[1:3]) for line in table.splitlines() if line[:2] == "| "]
-    assert rows[0] == ("Bound", "Limit")
-    assert dict(rows[1:]) == {bound: f"{limit:,}" for bound, limit in BOUNDS.items()}
+    rows = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["| Bound", "Limit"]
+    assert {bound[2:]: limit for bound, limit in rows[1:]} == {bound: f"{limit:,}" for bound, limit in BOUNDS.items()}

@@ -291,18 +291,16 @@ def test_a_batch_of_jobs_fits_into_the_message_that_brings_it(
     fetched = bench.engine.process(Command("JOB_BATCH", "ACTIVATE", -1, {**_LEASE, "type": "t"}), bench.now)
     bench.log += fetched.records
     assert isinstance(fetched.response, dict)
-    sent = pb.ActivateJobsResponse(
-        jobs=[{"tenantId": "<default>", **_sendable(job)} for job in fetched.response["jobs"]]
-    )
+    sent = pb.ActivateJobsResponse(jobs=[_message(job) for job in fetched.response["jobs"]])
     assert 60_000 < sent.ByteSize() <= 100_000
 
 
 _LEASE = {"worker": "w", "timeout": 1 << 62, "maxJobsToActivate": 100, "fetchVariables": []}
 
 
-def _sendable(job: dict[str, Any]) -> dict[str, Any]:
+def _message(job: dict[str, Any]) -> pb.ActivatedJob:
     known = {field.name for field in pb.ActivatedJob.DESCRIPTOR.fields}
-    return {name: value for name, value in job.items() if name in known}
+    return pb.ActivatedJob(**{name: value for name, value in job.items() if name in known}, tenantId="<default>")
 
 
 @pytest.mark.parametrize(
