@@ -62,13 +62,13 @@ async def xml(call: Call) -> Response:
     return Response(await call.engine.reader.read(run), media_type="text/xml")
 
 
-_DELETION = {"operationReference": fields.ignored, "deleteHistory": BOOLEAN.parse}
+DELETION = {"operationReference": fields.ignored, "deleteHistory": BOOLEAN.parse}
 
 
 async def delete(call: Call) -> Response:
     """Delete a process definition or form; what happened in its instances stays."""
     key = call.key
-    given = await call.fields(_DELETION, needed=False)
+    given = await call.fields(DELETION, needed=False)
     if given.get("deleteHistory"):
         message = "This engine does not delete the history of a resource."
         raise invalid_argument(message)
