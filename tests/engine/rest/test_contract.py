@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.engine.core.conftest import replay
-from tests.engine.core.test_invariants import check
+from tests.engine.core.invariants import check
 from tests.engine.process import EngineProcess, running
 from tests.engine.rest import diagrams
 from tests.stack import ROOT

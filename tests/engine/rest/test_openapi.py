@@ -9,8 +9,8 @@ from workers.engine.rest import cluster, commands, definitions, fields, jobs, ta
 from workers.engine.rest.application import ROUTES, UNSERVED
 from workers.engine.rest.openapi import make_document
 
-PATHS = make_document()["paths"]
-BODIES = {
+PATHS: dict[str, dict[str, Any]] = make_document()["paths"]
+BODIES: dict[str, fields.Fields] = {
     "/v2/process-instances": commands.CREATION,
     "/v2/process-instances/{processInstanceKey}/modification": commands.MODIFICATION,
     "/v2/process-instances/{processInstanceKey}/cancellation": commands.REFERENCE,
