@@ -99,5 +99,7 @@ def mutated(draw: st.DrawFn) -> bytes:
         return bytes(changed)
     root = etree.fromstring(diagram)
     for _ in range(random.choice([1, 1, 2, 3, 5])):
+        if not any(each.attrib for each in _elements(root)):
+            break  # nothing is left to be changed
         random.choice(MUTATIONS)(random, root)
     return bytes(etree.tostring(root))
