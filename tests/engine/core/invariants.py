@@ -36,13 +36,18 @@ def _check_scopes(state: State) -> None:
     tables = state.tables
     children: dict[int, dict[int, None]] = {}
     active: Counter[int] = Counter()
-    for key, found in tables.elements.items():
+    roots: dict[int, int] = {}
+    for key, found in sorted(tables.elements.items()):
         assert found.process_instance in tables.elements
         around = found.scope if found.scope != -1 else found.parent
         if around != -1:
             assert around in tables.elements
             children.setdefault(around, {})[key] = None
-        active[_root(state, found)] += 1 + found.tokens
+        if found.scope == -1:
+            # Who has called it has a smaller key.
+            caller = tables.elements.get(found.parent)
+            roots[key] = key if caller is None else roots[caller.process_instance]
+        active[roots[found.process_instance]] += 1 + found.tokens
     assert state.children == children
     assert state.active.count == active
     tokens = Counter(
@@ -50,19 +55,14 @@ def _check_scopes(state: State) -> None:
         for incident in tables.incidents.values()
         if incident.follow_up and "flowScopeKey" in incident.follow_up["value"]
     )
+    waited_for = {compensation.throw for compensation in tables.compensations.values()}
+    waited_for |= {*state.job_of, *state.user_task_of, *state.subscriptions_of, *state.timers_of, *state.children}
     for found in tables.elements.values():
         assert found.tokens == tokens[found.key] + sum(found.arrived.values())
-        assert _goes_on(state, found), f"{found.element} is {found.state} for ever"
+        assert _goes_on(state, found, waited_for), f"{found.element} is {found.state} for ever"
 
 
-def _root(state: State, found: ElementInstance) -> int:
-    instance = state.tables.elements[found.process_instance]
-    while instance.parent != -1:
-        instance = state.tables.elements[state.tables.elements[instance.parent].process_instance]
-    return instance.key
-
-
-def _goes_on(state: State, found: ElementInstance) -> bool:
+def _goes_on(state: State, found: ElementInstance, waited_for: set[int]) -> bool:
     """Tell whether something will make an element instance go on."""
     if found.key in state.incidents_of:
         return True
@@ -71,6 +71,4 @@ def _goes_on(state: State, found: ElementInstance) -> bool:
     executable = state.executables.get(found.definition) or load(state.tables.definitions[found.definition])
     if behavior_of(executable.process.elements[found.element], found).is_scope:
         return bool(state.children.get(found.key)) or found.tokens > 0 or found.trigger is not None
-    waits_for = {compensation.throw for compensation in state.tables.compensations.values()}
-    waits_for |= {*state.job_of, *state.user_task_of, *state.subscriptions_of, *state.timers_of, *state.children}
-    return found.key in waits_for
+    return found.key in waited_for
