@@ -32,10 +32,10 @@ SNAPSHOT_EVERY = 500_000
 """Records between two snapshots."""
 _LONGEST_WAIT = 60_000
 """Milliseconds after which what is due is looked up again: the machine's clock may have been set."""
-_RESUMES = 10
+_RESUMES = 20
 """How often in one batch left-over follow-ups go on; commands that have arrived meanwhile get their turn after it."""
-_SLICE = 0.002
-"""Seconds of work after which the loop looks at its other tasks: requests that need no command are answered then."""
+_SLICE, _TURNS = 0.002, 4
+"""Seconds of work after which the loop's other tasks get so many turns; a request takes some until it is answered."""
 
 
 class Writer:
@@ -51,7 +51,7 @@ class Writer:
     ) -> None:
         """Write for `engine` to `store`.
 
-        `wall_clock` gives milliseconds since 1970. `after_commit` is called between a batch's commit and its answers.
+        `wall_clock` gives milliseconds since 1970; `after_commit` is called between a commit and its answers.
         """
         self.listeners: list[Callable[[Sequence[Record]], None]] = []
         """Called in the loop with the records of each batch after its commit."""
@@ -252,7 +252,8 @@ class Writer:
     async def _let_others_in(self) -> None:
         """Let the loop's other tasks run for a moment once this has taken long; what they send waits for its batch."""
         if time.monotonic() - self._slice_began > _SLICE:
-            await asyncio.sleep(0)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             self._slice_began = time.monotonic()
 
     async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:

@@ -25,6 +25,7 @@ from tests.engine.drawing import (
     loop,
     mapping,
     message,
+    message_boundary,
     message_start,
     start,
     subprocess,
@@ -33,7 +34,8 @@ from tests.engine.drawing import (
 )
 from workers.engine.core import Command, active, follow_ups
 from workers.engine.core.commands import jobs
-from workers.engine.core.engine import MAX_FOLLOW_UPS
+from workers.engine.core.engine import MAX_FOLLOW_UPS, RECORDS, RESUMED
+from workers.engine.core.lifecycle import PORTION
 from workers.engine.core.times import FAR
 
 LOOP = draw(
@@ -338,3 +340,59 @@ def test_times_end_where_dates_do(bench: Bench) -> None:
     bench.publish("nobody", ttl=(1 << 63) - 1)
     assert next(bench.events("MESSAGE", "PUBLISHED")).value["deadline"] == FAR
     msgspec.msgpack.encode(bench.log)
+
+
+LONG_LIST = draw(
+    "p",
+    "start > a > end; late > end",
+    message("m", '="1"'),
+    start=start(),
+    a=loop(task("t"), "=items", output="=r", collection="all"),
+    late=message_boundary("a", "m"),
+    end=end(),
+)
+
+
+def test_the_items_of_a_long_list_are_begun_in_portions_in_their_order(bench: Bench) -> None:
+    bench.deploy(LONG_LIST)
+    items = list(range(2 * PORTION + 7))
+    instance = bench.create(items=items)
+    found = bench.activate("t", len(items), 60_000, "item", "loopCounter")
+    assert [job["variables"] for job in found] == [{"item": n, "loopCounter": n + 1} for n in items]
+    for job in reversed(found):
+        bench.do("JOB", "COMPLETE", job["key"], variables=json.dumps({"r": job["variables"]["item"]}))
+    assert bench.fate(instance) == "COMPLETED"
+    assert bench.results[instance]["all"] == items
+
+
+@pytest.mark.parametrize("how", ["cancel", "interrupt"])
+def test_a_long_list_may_end_while_its_portions_are_begun(bench: Bench, how: str) -> None:
+    bench.deploy(LONG_LIST)
+    variables = json.dumps({"items": list(range(50 * PORTION))})
+    command = Command("PROCESS_INSTANCE_CREATION", "CREATE", -1, creation(variables=variables))
+    bench.log += bench.engine.process(command, bench.now).records
+    assert bench.engine.has_pending()
+    body = next(key for key, found in bench.engine.state.tables.elements.items() if found.element == "a")
+    assert 0 < len(bench.jobs("t")) < 50 * PORTION or bench.engine.state.tables.elements[body].tokens
+    instance = bench.engine.state.tables.elements[body].process_instance
+    if how == "cancel":
+        bench.do("PROCESS_INSTANCE", "CANCEL", instance)
+    else:
+        bench.publish("m", "1")
+    assert bench.fate(instance) == ("TERMINATED" if how == "cancel" else "COMPLETED")
+    assert bench.engine.state.tables.elements == {}
+    assert bench.engine.state.active.count == {}
+
+
+def test_a_command_that_leads_to_much_leaves_most_of_it_for_later(bench: Bench) -> None:
+    bench.deploy(LONG_LIST)
+    variables = json.dumps({"items": list(range(50 * PORTION))})
+    command = Command("PROCESS_INSTANCE_CREATION", "CREATE", -1, creation(variables=variables))
+    answer = bench.engine.process(command, bench.now)
+    bench.log += answer.records
+    assert len(answer.records) <= MAX_FOLLOW_UPS * RECORDS + PORTION
+    resumed = bench.engine.resume(bench.now)
+    bench.log += resumed.records
+    assert len(resumed.records) <= RESUMED * RECORDS + PORTION
+    bench.drain()
+    assert len(bench.jobs("t")) == 50 * PORTION

@@ -14,6 +14,11 @@ from .work import Observer, Work
 
 MAX_FOLLOW_UPS = 100
 """Follow-up commands that are carried out before others have their turn."""
+RESUMED = 20
+"""Follow-up commands that `resume` carries out at most, in which time others have no turn."""
+RECORDS = 10
+"""Records for each follow-up command that may be carried out: where a few make more than all should, others have their
+turn sooner."""
 FORMAT = 1
 """Version of the records' format."""
 _PARTITION = 1 << 51
@@ -89,7 +94,7 @@ class Engine:
         writable = _is_writable(command.value)
         work.begin(command if writable else Command(command.value_type, command.intent, command.key), self.clock(now))
         response = self._respond(work, command, writable=writable)
-        return self._finish(work, response)
+        return self._finish(work, response, MAX_FOLLOW_UPS)
 
     def has_pending(self) -> bool:
         """Tell whether follow-up commands have been left for `resume`."""
@@ -98,7 +103,7 @@ class Engine:
     def resume(self, now: int) -> Answer:
         """Go on with follow-up commands that had to wait for others."""
         del now  # They keep the time of the command that they follow from.
-        return self._finish(self._work(), {})
+        return self._finish(self._work(), {}, RESUMED)
 
     def due(self, now: int) -> list[Command]:
         """Return the commands whose time has come; each has to be processed before the next call."""
@@ -150,10 +155,10 @@ class Engine:
         work.reject(command.value_type, command.intent, command.key, rejection)
         return rejection
 
-    def _finish(self, work: Work, response: dict[str, Any] | Rejection) -> Answer:
-        for _ in range(MAX_FOLLOW_UPS):
+    def _finish(self, work: Work, response: dict[str, Any] | Rejection, most: int) -> Answer:
+        for _ in range(most):
             position = next(iter(self.state.tables.pending), None)
-            if position is None:
+            if position is None or len(work.records) >= most * RECORDS:
                 break
             _follow_up(work, position)
         self.position = work.position

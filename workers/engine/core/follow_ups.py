@@ -19,14 +19,8 @@ def activate_element(work: Work, command: dict[str, Any]) -> None:
     Raises:
         Rejection: The scope has ended or is ending.
     """
-    scope = work.state.tables.elements.get(command["flowScopeKey"])
+    scope = _open_scope(work, "ACTIVATE_ELEMENT", command)
     if scope is None:
-        message = f"Expected to activate an element in scope '{command['flowScopeKey']}', but no such scope was found"
-        raise not_found(message)
-    if scope.state == "TERMINATING" or scope.trigger is not None:
-        work.reject("PROCESS_INSTANCE", "ACTIVATE_ELEMENT", NONE_KEY, not_found("The scope is being interrupted"))
-        compensation.end(work, scope, command.get("compensationSubscriptionKey", NONE_KEY), done=False)
-        lifecycle.settle(work, scope, terminated=True)
         return
     element = work.model(scope.definition).elements[command["elementId"]]
     work.hops = command["hops"]
@@ -56,6 +50,36 @@ def _spinning(work: Work, instance: ElementInstance) -> str:
             "it calls. Cancel it, or resolve the incident to go on here"
         )
     return ""
+
+
+def activate_items(work: Work, command: dict[str, Any]) -> None:
+    """Carry out a request to activate a portion of a multi-instance activity's instances.
+
+    Raises:
+        Rejection: The body has ended.
+    """
+    body = _open_scope(work, "ACTIVATE_ITEMS", command)
+    if body is not None:
+        work.hops = command["hops"]
+        lifecycle.request_items(work, body, work.element(body), command["items"], command["first"])
+
+
+def _open_scope(work: Work, intent: str, command: dict[str, Any]) -> ElementInstance | None:
+    """Return the scope in which a command is to activate something; None where it is ending.
+
+    Raises:
+        Rejection: It has ended.
+    """
+    scope = work.state.tables.elements.get(command["flowScopeKey"])
+    if scope is None:
+        message = f"Expected to activate an element in scope '{command['flowScopeKey']}', but no such scope was found"
+        raise not_found(message)
+    if scope.state != "TERMINATING" and scope.trigger is None:
+        return scope
+    work.reject("PROCESS_INSTANCE", intent, NONE_KEY, not_found("The scope is being interrupted"))
+    compensation.end(work, scope, command.get("compensationSubscriptionKey", NONE_KEY), done=False)
+    lifecycle.settle(work, scope, terminated=True)
+    return None
 
 
 def complete_element(work: Work, key: int, command: dict[str, Any]) -> None:
@@ -102,6 +126,8 @@ def carry_out(work: Work, command: Command) -> None:
     match command.intent:
         case "ACTIVATE_ELEMENT":
             activate_element(work, command.value)
+        case "ACTIVATE_ITEMS":
+            activate_items(work, command.value)
         case "COMPLETE_ELEMENT":
             complete_element(work, command.key, command.value)
         case "TERMINATE_ELEMENT":

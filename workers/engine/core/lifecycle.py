@@ -9,6 +9,9 @@ from .model import Element, Flow
 from .records import NONE_KEY
 from .work import Work
 
+PORTION = 100
+"""Items of a list whose activities are asked for in one step."""
+
 
 def record(work: Work, intent: str, instance: ElementInstance, **more: Any) -> None:  # noqa: ANN401 - a record's value
     """Write where an element instance stands in its life."""
@@ -27,6 +30,27 @@ def request(work: Work, scope: ElementInstance, element: Element, **more: Any) -
     """Ask for an element to be activated in a scope; until that is done the scope has a token for it."""
     value = {"elementId": element.id, "flowScopeKey": scope.key, "hops": work.hops + 1, **more}
     work.follow_up("ACTIVATE_ELEMENT", NONE_KEY, value)
+
+
+def request_items(work: Work, body: ElementInstance, element: Element, items: list[str], first: int = 1) -> None:
+    """Ask for an instance of a multi-instance activity for each item, the first of which has the number `first`.
+
+    A list that is longer than a portion is cut into portions, each with a follow-up command of its own: so that others
+    have their turn between them.
+    """
+    if len(items) <= PORTION:
+        for number, item in enumerate(items, first):
+            request(work, body, element, loopCounter=number, item=item)
+        return
+    for begin in range(0, len(items), PORTION):
+        value = {
+            "elementId": element.id,
+            "flowScopeKey": body.key,
+            "hops": work.hops,
+            "first": first + begin,
+            "items": items[begin : begin + PORTION],
+        }
+        work.follow_up("ACTIVATE_ITEMS", NONE_KEY, value)
 
 
 def enter(

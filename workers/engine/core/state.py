@@ -71,8 +71,10 @@ class State(Journal):
         """Models of process definitions that have been asked for."""
 
     def count_token(self, intent: str, value: dict[str, Any], by: int) -> None:
-        """Add to the tokens of the scope in which a follow-up command is to activate an element, if it is one."""
-        if intent != "ACTIVATE_ELEMENT":
+        """Add to the tokens of the scope in which a follow-up command is to activate elements, if it is one."""
+        if intent == "ACTIVATE_ITEMS":
+            by *= len(value["items"])
+        elif intent != "ACTIVATE_ELEMENT":
             return
         scope = self.tables.elements.get(value["flowScopeKey"])
         if scope is not None:

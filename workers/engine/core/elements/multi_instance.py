@@ -27,8 +27,7 @@ class MultiInstanceBody(Activity):
             raise not_extracted(message)
         subscriptions.open_all(work, instance, element)
         lifecycle.activated(work, instance)
-        for number, item in enumerate(items, 1):
-            lifecycle.request(work, instance, element, loopCounter=number, item=item)
+        lifecycle.request_items(work, instance, element, items)
         if items:
             correlation.correlate_buffered(work, instance)
         else:
