@@ -68,7 +68,9 @@ def _goes_on(state: State, found: ElementInstance, waited_for: set[int]) -> bool
         return True
     if found.state != "ACTIVATED":
         return False
-    executable = state.executables.get(found.definition) or load(state.tables.definitions[found.definition])
+    executable = state.executables.get(found.definition)
+    if executable is None:
+        executable = state.executables[found.definition] = load(state.tables.definitions[found.definition])
     if behavior_of(executable.process.elements[found.element], found).is_scope:
         return bool(state.children.get(found.key)) or found.tokens > 0 or found.trigger is not None
     return found.key in waited_for

@@ -83,6 +83,8 @@ class Artist:
     def __init__(self, random: Random) -> None:
         self.random = random
         self._number = 0
+        self._left = 9
+        """Blocks that may still be drawn; then only plain activities are."""
 
     def draw(self, process: str) -> bytes:
         """Draw a process with at least a none start event."""
@@ -138,6 +140,9 @@ class Artist:
         return first, last
 
     def _block(self, scope: _Scope) -> tuple[str, str]:
+        self._left -= 1
+        if self._left < 0:
+            return self._activity(scope)
         choices = (self._activity, self._activity, self._activity, self._event, self._choice, self._fork, self._race)
         return self.random.choice(choices)(scope)
 
@@ -213,7 +218,7 @@ class Artist:
             5: lambda: call("=if flag then k else p", extensions=extra),
             6: lambda: _job(self.random.choice(("sendTask", "scriptTask", "businessRuleTask")), self._type()),
         }
-        if kind in {7, 8} and scope.depth < _DEEPEST:
+        if kind in {7, 8} and scope.depth < _DEEPEST and self._left > 0:
             return self._subprocess(scope.depth + 1)
         return simple.get(kind, lambda: task(self._type(), retries=self.random.choice("123"), extensions=extra))()
 

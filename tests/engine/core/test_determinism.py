@@ -51,6 +51,8 @@ class Player:
 
     def element_id(self) -> str:
         definitions = self.session.engine.state.tables.definitions
+        if not definitions:
+            return "nothing"
         resource = definitions[self.random.choice(sorted(definitions))].resource.decode()
         return self.random.choice(resource.split(' id="')[1:]).partition('"')[0]
 

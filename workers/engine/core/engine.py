@@ -8,7 +8,7 @@ import msgspec
 from . import elements, follow_ups  # noqa: F401 - importing the kinds of elements registers how they behave
 from .apply import apply
 from .commands import handler_of
-from .records import EVENT, NONE_KEY, Command, Fault, Record, Rejection, invalid
+from .records import EVENT, NONE_KEY, Command, Fault, Record, Rejection, invalid, wrong_state
 from .state import State
 from .work import Observer, Work
 
@@ -185,9 +185,13 @@ def _follow_up(work: Work, position: int) -> None:
     pending = work.state.tables.pending[position]
     command = Command("PROCESS_INSTANCE", pending.intent, pending.key, pending.value)
     work.go_on(position, pending.timestamp)
-    mark = work.mark()
+    mark, before = work.mark(), work.position
     try:
         follow_ups.carry_out(work, command)
+        if work.position == before:
+            # It would stay pending for ever: only a record that it has caused shows that it was carried out.
+            message = f"The element instance with key '{pending.key}' has nothing to do for it any more"
+            raise wrong_state(message)  # noqa: TRY301 - one way for every rejection
     except Rejection as refused:
         work.rollback(mark)
         work.reject("PROCESS_INSTANCE", pending.intent, pending.key, refused)

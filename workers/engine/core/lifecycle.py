@@ -208,8 +208,14 @@ def settle(work: Work, scope: ElementInstance, *, terminated: bool) -> None:
         _terminated(work, scope)
     elif scope.trigger is not None and not _is_boundary(work, scope):
         _after_interruption(work, scope)
-    elif scope.state == "ACTIVATED" and behavior_of(work.element(scope), scope).is_scope:
+    elif scope.state == "ACTIVATED" and _has_inside(work, scope):
         _end(work, scope, terminated=terminated)
+
+
+def _has_inside(work: Work, scope: ElementInstance) -> bool:
+    """Tell whether an element is as long as something in it is."""
+    element = work.element(scope)
+    return behavior_of(element, scope).is_scope or element.type == "CALL_ACTIVITY"
 
 
 def _end(work: Work, scope: ElementInstance, *, terminated: bool) -> None:

@@ -44,6 +44,8 @@ def _moved(state: State, record: Record) -> None:
 def _taken(state: State, record: Record) -> None:
     if record.value.get("joins"):
         scope = state.tables.elements[record.value["flowScopeKey"]]
+        if scope.state == "TERMINATING" or scope.trigger is not None:
+            return  # it ends, or something else begins in it: nothing waits for the others any more
         flow = record.value["elementId"]
         state.change(scope, "arrived", {**scope.arrived, flow: scope.arrived.get(flow, 0) + 1})
         state.add_tokens(scope, 1)
