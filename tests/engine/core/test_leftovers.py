@@ -11,10 +11,12 @@ from tests.engine.drawing import (
     draw,
     element,
     end,
+    event_subprocess,
     gateway,
     inside,
     loop,
     message,
+    message_start,
     start,
     subprocess,
     task,
@@ -116,3 +118,12 @@ def test_a_subprocess_is_repeated_for_each_item_of_a_list(bench: Bench) -> None:
         bench.do("JOB", "COMPLETE", job["key"], variables="{}")
     assert bench.fate(instance) == "COMPLETED"
     assert bench.results[instance] == {"all": [3, 4]}
+
+
+def test_a_start_inside_a_scope_whose_messages_cannot_be_awaited_is_refused(bench: Bench) -> None:
+    late = event_subprocess(inside("m > b", m=message_start("m", interrupting=True), b=end()))
+    inner = subprocess(inside("i > a", i=start(), a=task("a"), e=late))
+    bench.deploy(draw("p", "start > s", message("m", "=k"), start=start(), s=inner))
+    refusal = bench.refused("PROCESS_INSTANCE_CREATION", "CREATE", **creation("p", starts=["a"]))
+    assert refusal.code == "INVALID_ARGUMENT"
+    assert "Expected to subscribe to catch event(s) of 'a'" in refusal.reason
