@@ -1,7 +1,7 @@
-"""`make test`: all tests in two lanes at once, then where the time went, by folder.
+"""`make test`: all tests in three lanes at once, then where the time went, by folder.
 
-One lane has a whole stack and waits for most of its time, the other tests parts by themselves: together they fill two
-cores. With arguments it is pytest itself: `make test ARGS=tests/kit`.
+Two lanes, each with stacks of their own, wait for most of their time; the other tests parts by themselves: together
+they fill two cores. With arguments it is pytest itself: `make test ARGS=tests/kit`.
 """
 
 import subprocess
@@ -36,17 +36,17 @@ FOLDERS: Mapping[str, Folder] = {
     "benchmarks": Folder("parts", 20),
     "bpmn": Folder("parts", 60),
     "cli": Folder("stack", 360),
-    "cluster": Folder("parts", 200),
+    "cluster": Folder("stacks", 200),
     "compensation": Folder("stack", 10),
-    "compose": Folder("parts", 200),
+    "compose": Folder("stacks", 200),
     "conformance": Folder("parts", 60),
     "engine": Folder("parts", 200),
     "feel": Folder("parts", 40),
     "incidents": Folder("stack", 10),
     "kit": Folder("parts", 200),
     "process": Folder("stack", 440),
-    "readme": Folder("parts", 150),
-    "reconcile": Folder("stack", 560),
+    "readme": Folder("stack", 150),
+    "reconcile": Folder("stacks", 560),
     "runtime": Folder("stack", 320),
     "services": Folder("parts", 1_200),
     "steps": Folder("parts", 20),
