@@ -176,7 +176,7 @@ async def test_the_same_holds_for_other_requests_and_diagrams_each_time(
 
     def play(client: Client) -> None:
         nonlocal done
-        for portion in portions(200, 1):
+        for portion in portions(60, 1):
             number = SystemRandom().getrandbits(32)
             print("seed", number)  # noqa: T201 - to play a failing run again
             many = settings(quick(60), derandomize=False)

@@ -176,7 +176,7 @@ def play(random: Random, peer: Peer) -> None:
         player.deploy()
         assert session.engine.state.tables.definitions, session.log[-1].rejection_reason
         player.create()
-        for _ in range(random.randrange(5, 30)):
+        for _ in range(random.randrange(4, 20)):
             player.move()
             if random.randrange(6) == 0:
                 player.reload()

@@ -368,12 +368,12 @@ def test_the_items_of_a_long_list_are_begun_in_portions_in_their_order(bench: Be
 @pytest.mark.parametrize("how", ["cancel", "interrupt"])
 def test_a_long_list_may_end_while_its_portions_are_begun(bench: Bench, how: str) -> None:
     bench.deploy(LONG_LIST)
-    variables = json.dumps({"items": list(range(50 * PORTION))})
+    variables = json.dumps({"items": list(range(15 * PORTION))})
     command = Command("PROCESS_INSTANCE_CREATION", "CREATE", -1, creation(variables=variables))
     bench.log += bench.engine.process(command, bench.now).records
     assert bench.engine.has_pending()
     body = next(key for key, found in bench.engine.state.tables.elements.items() if found.element == "a")
-    assert 0 < len(bench.jobs("t")) < 50 * PORTION or bench.engine.state.tables.elements[body].tokens
+    assert 0 < len(bench.jobs("t")) < 15 * PORTION or bench.engine.state.tables.elements[body].tokens
     instance = bench.engine.state.tables.elements[body].process_instance
     if how == "cancel":
         bench.do("PROCESS_INSTANCE", "CANCEL", instance)
@@ -386,7 +386,7 @@ def test_a_long_list_may_end_while_its_portions_are_begun(bench: Bench, how: str
 
 def test_a_command_that_leads_to_much_leaves_most_of_it_for_later(bench: Bench) -> None:
     bench.deploy(LONG_LIST)
-    variables = json.dumps({"items": list(range(50 * PORTION))})
+    variables = json.dumps({"items": list(range(15 * PORTION))})
     command = Command("PROCESS_INSTANCE_CREATION", "CREATE", -1, creation(variables=variables))
     answer = bench.engine.process(command, bench.now)
     bench.log += answer.records
@@ -395,4 +395,4 @@ def test_a_command_that_leads_to_much_leaves_most_of_it_for_later(bench: Bench) 
     bench.log += resumed.records
     assert len(resumed.records) <= RESUMED * RECORDS + PORTION
     bench.drain()
-    assert len(bench.jobs("t")) == 50 * PORTION
+    assert len(bench.jobs("t")) == 15 * PORTION
