@@ -1,8 +1,9 @@
 """`make proof`: the long proofs, each at its full size, or what fits into a quarter of an hour (`--ci`).
 
 With `--ci` four kinds share the time: sequences of commands against the model of the barrier, commands and processes
-from new seeds against the engine's core, kills of the engine under load, and a soak of the whole stack. Two lanes run at once: the
-first two kinds are the processor's, the others wait for most of the time. At the end it says how many were done.
+from new seeds against the engine's core, kills of the engine under load, and a soak of the whole stack. Two lanes run
+at once: the first two kinds are the processor's, the others wait for most of the time. At the end it says how many were
+done.
 """
 
 import os
