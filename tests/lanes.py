@@ -45,7 +45,7 @@ FOLDERS: Mapping[str, Folder] = {
     "compensation": Folder("stack", 10),
     "compose": Folder("stacks", 200),
     "conformance": Folder("parts", 60),
-    "engine": Folder("parts", 200),
+    "engine": Folder("parts", 220),
     "feel": Folder("parts", 40),
     "incidents": Folder("stack", 10),
     "kit": Folder("parts", 200),
