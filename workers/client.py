@@ -79,6 +79,11 @@ async def deploy(addresses: Addresses, files: list[Path]) -> list[str]:
             reason = error.__cause__.details() if isinstance(error.__cause__, grpc.aio.AioRpcError) else error
             message = f"The engine refuses a file; nothing was deployed.\n{reason}"
             raise bad_input(message) from error
+        except ZeebeBackPressureError as error:
+            size = sum(file.stat().st_size for file in files)
+            reason = error.grpc_error.details()
+            message = f"The engine does not take these {size:,} bytes; nothing was deployed. It says: {reason}"
+            raise Failure(message) from error
     return list(_lines(response))
 
 

@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TypeVar
 from xml.etree import ElementTree as ET
@@ -71,10 +72,21 @@ def elements() -> dict[str, str]:
 
 
 def saga_table() -> str:
-    """Return the table: a line per step, in the order of the diagram."""
+    """Return the table: a line per step, in the order of the diagram.
+
+    Raises:
+        SystemExit: The diagram has no task for a step, or for its undo.
+    """
     names = elements()
     order = list(names)
-    steps = sorted(discover(workers.steps), key=lambda step: order.index(step.task_type))
+    steps = discover(workers.steps)
+    done = {handler.task_type for step in steps for handler in step.handlers()}
+    if undrawn := done - names.keys():
+        drawn = ", ".join(sorted(names.keys() - done))
+        message = f"No task in {DIAGRAM.name} has the type {', '.join(sorted(undrawn))}, which a step does."
+        message += f" Tasks that no step does have the type {drawn}." if drawn else ""
+        sys.exit(message)
+    steps.sort(key=lambda step: order.index(step.task_type))
     return "\n".join([_HEADER, *(_row(step, names) for step in steps)])
 
 

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import errno
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -106,6 +107,8 @@ async def test_a_part_that_crashes_is_started_again_and_counted(home: Path) -> N
         await run.until("worker", State.READY)
         run.process("worker").kill()
         await run.until("worker", State.READY, restarts=1)
+    [told] = (home / "logs" / "supervisor.log").read_text().splitlines()
+    assert re.fullmatch(r"\S+Z worker was killed by SIGKILL, and is started again: restart 1\.", told)
     assert run.seen("worker") == [
         State.WAITING,
         State.STARTING,

@@ -123,6 +123,22 @@ async def test_a_folder_in_use_is_refused_by_name_with_the_process_that_holds_it
         assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o777])
+def test_a_folder_in_which_something_else_is_kept_is_refused_and_left_as_it_is(tmp_path: Path, mode: int) -> None:
+    tmp_path.joinpath("letters").mkdir()
+    tmp_path.chmod(mode)
+    with pytest.raises(FolderError, match="has other files in it and no log of an engine"):
+        DataFolder(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == mode
+    assert [each.name for each in tmp_path.iterdir()] == ["letters"]
+
+
+def test_another_user_s_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(FolderError, match="is another user's folder"):
+        DataFolder(tmp_path)
+
+
 def test_a_folder_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert file_system(tmp_path)
     mounts = [("/", "ext4"), (str(tmp_path), "nfs4"), (f"{tmp_path}/local", "xfs")]

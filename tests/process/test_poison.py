@@ -88,7 +88,7 @@ async def test_poison_is_one_incident_that_names_the_field_and_not_its_value(
     task_type, field, _ = case
     incident = await standing.incident(poisoned[case])
     assert (await standing.element(incident)).element_id == ELEMENTS[task_type]
-    errors, mend, stands = incident["message"].partition(". Mend them in Operate, then retry.")
+    errors, mend, stands = incident["message"].partition(". Mend them, then retry.")
     assert errors.startswith(f"{task_type} cannot read its variables. ")
     named = errors.removeprefix(f"{task_type} cannot read its variables. ").split("; ")
     assert {re.split(r"\W", error)[0] for error in named} == {field}

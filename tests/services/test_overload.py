@@ -17,9 +17,8 @@ from tests.services.postgres import Admin, Postgres
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every wait end soon: for a connection after a second, for a row after a fifth of one."""
-    monkeypatch.setattr(admission, "WAIT", 1.0)
-    monkeypatch.setattr(database, "_TRANSACTION_TIMEOUT", 2.0)
+    """Have waits end soon: for a connection after three seconds, for a row after a fifth of one."""
+    monkeypatch.setattr(admission, "WAIT", 3.0)
     monkeypatch.setitem(database._BOUNDS, "lock_timeout", "200")  # noqa: SLF001 - the server's own bound
 
 

@@ -49,6 +49,15 @@ def test_a_step_is_read_in_a_minute() -> None:
     } == {}
 
 
+def test_a_step_without_its_task_in_the_diagram_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    diagram = tmp_path / "order-fulfillment.bpmn"
+    diagram.write_text(docs.DIAGRAM.read_text(encoding="utf-8").replace('"reserve-inventory"', '"reserve-invntory"'))
+    monkeypatch.setattr(docs, "DIAGRAM", diagram)
+    named = "No task in order-fulfillment.bpmn has the type reserve-inventory, .* no step does have .* reserve-invntory"
+    with pytest.raises(SystemExit, match=named):
+        docs.saga_table()
+
+
 def test_the_readmes_saga_table_is_what_diagram_and_steps_say() -> None:
     readme = docs.README.read_text(encoding="utf-8")
     assert docs.with_saga_table(readme) == readme, "run `make docs`"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,18 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+import workers.steps
 from services.kit.tokens import read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
 from workers.client import create, deploy, engine, place, resources
+from workers.diagram import task_types
 from workers.failure import Failure, bad_input
+from workers.kit.discovery import discover, handlers
 from workers.kit.variables import field_errors
 from workers.order import Order
 from workers.participant import Participant
+from workers.reconcile.by_hand import TASK_TYPE
 from workers.tokens import find_tokens
 
 app = typer.Typer()
@@ -31,8 +36,11 @@ def deploy_command(
     port_offset: PortOffset = 0,
 ) -> None:
     """Deploy diagrams and forms to the engine."""
-    for line in asyncio.run(deploy(Addresses.of(port_offset), files or resources())):
+    given = files or resources()
+    for line in asyncio.run(deploy(Addresses.of(port_offset), given)):
         typer.echo(f"Deployed {line}")
+    for line in _unserved(given):
+        typer.echo(line, err=True)
 
 
 @app.command("start")
@@ -54,6 +62,20 @@ def start_command(
     order = _read(file)
     find_tokens(port_offset)
     asyncio.run(_start(order, Addresses.of(port_offset), wait=wait, message=message))
+
+
+def _unserved(files: Iterable[Path]) -> Iterator[str]:
+    """Yield a line for each task type of diagrams that no worker of ours does: orders would stand still there."""
+    served = handlers(discover(workers.steps)).keys() | {TASK_TYPE}
+    for file in files:
+        found = task_types(file.read_text(encoding="utf-8")) if file.suffix == ".bpmn" else {}
+        # An expression names its type only when the process runs.
+        for task_type in sorted(name for name in found.keys() - served if not name.startswith("=")):
+            elements = ", ".join(found[task_type])
+            yield (
+                f"No worker of this project does {task_type} ({elements} in {file.name}): an instance waits there "
+                "until another one does."
+            )
 
 
 async def _start(order: Order, addresses: Addresses, *, wait: bool, message: bool) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -118,6 +119,7 @@ class Supervisor:
             if len(crashes) > 1 and now - crashes[-2] > _CRASH_WINDOW:
                 backoff = _BACKOFF[0]
             self._change(state, State.RESTARTING, process=None, restarts=state.restarts + 1)
+            self._tell(f"{part.name} {reason}, and is started again: restart {state.restarts}")
             await asyncio.sleep(backoff * random.uniform(0.8, 1.2))  # noqa: S311 - jitter is no secret
             backoff = min(2 * backoff, longest)
 
@@ -244,6 +246,11 @@ class Supervisor:
         for name, value in changes.items():
             setattr(part, name, value)
         self._publish(self.state)
+
+    def _tell(self, what: str) -> None:
+        """Write down for whoever asks later what happened to a part, and when."""
+        with suppress(OSError), (self._logs / "supervisor.log").open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {what}.\n")
 
     def _given_up(self, part: Part, why: str) -> str:
         path = self._logs / f"{part.name}.log"

@@ -61,6 +61,8 @@ class Access:
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value.decode("latin-1"))
         authority = ",".join(headers.get(b"host", []))
+        if len(headers.get(b"host", [])) != 1:
+            return Refusal(HTTPStatus.BAD_REQUEST, "A request names one Host (RFC 9112, section 3.2).")
         if not self._is_ours(authority, scope.get("server")):
             detail = f"This engine is not {authority!r}. Start it with --allowed-host to let it be called so."
             return Refusal(HTTPStatus.MISDIRECTED_REQUEST, detail)

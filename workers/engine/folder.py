@@ -10,6 +10,7 @@ from .errors import CannotStart
 
 LOG = "engine.sqlite"
 """Name of the log's file."""
+_LOCK = "lock"
 _NETWORK = ("nfs", "cifs", "smb", "afp", "afs", "ceph", "gluster", "lustre", "webdav", "9p", "fuse.sshfs")
 """How the names of network file systems begin: their locks and their fsync promise too little."""
 
@@ -25,7 +26,8 @@ class DataFolder:
         """Make the folder (mode 0700) where there is none, and lock it.
 
         Raises:
-            FolderError: It is on a network file system, another process holds it, or it cannot be made.
+            FolderError: It is on a network file system, another process holds it, it cannot be made, or it is there
+                already and somebody else's: another user's, or with files and without a log.
         """
         self.path = path
         self.log = path / LOG
@@ -36,6 +38,7 @@ class DataFolder:
                 message += "Name a folder on a disk of this machine with --data."
                 raise FolderError(message)
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _require_ours(path)
             path.chmod(0o700)
             self._lock = _lock(path)
         except OSError as error:
@@ -45,6 +48,21 @@ class DataFolder:
     def release(self) -> None:
         """Let the next engine have it."""
         self._lock.close()
+
+
+def _require_ours(path: Path) -> None:
+    """Check that a folder may be made private: closing `/tmp` to others, say, would stop a whole machine.
+
+    Raises:
+        FolderError: It is another user's, or something else is kept in it.
+    """
+    if path.stat().st_uid != os.geteuid():
+        message = f"{path} is another user's folder. Name one of your own with --data."
+        raise FolderError(message)
+    kept = {each.name for each in path.iterdir()}
+    if kept and kept.isdisjoint({LOG, _LOCK}):
+        message = f"{path} has other files in it and no log of an engine. Name an empty folder with --data."
+        raise FolderError(message)
 
 
 def sync_folder(path: Path) -> None:
@@ -57,7 +75,7 @@ def sync_folder(path: Path) -> None:
 def is_in_use(path: Path) -> bool:
     """Tell whether an engine uses the data folder; one that starts at this very moment is refused."""
     try:
-        with (path / "lock").open("rb") as file:
+        with (path / _LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -92,7 +110,7 @@ def _mounts() -> list[tuple[str, str]]:
 def _lock(folder: Path) -> IO[str]:
     """Take the folder's lock, which this process holds as long as the file is open."""
     # Not "w": the file has the process id of its holder, which a loser must not wipe out.
-    file = os.fdopen(os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    file = os.fdopen(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -69,7 +69,7 @@ class Handler:
             listed = "; ".join(f"{each.field}: {each.message}" for each in errors)
             if self.invalid is not None:
                 raise Declined(self.invalid, listed, errors) from None
-            message = f"{self.task_type} cannot read its variables. {listed}. Mend them in Operate, then retry."
+            message = f"{self.task_type} cannot read its variables. {listed}. Mend them, then retry."
             raise Broken(message) from None
 
     def saga_of(self, variables: str) -> str | None:

@@ -26,6 +26,8 @@ from workers.reconcile.undoing import Undoing
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
+TASK_TYPE = "settle-effect"
+"""Of the jobs that the reconciler itself works on."""
 PROCESS = "settle-by-hand"
 MESSAGE = "SettleByHand"
 _TTL_MS = 86_400_000
@@ -111,7 +113,7 @@ class Settled(Receipt):
 
 def settling(ledgers: Mapping[str, Ledger], undoing: Undoing) -> Step:
     """Return the step that does what a person decided about an effect."""
-    step = Step("settle-effect", undo=None, retry=UNDO)
+    step = Step(TASK_TYPE, undo=None, retry=UNDO)
 
     @step.do
     async def settle(decided: _Decision) -> Settled:

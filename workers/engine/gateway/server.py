@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 4 * 1024 * 1024
 """Bytes of a request; gRPC itself refuses a larger one as RESOURCE_EXHAUSTED."""
+_PENDING = 100_000
+"""Calls that may wait to be looked at."""
 _OPTIONS = (
     # A port that is taken is an error: with it, clients would silently reach the other engine.
     ("grpc.so_reuseport", 0),
@@ -27,6 +29,9 @@ _OPTIONS = (
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # Of calls that come in one burst, gRPC drops some beyond 1,000 without a word; we say RESOURCE_EXHAUSTED ourselves.
+    ("grpc.server.max_pending_requests", _PENDING),
+    ("grpc.server.max_pending_requests_hard_limit", _PENDING),
 )
 
 
