@@ -135,13 +135,12 @@ class Line:
         if scope["path"] in self._exempt:
             await self._app(scope, receive, send)
             return
-        answered = self._database.answered
         try:
             with one_deadline() as deadline:
                 async with self._admission.place(deadline):
                     await self._app(scope, receive, send)
         except NoPlaceError:
-            await self._database.busy_or_away(answered).response()(scope, receive, send)
+            await self._database.busy_or_away().response()(scope, receive, send)
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
