@@ -137,9 +137,9 @@ class Line:
             return
         try:
             with one_deadline() as deadline:
-                async with self._admission.place(deadline):
+                async with self._admission.place(deadline) as has_waited:
                     body = await receive()
-                    if not await _is_gone(receive):
+                    if not (has_waited and await _is_gone(receive)):
                         await self._app(scope, _replayed(body, receive), send)
         except NoPlaceError:
             await self._database.busy_or_away().response()(scope, receive, send)
