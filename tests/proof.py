@@ -1,8 +1,9 @@
 """`make proof`: the long proofs, each at its full size, or what fits into a quarter of an hour (`--ci`).
 
-With `--ci` four kinds share the time: sequences of commands against the model of the barrier, commands from new seeds
-against the engine's core, kills of the engine under load, and a soak of the whole stack. Two lanes run at once: the
-first two kinds are the processor's, the others wait for most of the time. At the end it says how many were done.
+With `--ci` four kinds share the time: sequences of commands against the model of the barrier, commands and processes
+from new seeds against the engine's core, kills of the engine under load, and a soak of the whole stack. Two lanes run
+at once: the first two kinds are the processor's, the others wait for most of the time. At the end it says how many were
+done.
 """
 
 import os
@@ -18,14 +19,14 @@ from tests.amount import SECONDS
 from tests.stack import ROOT
 
 _MODEL = ("tests/services/test_model.py", "-k", "breaks_an_invariant")
-_INVARIANTS = ("tests/engine/core/test_invariants.py",)
+_INVARIANTS = ("tests/engine/core/test_invariants.py", "tests/engine/core/test_determinism.py")
 _KILLS = ("tests/engine/test_kills.py",)
 _PYTHON = (sys.executable, "-u", "-m")
 _SOAK = (*_PYTHON, "tests.benchmarks.soak", "--minutes", "5", "--rate", "4", "--kill-minutes", "1.5", "--no-keep")
 _SEQUENCES_SECONDS = 240
 """For each of the model's two tests."""
-_SEEDS_SECONDS = 120
-"""For each of the core's two tests."""
+_SEEDS_SECONDS = 80
+"""For each of the core's three tests."""
 _KILLS_SECONDS = 300
 
 

@@ -1,7 +1,7 @@
-"""`saga` as a user runs it, without its second of imports: each command is a process forked from one that has them.
+"""`saga` and the services without their seconds of imports: each is a process forked from one that has them.
 
-The suite runs some hundreds of commands. What a command has to import by itself, and how long that takes, is tested
-with real ones (tests/cli/test_help.py).
+The suite runs some hundreds of them. What they have to import by themselves, and how long that takes, is tested with
+real ones (tests/cli/test_help.py, tests/services/test_server.py).
 """
 
 import multiprocessing
@@ -10,24 +10,29 @@ import pty
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+import services
+from services.kit.server import serve
 from workers.cli import COMMANDS, main
 
+_COMMANDS = sorted({f"workers.cli.{entry.module}" for entry in COMMANDS.values()})
+_SERVICES = ["alembic.command", "services.kit.schema", *(f"services.{name}.app" for name in services.PORTS)]
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload([__name__, *sorted({f"workers.cli.{entry.module}" for entry in COMMANDS.values()})])
+_FORKING.set_forkserver_preload([__name__, *_COMMANDS, *_SERVICES])
 _ROOT = Path(__file__).parents[1]
 _SECONDS = 300.0
 
 
-class Command:
-    """A command that runs, in a session of its own."""
+class Process:
+    """A process that runs, in a session of its own."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], *streams: Path) -> None:
-        """Run `saga` in the checkout; `streams` are the files of its standard input, output and errors."""
-        given = (list(arguments), dict(environment), [str(path) for path in streams])
+    def __init__(self, what: Callable[[], object], environment: Mapping[str, str], streams: Sequence[Path]) -> None:
+        """Run it in the checkout; `streams` are the files of its standard input, output and errors."""
+        given = (what, dict(environment), [str(path) for path in streams])
         self._process = _FORKING.Process(target=_be, args=given)
         self._process.start()
         assert self._process.pid is not None
@@ -48,9 +53,25 @@ class Command:
         if self._process.exitcode is None:
             self._process.kill()
             self._process.join()
-            message = f"the command has not ended in {seconds:g} seconds"
+            message = f"the process has not ended in {seconds:g} seconds"
             raise TimeoutError(message)
         return self._process.exitcode
+
+
+class Command(Process):
+    """`saga` with its arguments."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], *streams: Path) -> None:
+        """Run it in the checkout; `streams` are the files of its standard input, output and errors."""
+        super().__init__(partial(_saga, list(arguments)), environment, streams)
+
+
+class Service(Process):
+    """A service, whose output nobody reads."""
+
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+        """Run the service `name` in the checkout."""
+        super().__init__(partial(serve, name), environment, [Path(os.devnull)] * 3)
 
 
 def saga(arguments: Sequence[str], environment: Mapping[str, str], stdin: str = "") -> tuple[int, str, str]:
@@ -96,8 +117,8 @@ def _read_all(terminal: int) -> bytes:
     return shown
 
 
-def _be(arguments: list[str], environment: dict[str, str], streams: list[str]) -> None:
-    """Be the command, in a process that was forked for it."""
+def _be(what: Callable[[], object], environment: dict[str, str], streams: list[str]) -> None:
+    """Be it, in a process that was forked for it."""
     os.setsid()
     os.chdir(_ROOT)
     os.environ.clear()
@@ -105,5 +126,9 @@ def _be(arguments: list[str], environment: dict[str, str], streams: list[str]) -
     for number, path in enumerate(streams):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND if number else os.O_RDONLY), number)
     sys.stdin, sys.stdout, sys.stderr = (open(number, mode, encoding="utf-8") for number, mode in enumerate("rww"))  # noqa: PTH123, SIM115 - file descriptors
+    what()
+
+
+def _saga(arguments: list[str]) -> None:
     sys.argv = ["saga", *arguments]
     main()

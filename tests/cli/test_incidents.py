@@ -266,7 +266,7 @@ async def test_a_person_types_how_many_there_are(asked: Stack, standing: Standin
         await standing.healed(instance)
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.proof)])
 async def test_a_storm_is_readable_and_retried_at_once(
     asked: Stack, standing: Standing, world: World, ended: Order, count: int
 ) -> None:
@@ -352,7 +352,7 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
 async def test_a_job_that_nobody_does_is_not_called_gone(
     standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "_PATIENCE", 15.0)
+    monkeypatch.setattr(retrying, "_PATIENCE", 5.0)
     instance = await standing.start({"card": 41}, process=sums)
     job = await standing.job(sums)
     await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
@@ -360,7 +360,7 @@ async def test_a_job_that_nobody_does_is_not_called_gone(
     found = [incident async for incident in Incidents(shown).open(Wanted(process=sums))]
     [outcome] = [outcome async for outcome in Retrying(standing.gateway, shown, None).all(found)]
     assert outcome.verdict is Verdict.COULD_NOT
-    assert outcome.why == "It was retried, and its job has not ended after 15 seconds; look again later."
+    assert outcome.why == "It was retried, and its job has not ended after 5 seconds; look again later."
     assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"
     await cancelled(standing, instance)
 

@@ -148,7 +148,9 @@ async def find(engine: EngineProcess, stub: "GatewayAsyncStub", ledger: Ledger) 
     }
     assert ended <= set(ledger.completed.values()) | in_doubt
     assert await notes_of(engine) >= ledger.set_.items()
-    jobs = await activate(stub, "notes", most=10_000, lease=1000)
+    jobs: list[pb.ActivatedJob] = []
+    while batch := await activate(stub, "notes", most=10_000, lease=1000):
+        jobs += batch
     assert {job.processInstanceKey for job in jobs} >= ledger.set_.keys()
 
 

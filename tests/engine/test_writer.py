@@ -7,9 +7,9 @@ import sqlite3
 import pytest
 
 from tests.engine.writing import create, creation, wanted, writing
+from workers.engine.admission import MAX_COMMANDS
 from workers.engine.core import Command, Rejection
 from workers.engine.errors import Busy, Overdue, Stopping
-from workers.engine.writer import MAX_WAITING
 
 
 async def test_of_two_completions_of_one_job_in_one_batch_exactly_one_is_accepted() -> None:
@@ -85,7 +85,7 @@ async def test_more_commands_than_may_wait_are_refused_and_the_others_carried_ou
         first = asyncio.create_task(writer.send(creation()))
         await log.begun.wait()
         missing = Command("JOB", "COMPLETE", 42, {"variables": ""})
-        waiting = [asyncio.create_task(writer.send(missing)) for _ in range(MAX_WAITING)]
+        waiting = [asyncio.create_task(writer.send(missing)) for _ in range(MAX_COMMANDS)]
         await asyncio.sleep(0)
         with pytest.raises(Busy):
             await writer.send(missing)

@@ -12,6 +12,7 @@ import pytest
 from pyzeebe import ZeebeClient
 
 import workers.steps
+from tests.at_once import at_once
 from tests.process.desk import PAYMENT, REASON, STEPS, Desk, Ways
 from tests.process.test_paths import ACCEPTED, CANCELLED, CHARGED, DISPATCHED, REFUNDED, RELEASED, RESERVED, SHIPPED
 from tests.searches import LAGS, LaggingSearches, log_of, searching
@@ -43,45 +44,52 @@ async def desk(
         yield Desk(own, engine, stub(channel), instances, world, ways)
 
 
-@pytest.mark.parametrize("name", STEPS)
 async def test_an_order_is_cancelled_while_a_step_that_has_had_its_effect_is_in_flight(
-    desk: Desk, new_order: NewOrder, name: str
+    desk: Desk, new_order: NewOrder
 ) -> None:
-    step, order = STEPS[name], new_order()
-    order_id = order["orderId"]
-    with desk.hold(step, order_id) as held:
-        instance = await desk.start(order)
-        await asyncio.to_thread(held.wait_until_applied)
-        await desk.shows(instance, step.element)
-        done = await desk.cancel(order_id)
-        assert done.status == 0, done.output + done.errors
-    assert f"Undone, in this order: {', '.join(each.removesuffix('.undone') for each in step.undone)}" in done.output
-    await desk.is_cancelled(order_id, instance, step)
+    async def cancelled(name: str) -> None:
+        step, order = STEPS[name], new_order()
+        order_id = order["orderId"]
+        with desk.hold(step, order_id) as held:
+            instance = await desk.start(order)
+            await asyncio.to_thread(held.wait_until_applied)
+            await desk.shows(instance, step.element)
+            done = await desk.cancel(order_id)
+            assert done.status == 0, done.output + done.errors
+        undone = ", ".join(each.removesuffix(".undone") for each in step.undone)
+        assert f"Undone, in this order: {undone}" in done.output
+        await desk.is_cancelled(order_id, instance, step)
+
+    await at_once(cancelled, STEPS)
 
 
-@pytest.mark.parametrize("name", STEPS)
 async def test_an_order_is_cancelled_while_a_step_that_comes_too_late_for_its_effect_is_in_flight(
-    desk: Desk, new_order: NewOrder, name: str
+    desk: Desk, new_order: NewOrder
 ) -> None:
-    step, order = STEPS[name], new_order()
-    order_id = order["orderId"]
-    with desk.ways[step.participant].hold_request("PUT", step.path.format(order_id)) as late:
-        instance = await desk.start(order)
-        await asyncio.to_thread(late.wait_until_it_came)
-        await desk.shows(instance, step.element)
-        done = await desk.cancel(order_id)
+    async def cancelled(name: str) -> None:
+        step, order = STEPS[name], new_order()
+        order_id = order["orderId"]
+        with desk.ways[step.participant].hold_request("PUT", step.path.format(order_id)) as late:
+            instance = await desk.start(order)
+            await asyncio.to_thread(late.wait_until_it_came)
+            await desk.shows(instance, step.element)
+            done = await desk.cancel(order_id)
+            assert done.status == 0, done.output + done.errors
+            assert await asyncio.to_thread(late.release) == 409, "what was undone is never done"
+        await desk.is_cancelled(order_id, instance, step)
+
+    await at_once(cancelled, STEPS)
+
+
+async def test_an_order_is_cancelled_at_an_incident(desk: Desk, new_order: NewOrder) -> None:
+    async def cancelled(name: str) -> None:
+        step, order = STEPS[name], new_order()
+        instance = await desk.stuck(step, order)
+        done = await desk.saga("compensate", str(instance), "--reason", REASON, "--yes")
         assert done.status == 0, done.output + done.errors
-        assert await asyncio.to_thread(late.release) == 409, "what was undone is never done"
-    await desk.is_cancelled(order_id, instance, step)
+        await desk.is_cancelled(order["orderId"], instance, step)
 
-
-@pytest.mark.parametrize("name", STEPS)
-async def test_an_order_is_cancelled_at_an_incident(desk: Desk, new_order: NewOrder, name: str) -> None:
-    step, order = STEPS[name], new_order()
-    instance = await desk.stuck(step, order)
-    done = await desk.saga("compensate", str(instance), "--reason", REASON, "--yes")
-    assert done.status == 0, done.output + done.errors
-    await desk.is_cancelled(order["orderId"], instance, step)
+    await at_once(cancelled, STEPS)
 
 
 async def test_an_order_is_cancelled_at_an_incident_of_a_step_that_never_ran(desk: Desk, new_order: NewOrder) -> None:

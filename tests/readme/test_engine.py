@@ -3,10 +3,18 @@
 import re
 
 from tests.stack import ROOT
+from workers.engine import admission, streams
 from workers.engine.command import _parser
+from workers.engine.core import active, engine, follow_ups, subscriptions, times, variables
+from workers.engine.core.bpmn import xml
 from workers.engine.core.bpmn.reader import _IGNORED, _TYPES
+from workers.engine.core.commands import jobs
+from workers.engine.gateway import server, status
 from workers.engine.gateway.servicer import _CALLS, _STREAMS, SERVICE
+from workers.engine.rest import call, conditions, definitions, search
 from workers.engine.rest.application import ROUTES, UNSERVED
+from workers.feel import evaluate, scope
+from workers.feel.parse import MAX_DEPTH
 
 PAGE = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
 WORDS = {
@@ -28,6 +36,36 @@ WORDS = {
     "userTask": "user task",
     "serviceTask": "service task",
     "receiveTask": "receive task",
+}
+BOUNDS = {
+    "bytes of a gRPC request": server.MAX_MESSAGE,
+    "bytes of a REST body": call.LARGEST_BODY,
+    "files of a deployment over REST": definitions.MAX_FILES,
+    "bytes of a BPMN file": xml.MAX_BYTES,
+    "XML elements inside of each other": xml.MAX_DEPTH,
+    "DOCTYPE and entity declarations": 0,
+    "characters of an expression": evaluate.MAX_LENGTH,
+    "levels of an expression": MAX_DEPTH,
+    "steps of an evaluation": scope.MAX_STEPS,
+    "characters of a text in an evaluation": scope.MAX_TEXT,
+    "characters of a value that a mapping or a loop makes": variables.MAX_MAPPED,
+    "bytes of a correlation key": subscriptions.MAX_KEY,
+    "characters of an error message": jobs.MAX_ERROR,
+    "bytes of one batch of jobs": jobs.MAX_BATCH,
+    "jobs of one batch": jobs.MAX_JOBS,
+    "unsent jobs of a stream": streams.UNSENT,
+    "commands that wait": admission.MAX_COMMANDS,
+    "polls that wait for jobs": admission.MAX_POLLS,
+    "open streams": admission.MAX_STREAMS,
+    "creations that wait for a result": admission.MAX_RESULTS,
+    "steps of an instance in a row": engine.MAX_FOLLOW_UPS,
+    "elements that a token passes without a wait state": follow_ups.MAX_HOPS,
+    "elements and tokens of an instance, with those it calls": active.MAX_ACTIVE,
+    "milliseconds of the clock, the end of the year 9999": times.FAR,
+    "items of a page": search.LARGEST_LIMIT,
+    "conditions of a filter": conditions.MAX_CONDITIONS,
+    "characters of a `$like` pattern": conditions.MAX_PATTERN,
+    "bytes of a gRPC status text": status.MAX_TEXT,
 }
 
 
@@ -61,3 +99,10 @@ def test_the_routes_that_it_names_are_served_or_say_why_not() -> None:
 def test_it_names_each_call_that_is_not_served() -> None:
     sentence = PAGE.partition("gRPC: every call")[2].partition("UNIMPLEMENTED")[0]
     assert set(re.findall(r"`(\w+)`", sentence)) == {*SERVICE.methods_by_name} - {*_CALLS, *_STREAMS, "Topology"}
+
+
+def test_its_bounds_are_those_of_the_engine() -> None:
+    table = PAGE.partition("## Bounds")[2].partition("## Clock")[0]
+    rows = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["| Bound", "Limit"]
+    assert {bound[2:]: limit for bound, limit in rows[1:]} == {bound: f"{limit:,}" for bound, limit in BOUNDS.items()}

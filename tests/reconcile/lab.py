@@ -69,9 +69,13 @@ class Lab:
     """Instances that were cancelled as an operator does."""
 
     @contextmanager
-    def workers(self) -> Iterator[warm.Command]:
-        """Run a worker process; whatever a test has done to it, it is gone in the end."""
-        own = {"WORKER_PORT": str(free_port()), "WORKER_LEASE": str(LEASE)}
+    def workers(self, lease: float = LEASE) -> Iterator[warm.Command]:
+        """Run a worker process; whatever a test has done to it, it is gone in the end.
+
+        Args:
+            lease: Seconds of a job's lease.
+        """
+        own = {"WORKER_PORT": str(free_port()), "WORKER_LEASE": str(lease)}
         with self._process("workers", environment=own) as process:
             yield process
 

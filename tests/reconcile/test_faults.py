@@ -23,6 +23,8 @@ from tests.world import eventually
 
 BOUND = 30.0
 """Seconds after the last fault in which nothing may be left."""
+LEASE = 2.0
+"""Seconds of a job's lease: each that a stopped worker has got is waited for."""
 NewOrder = Callable[..., dict[str, Any]]
 
 
@@ -167,10 +169,10 @@ async def test_nothing_is_left_of_a_fault(
     moments: list[Moment],
     leaves: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
-    with lab.workers() as worker:
+    with lab.workers(LEASE) as worker:
         async with cases(lab, new_order, moments) as made:
             await fault(lab, worker, made)
-            with lab.workers():
+            with lab.workers(LEASE):
                 for case in made:
                     case.release()
                 left = await orphans(lab, made)

@@ -3,7 +3,6 @@
 The searches and the broker are faked here: neither lags for a quarter of an hour on demand.
 """
 
-import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -85,8 +84,19 @@ class FakeBroker:
             raise grpc.aio.AioRpcError(self._statuses[number], nothing, nothing)
 
 
-def of(instances: FakeInstances, broker: FakeBroker, lost_at: datetime | None = None) -> Records:
-    return Records(cast("Instances", instances), cast("GatewayAsyncStub", broker), lost_at)
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def of(
+    instances: FakeInstances, broker: FakeBroker, lost_at: datetime | None = None, *, clock: Clock | None = None
+) -> Records:
+    return Records(cast("Instances", instances), cast("GatewayAsyncStub", broker), lost_at, clock=clock or Clock())
 
 
 async def test_what_is_shown_as_ended_is_believed_and_the_broker_is_left_alone() -> None:
@@ -120,13 +130,13 @@ async def test_an_old_instance_that_the_broker_has_is_active_however_long_it_sta
 
 @pytest.mark.parametrize("shown", [None, "ACTIVE"])
 async def test_where_the_two_disagree_it_is_unknown_only_after_a_while(
-    monkeypatch: pytest.MonkeyPatch, shown: str | None
+    shown: str | None,
 ) -> None:
     """An instance of yesterday that has just ended looks so for a second."""
-    asked = of(FakeInstances(shown, {7: "ACTIVE"}), FakeBroker(*GONE))
+    clock = Clock()
+    asked = of(FakeInstances(shown, {7: "ACTIVE"}), FakeBroker(*GONE), clock=clock)
     assert (await asked.of(KEY, old(), SAGA)).instance is Instance.ACTIVE
-    later = time.monotonic() + PATIENCE + 1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    clock.now = PATIENCE + 1
     assert (await asked.of(KEY, old(), SAGA)).instance is Instance.UNKNOWN
 
 
@@ -143,15 +153,14 @@ async def test_a_broker_that_is_busy_is_asked_again() -> None:
     assert (await of(still, BusyBroker(*ENDING)).of(KEY, old(), SAGA)).instance is Instance.TERMINATED
 
 
-async def test_a_disagreement_that_ends_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    instances, broker = FakeInstances("ACTIVE", {7: "ACTIVE"}), FakeBroker(*GONE)
-    asked = of(instances, broker)
+async def test_a_disagreement_that_ends_begins_anew() -> None:
+    instances, broker, clock = FakeInstances("ACTIVE", {7: "ACTIVE"}), FakeBroker(*GONE), Clock()
+    asked = of(instances, broker, clock=clock)
     await asked.of(KEY, old(), SAGA)
     instances.shown = "COMPLETED"
     await asked.of(KEY, old(), SAGA)
     instances.shown = "ACTIVE"
-    later = time.monotonic() + PATIENCE + 1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    clock.now = PATIENCE + 1
     assert (await asked.of(KEY, old(), SAGA)).instance is Instance.ACTIVE
 
 
@@ -176,11 +185,11 @@ async def test_an_instance_that_a_killed_broker_has_begun_once_more_is_the_same(
     assert (story.instance, story.element(7)) == (Instance.COMPLETED, Element.COMPLETED)
 
 
-async def test_whose_an_instance_is_that_has_just_begun_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = of(FakeInstances("ACTIVE", since=now(), saga_id=None), FakeBroker(*ALIVE))
+async def test_whose_an_instance_is_that_has_just_begun_is_waited_for() -> None:
+    clock = Clock()
+    asked = of(FakeInstances("ACTIVE", since=now(), saga_id=None), FakeBroker(*ALIVE), clock=clock)
     assert (await asked.of(KEY, old(), SAGA)).instance is Instance.ACTIVE
-    later = time.monotonic() + PATIENCE + 1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    clock.now = PATIENCE + 1
     assert (await asked.of(KEY, old(), SAGA)).instance is Instance.UNKNOWN
 
 
@@ -201,15 +210,12 @@ async def test_a_broker_that_does_not_answer_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("state", ["HIBERNATING", "CANCELED", ""])
-async def test_a_state_that_nobody_knows_is_no_end_and_nothing_is_undone_for_it(
-    monkeypatch: pytest.MonkeyPatch, state: str
-) -> None:
+async def test_a_state_that_nobody_knows_is_no_end_and_nothing_is_undone_for_it(state: str) -> None:
     """A later version may have states of its own; an element that was interrupted there may yet be begun anew."""
-    broker = FakeBroker(*GONE)
-    asked = of(FakeInstances(state, {7: "TERMINATED"}), broker)
+    broker, clock = FakeBroker(*GONE), Clock()
+    asked = of(FakeInstances(state, {7: "TERMINATED"}), broker, clock=clock)
     for lapse, expected, what in ((0.0, Instance.ACTIVE, Verdict.WAIT), (PATIENCE + 1, Instance.UNKNOWN, Verdict.ASK)):
-        later = time.monotonic() + lapse
-        monkeypatch.setattr(time, "monotonic", lambda later=later: later)
+        clock.now += lapse
         story = await asked.of(KEY, old(), SAGA)
         assert (story.instance, story.element(7)) == (expected, Element.UNKNOWN)
         assert verdict(story.instance, story.element(7), has_undo=True) is what

@@ -6,7 +6,6 @@ What payment has at its card processor is no row of the same transaction: test_k
 import asyncio
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -18,11 +17,13 @@ import pytest
 
 from services.kit.server import router_of
 from tests.proxy import proxy_before
+from tests.services.forked import forked
 from tests.services.participant import OwnToken, Participant
 from tests.services.postgres import Admin, Postgres
 from tests.services.test_barrier import BRANCHES, Branch
-from tests.services.test_server import started, until_ready
+from tests.services.test_server import until_ready
 from tests.stack import free_port
+from tests.warm import Service
 from tests.world import eventually
 
 LOCAL = [branch for branch in BRANCHES if branch.service != "payment"]
@@ -44,10 +45,10 @@ async def undone(branch: Branch, admin: Admin, order_id: str) -> int:
 @asynccontextmanager
 async def one(
     name: str, postgres: Postgres, environment: Mapping[str, str] | None = None
-) -> AsyncIterator[tuple[Participant, subprocess.Popen[str]]]:
+) -> AsyncIterator[tuple[Participant, Service]]:
     """Run the service as a process; yield how to call it, and the process."""
     port = free_port()
-    with started(name, DATABASE_URL=postgres.url(), PORT=str(port), **(environment or {})) as process:
+    with forked(name, DATABASE_URL=postgres.url(), PORT=str(port), **(environment or {})) as process:
         await asyncio.to_thread(until_ready, port)
         url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=url, timeout=20, auth=OwnToken(router_of(name))) as http:
@@ -63,7 +64,7 @@ async def send(participant: Participant, branch: Branch, order_id: str, op: str)
 
 
 async def before_begin(
-    participant: Participant, process: subprocess.Popen[str], kill: Kill, command: Command, _: object
+    participant: Participant, process: Service, kill: Kill, command: Command, _: object
 ) -> httpx.Response | None:
     """Kill when the service has got the request and has not looked at it."""
     os.kill(process.pid, signal.SIGSTOP)
@@ -141,7 +142,7 @@ async def test_a_kill_leaves_the_rows_of_barrier_and_business_both_or_neither(
             done = await send(participant, branch, order_id, "do")
             assert done is not None
             assert done.status_code == 200
-        kill = process.kill if victim == "service" else mortal.kill
+        kill = partial(process.signal, signal.SIGKILL) if victim == "service" else mortal.kill
         watched = (mortal, branch.url(order_id) if moment is after_commit else branch.service)
         await moment(participant, process, kill, lambda to: send(to, branch, order_id, op), watched)  # type: ignore[misc]
     if victim == "database":

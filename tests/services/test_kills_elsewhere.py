@@ -5,9 +5,10 @@ answer. From each of them the same command goes on, and both sides' books end al
 """
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from subprocess import Popen
+from functools import partial
 from typing import Literal
 
 import asyncpg
@@ -20,6 +21,7 @@ from tests.services.participant import CHARGE, Participant, code
 from tests.services.postgres import Admin, Postgres
 from tests.services.processor import GIVEN_BACK, NOTHING, TAKEN, Books, CardProcessor, reached_at
 from tests.services.test_barrier import PAYMENT
+from tests.warm import Service
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Scene:
     postgres: Postgres
     way: HoldingProxy
     payment: Participant
-    process: Popen[str]
+    process: Service
 
     async def prepare(self) -> None:
         """Bring about what there is before."""
@@ -156,7 +158,7 @@ async def test_a_kill_leaves_each_of_the_two_transactions_whole_or_none_of_it(
     async with kills.one("payment", mortal, environment) as (payment, process):
         scene = Scene(story, order_id, mortal, way, payment, process)
         await scene.prepare()
-        left = await moment(scene, process.kill if victim == "service" else mortal.kill)
+        left = await moment(scene, partial(process.signal, signal.SIGKILL) if victim == "service" else mortal.kill)
     if victim == "database":
         await mortal.start()
     admin = await asyncpg.connect(mortal.url())

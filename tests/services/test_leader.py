@@ -9,8 +9,8 @@ from services.kit import relay
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer
 from tests.services.deliveries import Outbox, all_are, events_url, lines, reserve
+from tests.services.forked import forked
 from tests.services.participant import Participant, token
-from tests.services.test_server import started
 from tests.stack import free_port
 from tests.world import eventually
 
@@ -55,13 +55,13 @@ async def test_when_the_leader_is_killed_a_replica_takes_over(
     monkeypatch.setattr(relay, "_POLL", 0.1)
     url, port = own_database.role_urls["inventory"], free_port()
     environment = {"EVENTS_URL": NOWHERE, "TOKEN_RECORD_EVENTS": token("record-events"), "PORT": str(port)}
-    with started("inventory", INVENTORY_DATABASE_URL=url, **environment) as leader:
+    with forked("inventory", INVENTORY_DATABASE_URL=url, **environment) as leader:
         before = await eventually(lambda: leaders(own_database), lambda pids: len(pids) == 1)
         async with running("inventory", url, events_url=events_url(consumer)) as inventory:
             await reserve(inventory, order_id)
             assert await leaders(own_database) == before
             assert all_are("waits", 1)(await outbox())
-            leader.send_signal(signal.SIGKILL)
+            leader.signal(signal.SIGKILL)
             await eventually(outbox, all_are("delivered", 1))
             assert await leaders(own_database) != before
 

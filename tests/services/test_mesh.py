@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-import subprocess
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -13,12 +13,14 @@ import pytest
 
 from tests.proxy import proxy_before
 from tests.services.conftest import running
+from tests.services.forked import forked
 from tests.services.participant import OwnToken, Participant, Participants
 from tests.services.postgres import Admin, is_waited_for
 from tests.services.processor import GIVEN_BACK, TAKEN, Books, CardProcessor, reached_at
 from tests.services.test_barrier import BRANCHES, PAYMENT, Branch
-from tests.services.test_server import started, until_ready
+from tests.services.test_server import until_ready
 from tests.stack import free_port
+from tests.warm import Service
 from tests.world import answers, eventually
 
 _CONFIGURATION = """
@@ -118,11 +120,11 @@ async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer
 @asynccontextmanager
 async def mortal_replica(
     other: Participant, folder: Path, name: str, environment: dict[str, str]
-) -> AsyncIterator[tuple[Participant, subprocess.Popen[str]]]:
+) -> AsyncIterator[tuple[Participant, Service]]:
     """Run a replica as a process, and nginx before it and `other`; yield how to call nginx, and the process."""
     port, second = free_port(), other.http.base_url.port
     assert second
-    with started(name, PORT=str(port), **environment) as process:
+    with forked(name, PORT=str(port), **environment) as process:
         await asyncio.to_thread(until_ready, port)
         async with (
             mesh(folder, port, second) as behind,
@@ -152,7 +154,7 @@ async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at
             await admin.execute(f"LOCK TABLE {name}.outbox IN EXCLUSIVE MODE")
             sending = asyncio.create_task(send(caller, branch, order_id, op))
             await eventually(lambda: is_waited_for(admin, f"{name}.outbox"), bool, seconds=10)
-            victim.kill()
+            victim.signal(signal.SIGKILL)
         answer = await sending
     assert answer.status_code == 200, answer.text
     assert (await send(other, branch, order_id, op)).content == answer.content
@@ -182,7 +184,7 @@ async def test_a_payment_whose_replica_is_killed_while_the_processor_answers_is_
             with way.hold_reply("POST", "/charges" if op == "do" else f"/charges/{order_id}/cancel") as held:
                 sending = asyncio.create_task(send(caller, PAYMENT, order_id, op))
                 await asyncio.to_thread(held.wait_until_applied)
-                victim.kill()
+                victim.signal(signal.SIGKILL)
                 answer = await sending
     assert answer.status_code == 200, answer.text
     assert (await send(other, PAYMENT, order_id, op)).content == answer.content

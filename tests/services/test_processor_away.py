@@ -1,7 +1,6 @@
 """Payment or its card processor dies, or talks nonsense: nothing is guessed, and all goes on when both are back."""
 
 import asyncio
-import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -11,10 +10,11 @@ import pytest
 
 from services.card_processor.cards import Fault
 from tests.services.conftest import running
+from tests.services.forked import forked
 from tests.services.participant import CHARGE, TOTAL, Participant, bearer, code, key
 from tests.services.postgres import Postgres
 from tests.services.processor import FAULTY, GIVEN_BACK, NOTHING, TAKEN, Books, CardProcessor, by, reached_at
-from tests.services.test_server import started, until_ready
+from tests.services.test_server import until_ready
 from tests.stack import free_port
 from tests.world import eventually
 
@@ -34,14 +34,14 @@ async def test_payment_killed_between_the_processors_charge_and_its_own_record_g
         "PORT": str(port),
         **reached_at(str(card_processor.http.base_url)),
     }
-    with started("payment", **environment) as process:
+    with forked("payment", **environment) as process:
         await asyncio.to_thread(until_ready, port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
             charging = asyncio.create_task(
                 http.put(url, json=body, headers={**key(url, "process-payment"), **bearer("process-payment")})
             )
             await eventually(lambda: card_processor.money(order_id), bool, seconds=10)
-            os.kill(process.pid, signal.SIGKILL)
+            process.signal(signal.SIGKILL)
             with suppress(httpx.TransportError):
                 await charging
     assert await books.show(order_id) == ("pending", NOTHING)

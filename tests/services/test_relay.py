@@ -17,6 +17,7 @@ from tests.proxy import HoldingProxy
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer
 from tests.services.deliveries import Outbox, TimelineIds, all_are, events_url, lines, reserve
+from tests.services.forked import forked
 from tests.services.participant import HOLD, Participant, bearer, key, token
 from tests.services.test_server import PATIENCE, started, until_ready
 from tests.stack import free_port
@@ -88,17 +89,17 @@ async def test_a_service_killed_between_delivery_and_mark_delivers_again_and_it_
         "PORT": str(port),
     }
     path = f"/reservations/{order_id}"
-    with way.hold_reply("POST", "/events") as held, started("inventory", **environment) as process:
+    with way.hold_reply("POST", "/events") as held, forked("inventory", **environment) as process:
         await asyncio.to_thread(until_ready, port)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
             await http.put(path, json=HOLD, headers=key(path, "reserve-inventory") | bearer("reserve-inventory"))
         await asyncio.to_thread(held.wait_until_applied)
-        process.send_signal(signal.SIGKILL)
-        process.wait(PATIENCE)
+        process.signal(signal.SIGKILL)
+        process.end()
         held.release()
     assert len(await timeline()) == 1
     assert all_are("waits", 1)(await outbox())
-    with started("inventory", **environment):
+    with forked("inventory", **environment):
         rows = await eventually(outbox, all_are("delivered", 1))
     assert len(way.keys("/events")) == 2
     assert await timeline() == [rows[0][0]]

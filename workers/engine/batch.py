@@ -1,13 +1,24 @@
-"""A batch: the commands that are committed together, and the one future that all of them wait for."""
+"""A batch: the commands that are committed together, where that is done, and the future that all of them wait for."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from .core import Answer, Command, Record, Rejection
 from .polls import Poll
 from .streams import JobStream
+
+
+class Store(Protocol):
+    """Where batches are committed; it is called in one thread of its own."""
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Return once the records are on the disk."""
+
+    def save_snapshot(self, state: bytes, position: int) -> None:
+        """Store the state as it was after the record at `position`."""
 
 
 class Commit(asyncio.Future[None]):

@@ -2,11 +2,11 @@
 
 
 class Busy(Exception):
-    """More than 2,000 commands wait (gRPC RESOURCE_EXHAUSTED, HTTP 503)."""
+    """Too many requests wait already (gRPC RESOURCE_EXHAUSTED, HTTP 503)."""
 
-    def __init__(self) -> None:
-        """Say it in the words that clients know."""
-        super().__init__("Expected to accept a command, but too many are waiting. Please try again later.")
+    def __init__(self, what: str) -> None:
+        """Say it in the words that clients know; `what` is what the engine has no room for, and why."""
+        super().__init__(f"Expected to {what}. Please try again later.")
 
 
 class Stopping(Exception):

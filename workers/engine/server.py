@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from .writer import Writer, end
 if TYPE_CHECKING:
     from .web import HttpServer
 
+_SWITCH = 0.001
+"""Seconds after which a thread lets another one run: gRPC's own brings the requests while the loop is busy."""
 _GARBAGE = 10_000
 """Objects that are made between two looks for garbage in cycles; a request leaves some ten of them."""
 
@@ -106,6 +109,7 @@ async def _run(options: Options, writer: Writer, reader: projection.Reader, star
         http = await asyncio.to_thread(make_servers)
         serving = [server.begin() for server in http]
         # What is alive now lives as long as the process: no need to look at it again.
+        sys.setswitchinterval(_SWITCH)
         gc.freeze()
         gc.set_threshold(_GARBAGE)
         gc.enable()

@@ -12,19 +12,18 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
-from .batch import Batch, Commit, Entry
+from .admission import Admission
+from .batch import Batch, Commit, Entry, Store
 from .core import Command, Engine, Record, Rejection
 from .dispatch import Dispatcher, deliver
-from .errors import Busy, Overdue, Stopping
+from .errors import Overdue, Stopping
 from .polls import Activated, JobRequest, Poll
 from .streams import JobStream
 
 __all__ = ["Activated", "JobRequest", "Writer"]
 
-MAX_WAITING = 2_000
-"""Commands that may wait; more are refused."""
 DEFAULT_POLL = 10_000
 """Milliseconds that a poll waits if it does not say."""
 DEFAULT_RESULT = 15_000
@@ -33,18 +32,10 @@ SNAPSHOT_EVERY = 500_000
 """Records between two snapshots."""
 _LONGEST_WAIT = 60_000
 """Milliseconds after which what is due is looked up again: the machine's clock may have been set."""
-_RESUMES = 10
+_RESUMES = 20
 """How often in one batch left-over follow-ups go on; commands that have arrived meanwhile get their turn after it."""
-
-
-class Store(Protocol):
-    """Where batches are committed; it is called in one thread of its own."""
-
-    def append(self, records: Sequence[Record]) -> None:
-        """Return once the records are on the disk."""
-
-    def save_snapshot(self, state: bytes, position: int) -> None:
-        """Store the state as it was after the record at `position`."""
+_SLICE, _TURNS = 0.002, 4
+"""Seconds of work after which the loop's other tasks get so many turns; a request takes some until it is answered."""
 
 
 class Writer:
@@ -60,7 +51,7 @@ class Writer:
     ) -> None:
         """Write for `engine` to `store`.
 
-        `wall_clock` gives milliseconds since 1970. `after_commit` is called between a batch's commit and its answers.
+        `wall_clock` gives milliseconds since 1970; `after_commit` is called between a commit and its answers.
         """
         self.listeners: list[Callable[[Sequence[Record]], None]] = []
         """Called in the loop with the records of each batch after its commit."""
@@ -72,8 +63,9 @@ class Writer:
         self._arrived = asyncio.Event()
         self._dispatcher = Dispatcher(engine)
         self._awaited: dict[int, asyncio.Future[str]] = {}
-        self._stopping = False
+        self._admission = Admission()
         self._closing = False
+        self._slice_began = 0.0
         self._thread = ThreadPoolExecutor(1, "log")
         self._snapshot_at = engine.position
 
@@ -82,7 +74,7 @@ class Writer:
 
         Raises:
             Rejection: (of core) It was refused; raised after the commit as well, for it may rest on the same batch.
-            Busy: More than 2,000 commands wait.
+            Busy: Too many commands wait.
             Stopping: The engine is shutting down.
         """
         return await self._enter(Entry(command))
@@ -95,11 +87,14 @@ class Writer:
         returned (the client has gone) calls `give_back`.
 
         Raises:
-            Busy: More than 2,000 commands wait.
+            Busy: Too many commands or polls wait.
             Stopping: The engine is shutting down.
         """
-        self._admit()
-        poll = Poll(request, max_jobs, waits=request_timeout >= 0)
+        self._admission.check_command(len(self._next))
+        with self._admission.poll():
+            return await self._poll(Poll(request, max_jobs, waits=request_timeout >= 0), request_timeout)
+
+    async def _poll(self, poll: Poll, request_timeout: int) -> Activated:
         self._next.polls.append(poll)
         self._arrived.set()
         try:
@@ -131,10 +126,10 @@ class Writer:
         """Open a stream of jobs; whoever opens it iterates it and closes it.
 
         Raises:
+            Busy: Too many are open.
             Stopping: The engine is shutting down.
         """
-        if self._stopping:
-            raise Stopping
+        self._admission.check_stream(len(self._dispatcher.streams))
         stream = JobStream(request)
         self._dispatcher.streams.add(stream)
         return stream
@@ -152,7 +147,7 @@ class Writer:
 
         Raises:
             Rejection: (of core) It was refused.
-            Busy: More than 2,000 commands wait.
+            Busy: Too many commands wait, or waits for a result.
             Stopping: The engine is shutting down.
             Overdue: The instance did not complete in time; it goes on.
         """
@@ -160,9 +155,10 @@ class Writer:
         command = Command("PROCESS_INSTANCE_CREATION", "CREATE_WITH_AWAITING_RESULT", value=value)
         result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(milliseconds / 1000):
-                response = await self._enter(Entry(command, result))
-                return {**response, "variables": await result}
+            with self._admission.result():
+                async with asyncio.timeout(milliseconds / 1000):
+                    response = await self._enter(Entry(command, result))
+                    return {**response, "variables": await result}
         except TimeoutError:
             raise Overdue(milliseconds) from None
         finally:
@@ -174,7 +170,7 @@ class Writer:
 
     def stop(self) -> None:
         """Refuse what comes from now on; streams, polls and waits for a result end with `Stopping`."""
-        self._stopping = True
+        self._admission.stopping = True
         for stream in self._dispatcher.streams.all():
             stream.stop()
         self._end_waits()
@@ -205,7 +201,7 @@ class Writer:
         self._arrived.set()
 
     async def _enter(self, entry: Entry) -> dict[str, Any]:
-        self._admit()
+        self._admission.check_command(len(self._next))
         batch = self._next
         batch.entries.append(entry)
         self._arrived.set()
@@ -214,12 +210,6 @@ class Writer:
             raise entry.response
         assert entry.response is not None  # noqa: S101 - each entry of a committed batch has one
         return entry.response
-
-    def _admit(self) -> None:
-        if self._stopping:
-            raise Stopping
-        if len(self._next) >= MAX_WAITING:
-            raise Busy
 
     async def _wait(self) -> None:
         """Wait until there is something to do."""
@@ -239,22 +229,32 @@ class Writer:
         now = self._now()
         for command in self._engine.due(now):
             batch.take(self._engine.process(command, now))
+            await self._let_others_in()
         for entry in batch.entries:
             answer = self._engine.process(entry.command, now)
             entry.response = answer.response
             if entry.result is not None and isinstance(answer.response, dict):
                 self._await_result(answer.response["processInstanceKey"], entry.result)
             batch.take(answer)
+            await self._let_others_in()
         for _ in range(_RESUMES):
             if not self._engine.has_pending():
                 break
             batch.take(self._engine.resume(now))
+            await self._let_others_in()
         self._dispatcher.hand_out(batch, now)
         if batch.records:
             await self._in_thread(self._store.append, batch.records)
             self._after_commit()
         if self._engine.position - self._snapshot_at >= SNAPSHOT_EVERY:
             await self._in_thread(self._save_snapshot)
+
+    async def _let_others_in(self) -> None:
+        """Let the loop's other tasks run for a moment once this has taken long; what they send waits for its batch."""
+        if time.monotonic() - self._slice_began > _SLICE:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            self._slice_began = time.monotonic()
 
     async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """Do it in the log's thread; nothing is processed meanwhile, so it may read what the core made."""
@@ -276,7 +276,7 @@ class Writer:
             result = self._awaited.get(instance)
             if result is not None and not result.done():
                 result.set_result(variables)
-        if self._stopping:
+        if self._admission.stopping:
             self._end_waits()
         for listener in self.listeners:
             listener(batch.records)

@@ -51,15 +51,27 @@ class Story:
 class Records:
     """Asks the cluster's searches, and the broker where these alone do not tell."""
 
-    def __init__(self, instances: Instances, gateway: "GatewayAsyncStub", lost_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        instances: Instances,
+        gateway: "GatewayAsyncStub",
+        lost_at: datetime | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Ask `instances`, and the broker over `gateway`.
 
-        `lost_at` is when the broker lost its data, as a person says: an instance that did something before, that the
-        searches show as active and that the broker does not know, was lost.
+        Args:
+            instances: What the searches show.
+            gateway: The broker.
+            lost_at: When the broker lost its data, as a person says: an instance that did something before, that the
+                searches show as active and that the broker does not know, was lost.
+            clock: Seconds, by which the patience is measured.
         """
         self._instances = instances
         self._gateway = gateway
         self._lost_at = lost_at
+        self._clock = clock
         self._disagree_since: dict[int, float] = {}
         """By instance; only for as long as the two disagree."""
 
@@ -103,8 +115,9 @@ class Records:
         return self._unknown_in_the_end(instance)
 
     def _unknown_in_the_end(self, instance: int) -> Instance:
-        since = self._disagree_since.setdefault(instance, time.monotonic())
-        return Instance.UNKNOWN if time.monotonic() - since > PATIENCE else Instance.ACTIVE
+        now = self._clock()
+        since = self._disagree_since.setdefault(instance, now)
+        return Instance.UNKNOWN if now - since > PATIENCE else Instance.ACTIVE
 
     async def _ask_broker(self, instance: int) -> Instance | None:
         """Return what the broker knows of an instance by asking for nothing, in two ways; None where it has none.

@@ -27,7 +27,8 @@ _INDEXES = (
 
 
 def indexes(state: State) -> dict[str, object]:
-    return {name: getattr(state, name) for name in _INDEXES}
+    active = {"active": state.active.count, "root": state.active.root}
+    return {name: getattr(state, name) for name in _INDEXES} | active
 
 
 def replay(log: list[Record]) -> Engine:

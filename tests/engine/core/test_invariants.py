@@ -1,7 +1,6 @@
 """What holds after every command, whatever the commands were."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from random import SystemRandom
 from typing import Any
@@ -14,64 +13,12 @@ from hypothesis import strategies as st
 from tests.amount import portions
 from tests.engine.core.bench import START, Bench, activation, creation, modification
 from tests.engine.core.conftest import assert_same, replay
+from tests.engine.core.invariants import check
 from tests.engine.core.scenario import FORM, JOB_TYPES, ORDER
 from workers.engine.core import Answer, Engine
-from workers.engine.core.behaviors import behavior_of
-from workers.engine.core.entities import ElementInstance
-from workers.engine.core.executable import load
-from workers.engine.core.state import State
 
 KEYS = ("1", "2")
 ACTIVATED = ("a", "b", "u", "g", "late", "undo_a", "then_b", "all", "later", "stopped", "failed", "done")
-
-
-def check(state: State) -> None:
-    """Look at a state in which nothing is left over."""
-    tables = state.tables
-    assert tables.pending == {}
-    children: dict[int, dict[int, None]] = {}
-    for key, found in tables.elements.items():
-        assert found.process_instance in tables.elements
-        if found.scope != -1:
-            assert found.scope in tables.elements
-            children.setdefault(found.scope, {})[key] = None
-    assert state.children == children
-    tokens = Counter(
-        incident.follow_up["value"]["flowScopeKey"] for incident in tables.incidents.values() if incident.follow_up
-    )
-    for found in tables.elements.values():
-        assert found.tokens == tokens[found.key]
-        assert _goes_on(state, found), f"{found.element} is {found.state} for ever"
-    for job in tables.jobs.values():
-        assert tables.elements[job.element].state == "ACTIVATED"
-        assert (job.state == "ACTIVATABLE") == (job.key in state.activatable.get(job.type, ()))
-        assert (job.state == "ACTIVATED") == (job.deadline != -1)
-        stuck = job.state == "ERROR_THROWN" or (job.state == "FAILED" and job.recurring == -1)
-        assert stuck == bool(state.incidents_of.get(job.element))
-    for held in (tables.incidents, tables.subscriptions, tables.user_tasks):
-        assert {found.element for found in held.values()} <= tables.elements.keys()
-    assert tables.variables.keys() <= tables.elements.keys()
-    assert tables.results.keys() <= tables.elements.keys()
-    assert set(state.locks.values()) <= tables.elements.keys()
-    assert set(tables.message_ids.values()) <= tables.messages.keys()
-    handled = {found.compensation for found in tables.elements.values()}
-    for compensation in tables.compensations.values():
-        assert compensation.scope in tables.elements
-        assert (compensation.throw != -1) == (compensation.key in handled)
-
-
-def _goes_on(state: State, found: ElementInstance) -> bool:
-    """Tell whether something will make an element instance go on."""
-    if found.key in state.incidents_of:
-        return True
-    if found.state != "ACTIVATED":
-        return False
-    executable = state.executables.get(found.definition) or load(state.tables.definitions[found.definition])
-    if behavior_of(executable.process.elements[found.element], found).is_scope:
-        return bool(state.children.get(found.key)) or found.tokens > 0 or found.trigger is not None
-    waits_for = {compensation.throw for compensation in state.tables.compensations.values()}
-    waits_for |= {*state.job_of, *state.user_task_of, *state.subscriptions_of, *state.timers_of, *state.children}
-    return found.key in waits_for
 
 
 class Interleaving(Bench):

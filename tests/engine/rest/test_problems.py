@@ -153,7 +153,7 @@ async def test_a_diagram_with_a_doctype_is_refused_by_name(quiet_engine: Service
     assert "evil.bpmn" in problem(response, 400, "INVALID_ARGUMENT")["detail"]
 
 
-@pytest.mark.parametrize(("error", "title"), [(Busy(), "RESOURCE_EXHAUSTED"), (Stopping(), "UNAVAILABLE")])
+@pytest.mark.parametrize(("error", "title"), [(Busy("do it"), "RESOURCE_EXHAUSTED"), (Stopping(), "UNAVAILABLE")])
 async def test_an_engine_that_takes_no_commands_is_503(
     engine: Service, monkeypatch: pytest.MonkeyPatch, error: Exception, title: str
 ) -> None:

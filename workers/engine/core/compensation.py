@@ -81,7 +81,7 @@ def end(work: Work, inside: ElementInstance, key: int, *, done: bool) -> None:
     if throw is not None and throw.state == "ACTIVATED":
         rest = [other for other in _of(work, throw) if other.throw == throw.key]
         if not rest:
-            work.follow_up("COMPLETE_ELEMENT", throw.key, {})
+            work.follow_up("COMPLETE_ELEMENT", throw.key, {"hops": work.hops})
 
 
 def forget(work: Work, scope: ElementInstance) -> None:

@@ -37,7 +37,9 @@ def deliver(work: Work, subscription: Subscription, message: Message) -> int:
 def correlate_buffered(work: Work, instance: ElementInstance) -> None:
     """Give buffered messages to the subscriptions that an element has just opened, the oldest first."""
     for key in sorted(work.state.subscriptions_of.get(instance.key, ())):
-        subscription = work.state.tables.subscriptions[key]
+        subscription = work.state.tables.subscriptions.get(key)
+        if subscription is None:
+            continue  # a message to another event of the element has closed it
         for message in _buffered(work, subscription.name, subscription.correlation_key):
             open_still = key in work.state.tables.subscriptions
             if open_still and subscription.process_id not in message.correlated:

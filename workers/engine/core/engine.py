@@ -8,12 +8,17 @@ import msgspec
 from . import elements, follow_ups  # noqa: F401 - importing the kinds of elements registers how they behave
 from .apply import apply
 from .commands import handler_of
-from .records import EVENT, NONE_KEY, Command, Fault, Record, Rejection, invalid
+from .records import EVENT, NONE_KEY, Command, Fault, Record, Rejection, invalid, wrong_state
 from .state import State
 from .work import Observer, Work
 
 MAX_FOLLOW_UPS = 100
 """Follow-up commands that are carried out before others have their turn."""
+RESUMED = 20
+"""Follow-up commands that `resume` carries out at most, in which time others have no turn."""
+RECORDS = 10
+"""Records for each follow-up command that may be carried out: where a few make more than all should, others have their
+turn sooner."""
 FORMAT = 1
 """Version of the records' format."""
 _PARTITION = 1 << 51
@@ -89,7 +94,7 @@ class Engine:
         writable = _is_writable(command.value)
         work.begin(command if writable else Command(command.value_type, command.intent, command.key), self.clock(now))
         response = self._respond(work, command, writable=writable)
-        return self._finish(work, response)
+        return self._finish(work, response, MAX_FOLLOW_UPS)
 
     def has_pending(self) -> bool:
         """Tell whether follow-up commands have been left for `resume`."""
@@ -98,7 +103,7 @@ class Engine:
     def resume(self, now: int) -> Answer:
         """Go on with follow-up commands that had to wait for others."""
         del now  # They keep the time of the command that they follow from.
-        return self._finish(self._work(), {})
+        return self._finish(self._work(), {}, RESUMED)
 
     def due(self, now: int) -> list[Command]:
         """Return the commands whose time has come; each has to be processed before the next call."""
@@ -150,10 +155,10 @@ class Engine:
         work.reject(command.value_type, command.intent, command.key, rejection)
         return rejection
 
-    def _finish(self, work: Work, response: dict[str, Any] | Rejection) -> Answer:
-        for _ in range(MAX_FOLLOW_UPS):
+    def _finish(self, work: Work, response: dict[str, Any] | Rejection, most: int) -> Answer:
+        for _ in range(most):
             position = next(iter(self.state.tables.pending), None)
-            if position is None:
+            if position is None or len(work.records) >= most * RECORDS:
                 break
             _follow_up(work, position)
         self.position = work.position
@@ -180,9 +185,13 @@ def _follow_up(work: Work, position: int) -> None:
     pending = work.state.tables.pending[position]
     command = Command("PROCESS_INSTANCE", pending.intent, pending.key, pending.value)
     work.go_on(position, pending.timestamp)
-    mark = work.mark()
+    mark, before = work.mark(), work.position
     try:
         follow_ups.carry_out(work, command)
+        if work.position == before:
+            # It would stay pending for ever: only a record that it has caused shows that it was carried out.
+            message = f"The element instance with key '{pending.key}' has nothing to do for it any more"
+            raise wrong_state(message)  # noqa: TRY301 - one way for every rejection
     except Rejection as refused:
         work.rollback(mark)
         work.reject("PROCESS_INSTANCE", pending.intent, pending.key, refused)

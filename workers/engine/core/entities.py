@@ -81,6 +81,8 @@ class Trigger(msgspec.Struct, gc=False):
     element: str
     """The boundary event, or the event subprocess."""
     variables: str
+    hops: int = 0
+    """Elements that the token has passed without a wait when this happened."""
 
 
 class Variable(msgspec.Struct, gc=False):

@@ -57,5 +57,11 @@ def _choose(work: Work, gateway: ElementInstance, event: Element, variables: str
 
 
 def _triggering(work: Work, owner: ElementInstance, target: str, variables: str) -> None:
-    value = {**work.process_of(owner), "scopeKey": owner.key, "targetElementId": target, "variables": variables}
+    value = {
+        **work.process_of(owner),
+        "scopeKey": owner.key,
+        "targetElementId": target,
+        "variables": variables,
+        "hops": work.hops,
+    }
     work.event("PROCESS_EVENT", "TRIGGERING", owner.key, value)

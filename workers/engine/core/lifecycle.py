@@ -9,6 +9,9 @@ from .model import Element, Flow
 from .records import NONE_KEY
 from .work import Work
 
+PORTION = 100
+"""Items of a list whose activities are asked for in one step."""
+
 
 def record(work: Work, intent: str, instance: ElementInstance, **more: Any) -> None:  # noqa: ANN401 - a record's value
     """Write where an element instance stands in its life."""
@@ -27,6 +30,27 @@ def request(work: Work, scope: ElementInstance, element: Element, **more: Any) -
     """Ask for an element to be activated in a scope; until that is done the scope has a token for it."""
     value = {"elementId": element.id, "flowScopeKey": scope.key, "hops": work.hops + 1, **more}
     work.follow_up("ACTIVATE_ELEMENT", NONE_KEY, value)
+
+
+def request_items(work: Work, body: ElementInstance, element: Element, items: list[str], first: int = 1) -> None:
+    """Ask for an instance of a multi-instance activity for each item, the first of which has the number `first`.
+
+    A list that is longer than a portion is cut into portions, each with a follow-up command of its own: so that others
+    have their turn between them.
+    """
+    if len(items) <= PORTION:
+        for number, item in enumerate(items, first):
+            request(work, body, element, loopCounter=number, item=item)
+        return
+    for begin in range(0, len(items), PORTION):
+        value = {
+            "elementId": element.id,
+            "flowScopeKey": body.key,
+            "hops": work.hops,
+            "first": first + begin,
+            "items": items[begin : begin + PORTION],
+        }
+        work.follow_up("ACTIVATE_ITEMS", NONE_KEY, value)
 
 
 def enter(
@@ -184,8 +208,21 @@ def settle(work: Work, scope: ElementInstance, *, terminated: bool) -> None:
         _terminated(work, scope)
     elif scope.trigger is not None and not _is_boundary(work, scope):
         _after_interruption(work, scope)
-    elif scope.state == "ACTIVATED" and behavior_of(work.element(scope), scope).is_scope:
-        work.follow_up("TERMINATE_ELEMENT" if terminated else "COMPLETE_ELEMENT", scope.key, {})
+    elif scope.state == "ACTIVATED" and _has_inside(work, scope):
+        _end(work, scope, terminated=terminated)
+
+
+def _has_inside(work: Work, scope: ElementInstance) -> bool:
+    """Tell whether an element is as long as something in it is."""
+    element = work.element(scope)
+    return behavior_of(element, scope).is_scope or element.type == "CALL_ACTIVITY"
+
+
+def _end(work: Work, scope: ElementInstance, *, terminated: bool) -> None:
+    if terminated:
+        work.follow_up("TERMINATE_ELEMENT", scope.key, {})
+    else:
+        work.follow_up("COMPLETE_ELEMENT", scope.key, {"hops": work.hops})
 
 
 def _is_boundary(work: Work, scope: ElementInstance) -> bool:
@@ -198,9 +235,10 @@ def _after_interruption(work: Work, scope: ElementInstance) -> None:
     trigger = scope.trigger
     assert trigger is not None
     target = work.model(scope.definition).elements[trigger.element]
+    work.hops = trigger.hops
     _triggered(work, scope, trigger.element)
     if target.type == "END_EVENT":
-        work.follow_up("COMPLETE_ELEMENT", scope.key, {})
+        _end(work, scope, terminated=False)
     else:
         request(work, scope, target, variables=trigger.variables)
 
@@ -219,6 +257,7 @@ def _terminated(work: Work, instance: ElementInstance) -> None:
     record(work, "ELEMENT_TERMINATED", instance)
     if trigger is not None and scope is not None:
         boundary = work.model(scope.definition).elements[trigger.element]
+        work.hops = trigger.hops
         request(work, scope, boundary, variables=trigger.variables)
     behavior_of(element, instance).left(work, instance, element)
     if scope is not None:

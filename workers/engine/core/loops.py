@@ -50,8 +50,15 @@ def items_of(work: Work, body: ElementInstance, element: Element) -> list[str]:
         Fault: EXTRACT_VALUE_ERROR: there is no list.
     """
     assert element.loop is not None
+    name = element.loop.items.text
+    if name.isidentifier() and name not in _LITERALS:
+        found = work.variables(body.key).find(name)
+        if found is not None and found[1].value.startswith("["):
+            # As it is: to make numbers of FEEL of it and then JSON again would take long for a long list.
+            return [bytes(raw).decode() for raw in _LIST.decode(found[1].value)]
     items = element.loop.items.typed(work.variables(body.key), work.clock(), "ARRAY")
     return [bytes(raw).decode() for raw in _LIST.decode(encode(element.loop.items.to_json(items)))]
 
 
+_LITERALS = frozenset({"true", "false", "null"})
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])

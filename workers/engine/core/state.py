@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .active import Active
 from .entities import (
     Compensation,
     Definition,
@@ -65,22 +66,30 @@ class State(Journal):
         self.form_versions: dict[str, list[int]] = {}
         self.compensations_of: dict[int, dict[int, None]] = {}
         """Compensation subscriptions by process instance."""
+        self.active = Active(self)
         self.executables: dict[int, Executable] = {}
         """Models of process definitions that have been asked for."""
 
     def count_token(self, intent: str, value: dict[str, Any], by: int) -> None:
-        """Add to the tokens of the scope in which a follow-up command is to activate an element, if it is one."""
-        if intent != "ACTIVATE_ELEMENT":
+        """Add to the tokens of the scope in which a follow-up command is to activate elements, if it is one."""
+        if intent == "ACTIVATE_ITEMS":
+            by *= len(value["items"])
+        elif intent != "ACTIVATE_ELEMENT":
             return
         scope = self.tables.elements.get(value["flowScopeKey"])
         if scope is not None:
-            self.change(scope, "tokens", scope.tokens + by)
+            self.add_tokens(scope, by)
+
+    def add_tokens(self, scope: ElementInstance, by: int) -> None:
+        """Add to the tokens of a scope."""
+        self.change(scope, "tokens", scope.tokens + by)
+        self.active.add(scope, by)
 
     def leave_join(self, scope_key: int, flow: str) -> None:
         """Take a token that has arrived by a flow from the parallel gateway at which it waited for others."""
         scope = self.tables.elements[scope_key]
         self.change(scope, "arrived", {**scope.arrived, flow: scope.arrived[flow] - 1})
-        self.change(scope, "tokens", scope.tokens - 1)
+        self.add_tokens(scope, -1)
 
     # -- jobs that can be activated, and what is due --------------------------------------------------------------
 
@@ -121,12 +130,12 @@ class State(Journal):
 
     def due_until(self, now: int) -> list[tuple[str, int]]:
         """Return (kind, key) of what is due, the most overdue first; each is returned once."""
-        found = []
+        found: dict[tuple[str, int], None] = {}
         while self._due and self._due[0][0] <= now:
             due, kind, key = heapq.heappop(self._due)
-            if self._is_due(due, kind, key) and (kind, key) not in found:
-                found.append((kind, key))
-        return found
+            if self._is_due(due, kind, key):
+                found[kind, key] = None
+        return list(found)
 
     def next_due(self) -> int | None:
         """Return when the next thing is due, in milliseconds; None for nothing."""
@@ -198,6 +207,7 @@ class State(Journal):
         """Add an entity to the indexes."""
         match entity:
             case ElementInstance():
+                self.active.enter(self.tables, entity)
                 around = entity.scope if entity.scope != -1 else entity.parent
                 if around != -1:
                     self.index(self.children, around, entity.key)
@@ -237,6 +247,7 @@ class State(Journal):
         """Remove an entity from the indexes."""
         match entity:
             case ElementInstance():
+                self.active.leave(entity)
                 self.unindex(self.children, entity.scope if entity.scope != -1 else entity.parent, entity.key)
                 if entity.scope == -1 and entity.start_key:
                     self.drop(self.locks, (self.definition(entity).process_id, entity.start_key))

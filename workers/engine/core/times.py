@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _DURATION = re.compile(
-    r"(?P<sign>-)?P(?=.)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+    r"(?P<sign>-)?P(?=.)(?:(?P<years>\d{1,18})Y)?(?:(?P<months>\d{1,18})M)?(?:(?P<weeks>\d{1,18})W)?"
+    r"(?:(?P<days>\d{1,18})D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d{1,18})H)?(?:(?P<minutes>\d{1,18})M)?(?:(?P<seconds>\d{1,18}(?:\.\d{1,18})?)S)?)?"
 )
-_CYCLE = re.compile(r"R(?P<times>-?\d+)?/(?:(?P<start>[^/P]+)/)?(?P<interval>-?P[^/]+)")
+_CYCLE = re.compile(r"R(?P<times>-?\d{1,9})?/(?:(?P<start>[^/P]+)/)?(?P<interval>-?P[^/]+)")
 _ZONE_NAME = re.compile(r"\[[^]]+\]$")
 _MONTHS = 12
-_FAR = 253_402_300_799_000
-"""The last millisecond that a date can say; what is later is as good as never."""
+FAR = 253_402_300_799_000
+"""The last second that a date can say, in milliseconds; what is later is as good as never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,14 @@ def after(text: str, now: int) -> int:
     months = sign * int(part.get("years", 0) * _MONTHS + part.get("months", 0))
     days = part.get("weeks", 0) * 7 + part.get("days", 0)
     seconds = ((days * 24 + part.get("hours", 0)) * 60 + part.get("minutes", 0)) * 60 + part.get("seconds", 0)
-    return min(_add_months(now, months) + sign * round(seconds * 1000), _FAR) if seconds < _FAR else _FAR
+    if seconds >= FAR:
+        return FAR if sign > 0 else 0
+    return min(_add_months(now, months) + sign * round(seconds * 1000), FAR)
+
+
+def until(now: int, milliseconds: int) -> int:
+    """Return the time that lies so many milliseconds after another: no date before 1970, and none that cannot be."""
+    return max(0, min(now + milliseconds, FAR))
 
 
 def _add_months(now: int, months: int) -> int:
@@ -65,7 +73,7 @@ def _add_months(now: int, months: int) -> int:
     moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=now)
     year, month = divmod(moment.year * _MONTHS + moment.month - 1 + months, _MONTHS)
     if not 1 <= year <= 9999:  # noqa: PLR2004 - what a date can say
-        return _FAR if months > 0 else 0
+        return FAR if months > 0 else 0
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return to_milliseconds(moment.replace(year=year, month=month + 1, day=day))
 
@@ -101,6 +109,8 @@ def cycle(text: str) -> Cycle:
     if found is None:
         message = f"Invalid cycle format '{text}'"
         raise ValueError(message)
-    after(found["interval"], 0)
+    if after(found["interval"], 0) <= 0:
+        message = f"Invalid cycle format '{text}': its interval must be longer than zero"
+        raise ValueError(message)
     start = date(found["start"]) if found["start"] else None
     return Cycle(int(found["times"] or -1), start, found["interval"])

@@ -15,7 +15,7 @@ from .work import Work
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 MAX_MAPPED = 4 * 1024 * 1024
-"""Characters of a value that a mapping makes, as JSON: no more than a client could send."""
+"""Characters of a value that a mapping or a loop makes, as JSON: no more than a client could send."""
 
 
 def check_document(text: str) -> None:
@@ -79,8 +79,12 @@ def encode(value: Any) -> str:  # noqa: ANN401 - any JSON
     return msgspec.json.encode(value).decode()
 
 
-def _mapped(value: Any) -> str:  # noqa: ANN401 - any JSON
-    text = encode(value)
+def check_size(text: str) -> str:
+    """Return the JSON text of a value that a mapping or a loop makes, if it is not too large.
+
+    Raises:
+        Fault: IO_MAPPING_ERROR: it is.
+    """
     if len(text) > MAX_MAPPED:
         error_type = "IO_MAPPING_ERROR"
         raise Fault(
@@ -128,7 +132,7 @@ def apply_inputs(work: Work, instance: ElementInstance, mappings: list[Mapping])
         value = mapping.source.json(work.variables(instance.key), work.clock(), "IO_MAPPING_ERROR")
         name = mapping.target[0]
         made[name] = _placed(made.get(name), mapping.target[1:], value)
-        set_locals(work, instance, {name: _mapped(made[name])})
+        set_locals(work, instance, {name: check_size(encode(made[name]))})
 
 
 def apply_outputs(work: Work, instance: ElementInstance, mappings: list[Mapping], came: Values[str, str]) -> None:
@@ -148,7 +152,7 @@ def apply_outputs(work: Work, instance: ElementInstance, mappings: list[Mapping]
         if len(mapping.target) > 1:
             held: Scope = work.variables(outside.key)
             value = _placed(held.get(name), mapping.target[1:], value)
-        propagate(work, outside, {name: _mapped(value)})
+        propagate(work, outside, {name: check_size(encode(value))})
 
 
 def _placed(held: object, path: Path, value: Any) -> Any:  # noqa: ANN401 - any JSON

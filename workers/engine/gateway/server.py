@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     # Generic for type checkers only.
     RpcMethodHandler = grpc.RpcMethodHandler[Any, Any]
 
+MAX_MESSAGE = 4 * 1024 * 1024
+"""Bytes of a request; gRPC itself refuses a larger one as RESOURCE_EXHAUSTED."""
 _OPTIONS = (
     # A port that is taken is an error: with it, clients would silently reach the other engine.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
     # Clients keep idle streams alive by pings; by default more than one in five minutes is too many.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),

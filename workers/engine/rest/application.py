@@ -16,7 +16,7 @@ from ..core import Rejection
 from ..errors import Busy, Overdue, Stopping
 from ..projection import Reader
 from ..writer import Writer
-from . import cluster, commands, definitions, instances, jobs, problems, queries, tasks, things
+from . import cluster, commands, definitions, instances, jobs, openapi, problems, queries, tasks, things
 from .call import Call, Endpoint, Engine
 from .problems import Problem
 
@@ -26,6 +26,7 @@ _INCIDENTS_OF_ELEMENT = queries.of_one(things.ELEMENT_INSTANCES, things.INCIDENT
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/": {"GET": cluster.page},
+    "/openapi.json": {"GET": openapi.document},
     "/v2/topology": {"GET": cluster.topology},
     "/v2/status": {"GET": cluster.status},
     "/v2/clock": {"PUT": cluster.pin_clock},

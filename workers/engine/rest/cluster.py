@@ -12,7 +12,7 @@ from .call import Call, answer, empty
 from .kinds import parse_integer
 from .problems import Problem
 
-_LEVEL = "8.9.0"
+LEVEL = "8.9.0"
 """The level of the protocol; clients choose by it what they send."""
 _BROKER = "saga-engine"
 """The broker's host, as in the gateway's topology: who this is."""
@@ -42,7 +42,7 @@ def _version() -> str:
 async def page(call: Call) -> Response:
     """Say in a browser what this is and where it can be reached."""
     url = call.request.base_url
-    named = {"version": _version(), "level": _LEVEL, "host": url.hostname, "port": call.engine.port, "rest": url}
+    named = {"version": _version(), "level": LEVEL, "host": url.hostname, "port": call.engine.port, "rest": url}
     return HTMLResponse(_PAGE.format(**{name: escape(str(value)) for name, value in named.items()}))
 
 
@@ -55,7 +55,7 @@ async def topology(call: Call) -> Response:
         "host": _BROKER,
         "port": call.engine.port,
         "partitions": [partition],
-        "version": _LEVEL,
+        "version": LEVEL,
     }
     return answer(
         {
@@ -64,7 +64,7 @@ async def topology(call: Call) -> Response:
             "clusterSize": 1,
             "partitionsCount": 1,
             "replicationFactor": 1,
-            "gatewayVersion": _LEVEL,
+            "gatewayVersion": LEVEL,
             "lastCompletedChangeId": "-1",
         }
     )
@@ -76,13 +76,13 @@ async def status(call: Call) -> Response:
     return empty()
 
 
-_PIN = {"timestamp": parse_integer}
+PIN = {"timestamp": parse_integer}
 
 
 async def pin_clock(call: Call) -> Response:
     """Stop the engine's clock at a time; what is due until then happens before the answer."""
     _check_clock(call)
-    given = await call.fields(_PIN)
+    given = await call.fields(PIN)
     fields.required(given, "timestamp")
     await call.send("CLOCK", "PIN", {"time": given["timestamp"]})
     return empty()

@@ -12,7 +12,7 @@ from .fields import TENANT
 from .kinds import BOOLEAN, INTEGER, KEY, TEXT
 from .problems import Problem, invalid_argument
 
-_CREATION = {
+CREATION = {
     "processDefinitionId": TEXT.parse,
     "processDefinitionVersion": INTEGER.parse,
     "processDefinitionKey": KEY.parse,
@@ -31,7 +31,7 @@ _CREATION = {
 
 async def create_instance(call: Call) -> Response:
     """Create an instance; with `awaitCompletion` wait for its end and return its variables."""
-    given = await call.fields(_CREATION)
+    given = await call.fields(CREATION)
     by = [name for name in ("processDefinitionId", "processDefinitionKey") if name in given]
     if len(by) != 1:
         rule = "Only one of" if by else "At least one of"
@@ -66,18 +66,18 @@ async def create_instance(call: Call) -> Response:
     )
 
 
-_REFERENCE = {"operationReference": fields.ignored}
+REFERENCE = {"operationReference": fields.ignored}
 
 
 async def cancel_instance(call: Call) -> Response:
     """Cancel an instance."""
-    await call.fields(_REFERENCE, needed=False)
+    await call.fields(REFERENCE, needed=False)
     return await call.command("PROCESS_INSTANCE", "CANCEL")
 
 
 async def resolve_incident(call: Call) -> Response:
     """Resolve an incident."""
-    await call.fields(_REFERENCE, needed=False)
+    await call.fields(REFERENCE, needed=False)
     return await call.command("INCIDENT", "RESOLVE")
 
 
@@ -87,7 +87,7 @@ _ACTIVATE = {
     "ancestorElementInstanceKey": KEY.parse,
     "variableInstructions": fields.objects(_VARIABLE),
 }
-_MODIFICATION = {
+MODIFICATION = {
     "operationReference": fields.ignored,
     "activateInstructions": fields.objects(_ACTIVATE),
     "terminateInstructions": fields.objects({"elementInstanceKey": KEY.parse, "elementId": fields.unsupported}),
@@ -97,7 +97,7 @@ _MODIFICATION = {
 
 async def modify_instance(call: Call) -> Response:
     """Activate and terminate elements of an instance, all or none."""
-    given = await call.fields(_MODIFICATION)
+    given = await call.fields(MODIFICATION)
     activate = [_activation(each) for each in given.get("activateInstructions", ())]
     terminate = given.get("terminateInstructions", [])
     for each in terminate:
@@ -118,13 +118,13 @@ def _activation(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_SET_VARIABLES = {"variables": fields.of_object, "local": BOOLEAN.parse, "operationReference": fields.ignored}
+SET_VARIABLES = {"variables": fields.of_object, "local": BOOLEAN.parse, "operationReference": fields.ignored}
 
 
 async def set_variables(call: Call) -> Response:
     """Set variables of an element or instance: in exactly that scope, or where the names are."""
     key = call.key
-    given = fields.read(_SET_VARIABLES, body := await call.json())
+    given = fields.read(SET_VARIABLES, body := await call.json())
     if body.get("variables") is None:
         message = "No variables provided."
         raise invalid_argument(message)
@@ -134,14 +134,14 @@ async def set_variables(call: Call) -> Response:
     return empty()
 
 
-_MESSAGE = {
+MESSAGE = {
     "name": TEXT.parse,
     "correlationKey": TEXT.parse,
     "variables": fields.of_object,
     "tenantId": fields.tenant,
 }
-_PUBLICATION = {
-    **_MESSAGE,
+PUBLICATION = {
+    **MESSAGE,
     "timeToLive": INTEGER.parse,
     "messageId": TEXT.parse,
     "businessId": fields.unsupported,
@@ -150,7 +150,7 @@ _PUBLICATION = {
 
 async def publish_message(call: Call) -> Response:
     """Publish a message."""
-    given = await call.fields(_PUBLICATION)
+    given = await call.fields(PUBLICATION)
     buffered = {"messageId": given.get("messageId", ""), "timeToLive": given.get("timeToLive", 0)}
     published = await call.send("MESSAGE", "PUBLISH", {**_message(given), **buffered})
     return answer({"tenantId": TENANT, "messageKey": str(published["messageKey"])})
@@ -158,7 +158,7 @@ async def publish_message(call: Call) -> Response:
 
 async def correlate_message(call: Call) -> Response:
     """Correlate a message at once, and name the first process instance that took it."""
-    given = await call.fields(_MESSAGE)
+    given = await call.fields(MESSAGE)
     correlated = await call.send("MESSAGE_CORRELATION", "CORRELATE", _message(given))
     keys = {name: str(correlated[name]) for name in ("messageKey", "processInstanceKey")}
     return answer({"tenantId": TENANT, **keys})

@@ -8,11 +8,11 @@ from .encoding import encode
 from .kinds import BOOLEAN, TEXT, Kind
 from .problems import bad_request, invalid_argument, unreadable
 
-_MOST = 200
+MAX_CONDITIONS = 200
 """Conditions of one object in a filter; SQLite bounds how deep an expression may be."""
-_MOST_PARAMETERS = 5000
+MAX_PARAMETERS = 5000
 _PREFIX = 64
-_LONGEST_PATTERN = 1000
+MAX_PATTERN = 1000
 _ONE_OF = " IN (SELECT value FROM json_each(?))"
 _COMPARE = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
@@ -29,7 +29,7 @@ class Conditions:
         """Add one."""
         self.sql.append(sql)
         self.parameters.extend(parameters)
-        if len(self.sql) > _MOST or len(self.parameters) > _MOST_PARAMETERS:
+        if len(self.sql) > MAX_CONDITIONS or len(self.parameters) > MAX_PARAMETERS:
             message = "The filter has too many conditions"
             raise bad_request(message)
 
@@ -80,7 +80,7 @@ def _alternatives(thing: Thing, operand: Any, path: str, conditions: Conditions)
     if not isinstance(operand, list):
         raise unreadable(path)
     found = [of_filter(thing, each, f"{path}[{number}]") for number, each in enumerate(operand)]
-    if sum(len(each.sql) + 1 for each in found) > _MOST:
+    if sum(len(each.sql) + 1 for each in found) > MAX_CONDITIONS:
         message = "The filter has too many conditions"
         raise bad_request(message)
     parameters = [parameter for each in found for parameter in each.parameters]
@@ -135,8 +135,8 @@ def _list(kind: Kind, value: Any, path: str) -> str:  # noqa: ANN401 - whatever 
 
 def _glob(pattern: str, path: str) -> str:
     r"""Return a `$like` pattern for SQLite: `*` any text, `?` one character, a backslash takes their meaning away."""
-    if len(pattern) > _LONGEST_PATTERN:
-        message = f"The pattern of {path} is longer than {_LONGEST_PATTERN} characters"
+    if len(pattern) > MAX_PATTERN:
+        message = f"The pattern of {path} is longer than {MAX_PATTERN} characters"
         raise invalid_argument(message)
     return "".join(_globs(pattern))
 

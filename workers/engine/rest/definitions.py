@@ -18,6 +18,9 @@ from .kinds import BOOLEAN
 from .problems import bad_request, invalid_argument, unreadable
 from .queries import find
 
+MAX_FILES = 1_000
+"""Of a deployment."""
+
 
 async def search_all(call: Call) -> Response:
     """Search process definitions; among the latest versions only, pages go forward."""
@@ -59,13 +62,13 @@ async def xml(call: Call) -> Response:
     return Response(await call.engine.reader.read(run), media_type="text/xml")
 
 
-_DELETION = {"operationReference": fields.ignored, "deleteHistory": BOOLEAN.parse}
+DELETION = {"operationReference": fields.ignored, "deleteHistory": BOOLEAN.parse}
 
 
 async def delete(call: Call) -> Response:
     """Delete a process definition or form; what happened in its instances stays."""
     key = call.key
-    given = await call.fields(_DELETION, needed=False)
+    given = await call.fields(DELETION, needed=False)
     if given.get("deleteHistory"):
         message = "This engine does not delete the history of a resource."
         raise invalid_argument(message)
@@ -105,7 +108,7 @@ async def _form(request: Request, raw: bytes) -> AsyncIterator[FormData]:
         return {"type": "http.request", "body": raw}
 
     try:
-        form = await Request(request.scope, receive).form()
+        form = await Request(request.scope, receive).form(max_files=MAX_FILES, max_fields=MAX_FILES)
     except HTTPException as refused:
         message = f"Request body cannot be parsed: {refused.detail}"
         raise bad_request(message) from None

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+"""Milliseconds of the years 1 and 9999, the first and the last that a date can say."""
 
 encode = msgspec.json.encode
 
@@ -23,7 +25,8 @@ def embedded(text: str) -> msgspec.Raw:
 
 
 def date(milliseconds: int) -> str:
-    """Return a time as text, such as `2024-05-23T23:05:00.000Z`."""
+    """Return a time as text, such as `2024-05-23T23:05:00.000Z`; of one beyond what a date can say, the nearest."""
+    milliseconds = max(_FIRST, min(milliseconds, _LAST))
     moment = _EPOCH + timedelta(milliseconds=milliseconds)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 

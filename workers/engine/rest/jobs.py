@@ -14,7 +14,7 @@ from .fields import TENANT
 from .kinds import TEXT, parse_integer, parse_small
 from .problems import invalid_argument
 
-_ACTIVATION = {
+ACTIVATION = {
     "type": TEXT.parse,
     "timeout": parse_integer,
     "maxJobsToActivate": parse_small,
@@ -25,27 +25,27 @@ _ACTIVATION = {
     "tenantFilter": fields.ignored,
     "withLease": fields.ignored,
 }
-_COMPLETION = {
+COMPLETION = {
     "variables": fields.of_object,
     "result": fields.unsupported,
     "jobLeaseToken": fields.unsupported,
     "businessId": fields.unsupported,
 }
-_FAILURE = {
+FAILURE = {
     "retries": parse_small,
     "errorMessage": TEXT.parse,
     "retryBackOff": fields.not_negative,
     "variables": fields.of_object,
     "jobLeaseToken": fields.unsupported,
 }
-_ERROR = {
+ERROR = {
     "errorCode": TEXT.parse,
     "errorMessage": TEXT.parse,
     "variables": fields.of_object,
     "jobLeaseToken": fields.unsupported,
 }
 _CHANGES = {"retries": parse_small, "timeout": parse_integer, "priority": fields.unsupported}
-_UPDATE = {
+UPDATE = {
     "changeset": lambda value, path: fields.read(_CHANGES, value, path),
     "operationReference": fields.ignored,
     "jobLeaseToken": fields.unsupported,
@@ -54,7 +54,7 @@ _UPDATE = {
 
 async def activate(call: Call) -> Response:
     """Activate jobs, waiting for them if need be; what a client that has gone would get is given back."""
-    given = await call.fields(_ACTIVATION)
+    given = await call.fields(ACTIVATION)
     fields.required(given, "type", "timeout", "maxJobsToActivate")
     for name in ("timeout", "maxJobsToActivate"):
         if given[name] < 1:
@@ -106,13 +106,13 @@ def _job(job: dict[str, Any]) -> dict[str, Any]:
 
 async def complete(call: Call) -> Response:
     """Complete a job, with variables."""
-    given = await call.fields(_COMPLETION, needed=False)
+    given = await call.fields(COMPLETION, needed=False)
     return await call.command("JOB", "COMPLETE", {"variables": text_of(given.get("variables"))})
 
 
 async def fail(call: Call) -> Response:
     """Fail a job; without `retries` none are left."""
-    given = await call.fields(_FAILURE, needed=False)
+    given = await call.fields(FAILURE, needed=False)
     failed = {
         "retries": given.get("retries", 0),
         "retryBackoff": given.get("retryBackOff", 0),
@@ -124,7 +124,7 @@ async def fail(call: Call) -> Response:
 
 async def throw_error(call: Call) -> Response:
     """Throw a BPMN error."""
-    given = await call.fields(_ERROR)
+    given = await call.fields(ERROR)
     fields.required(given, "errorCode")
     thrown = {"errorCode": given["errorCode"], "errorMessage": given.get("errorMessage", "")}
     return await call.command("JOB", "THROW_ERROR", {**thrown, "variables": text_of(given.get("variables"))})
@@ -132,7 +132,7 @@ async def throw_error(call: Call) -> Response:
 
 async def update(call: Call) -> Response:
     """Change a job's retries, the rest of its lease, or both."""
-    given = await call.fields(_UPDATE)
+    given = await call.fields(UPDATE)
     if not (changes := given.get("changeset")):
         message = "At least one of [retries, timeout] is required."
         raise invalid_argument(message)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .encoding import date, embedded, milliseconds
@@ -31,6 +31,8 @@ class Kind:
     """From what SQL gives (never None) to JSON."""
     operators: frozenset[str] = frozenset()
     """What may filter it."""
+    schema: dict[str, Any] = field(default_factory=dict)
+    """Its JSON schema."""
 
 
 def as_is(value: Any) -> Any:  # noqa: ANN401 - whatever SQL gives
@@ -94,12 +96,12 @@ def one_of(*values: str) -> Kind:
             raise bad_request(message)
         return text.upper()
 
-    return Kind(parse, as_is, _LIKE)
+    return Kind(parse, as_is, _LIKE, {"type": "string", "enum": list(values)})
 
 
-KEY = Kind(parse_integer, str, _EQUAL)
-TEXT = Kind(parse_text, as_is, _LIKE)
-INTEGER = Kind(parse_integer, as_is, _ORDERED)
-DATE = Kind(parse_date, date, _ORDERED)
-BOOLEAN = Kind(parse_boolean, bool, _SAME)
+KEY = Kind(parse_integer, str, _EQUAL, {"type": "string", "pattern": f"^{_KEY.pattern}$"})
+TEXT = Kind(parse_text, as_is, _LIKE, {"type": "string"})
+INTEGER = Kind(parse_integer, as_is, _ORDERED, {"type": "integer", "format": "int64"})
+DATE = Kind(parse_date, date, _ORDERED, {"type": "string", "format": "date-time"})
+BOOLEAN = Kind(parse_boolean, bool, _SAME, {"type": "boolean"})
 JSON = Kind(parse_text, embedded)

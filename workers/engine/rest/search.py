@@ -11,7 +11,7 @@ from .kinds import one_of, parse_integer, parse_text
 from .problems import invalid_argument, unreadable
 
 _DEFAULT_LIMIT = 100
-_LARGEST_LIMIT = 10_000
+LARGEST_LIMIT = 10_000
 _ORDER = one_of("ASC", "DESC")
 
 
@@ -108,8 +108,8 @@ def _page(value: Any, order: list[str]) -> Page:  # noqa: ANN401 - whatever JSON
         message = "Both after and before cannot be set at the same time, nor either of them with from."
         raise invalid_argument(message)
     limit = parse_integer(given.get("limit", _DEFAULT_LIMIT), "page.limit")
-    if not 1 <= limit <= _LARGEST_LIMIT:
-        message = f"The value for page.limit is '{limit}' but must be between 1 and {_LARGEST_LIMIT}."
+    if not 1 <= limit <= LARGEST_LIMIT:
+        message = f"The value for page.limit is '{limit}' but must be between 1 and {LARGEST_LIMIT}."
         raise invalid_argument(message)
     start = parse_integer(given.get("from", 0), "page.from")
     if start < 0:

@@ -78,9 +78,9 @@ def _only_names(body: dict[str, Any]) -> None:
             raise unreadable(path, name)
 
 
-_ASSIGNMENT = {"assignee": TEXT.parse, "allowOverride": BOOLEAN.parse, "action": TEXT.parse}
-_COMPLETION = {"variables": fields.of_object, "action": TEXT.parse}
-_UPDATE = {"changeset": fields.of_object, "action": fields.ignored}
+ASSIGNMENT = {"assignee": TEXT.parse, "allowOverride": BOOLEAN.parse, "action": TEXT.parse}
+COMPLETION = {"variables": fields.of_object, "action": TEXT.parse}
+UPDATE = {"changeset": fields.of_object, "action": fields.ignored}
 _CHANGES = {
     "dueDate": fields.date_text,
     "followUpDate": fields.date_text,
@@ -93,7 +93,7 @@ _PRIORITIES = range(101)
 
 async def assign(call: Call) -> Response:
     """Assign a task."""
-    given = await call.fields(_ASSIGNMENT)
+    given = await call.fields(ASSIGNMENT)
     fields.required(given, "assignee")
     assigned = {"assignee": given["assignee"], "allowOverride": given.get("allowOverride", True)}
     return await call.command("USER_TASK", "ASSIGN", {**assigned, "action": given.get("action", "assign")})
@@ -106,14 +106,14 @@ async def unassign(call: Call) -> Response:
 
 async def complete(call: Call) -> Response:
     """Complete a task, with variables."""
-    given = await call.fields(_COMPLETION, needed=False)
+    given = await call.fields(COMPLETION, needed=False)
     completed = {"variables": text_of(given.get("variables")), "action": given.get("action", "complete")}
     return await call.command("USER_TASK", "COMPLETE", completed)
 
 
 async def update(call: Call) -> Response:
     """Change a task's dates, candidates or priority; an empty value takes one away."""
-    given = await call.fields(_UPDATE, needed=False)
+    given = await call.fields(UPDATE, needed=False)
     changes = fields.read(_CHANGES, given.get("changeset", {}), "changeset", empties=True)
     priority = changes.get("priority", 0)
     if priority not in _PRIORITIES:

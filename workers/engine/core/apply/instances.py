@@ -44,13 +44,15 @@ def _moved(state: State, record: Record) -> None:
 def _taken(state: State, record: Record) -> None:
     if record.value.get("joins"):
         scope = state.tables.elements[record.value["flowScopeKey"]]
+        if scope.state == "TERMINATING" or scope.trigger is not None:
+            return  # it ends, or something else begins in it: nothing waits for the others any more
         flow = record.value["elementId"]
         state.change(scope, "arrived", {**scope.arrived, flow: scope.arrived.get(flow, 0) + 1})
-        state.change(scope, "tokens", scope.tokens + 1)
+        state.add_tokens(scope, 1)
 
 
 def _discard_arrivals(state: State, scope: ElementInstance) -> None:
-    state.change(scope, "tokens", scope.tokens - sum(scope.arrived.values()))
+    state.add_tokens(scope, -sum(scope.arrived.values()))
     state.change(scope, "arrived", {})
 
 
@@ -92,8 +94,9 @@ def _created(state: State, record: Record) -> None:
 
 @applies("PROCESS_EVENT", "TRIGGERING")
 def _triggering(state: State, record: Record) -> None:
-    scope = state.tables.elements[record.key]
-    state.change(scope, "trigger", Trigger(record.value["targetElementId"], record.value["variables"]))
+    scope, value = state.tables.elements[record.key], record.value
+    trigger = Trigger(value["targetElementId"], value["variables"], value.get("hops", 0))
+    state.change(scope, "trigger", trigger)
     state.change(scope, "interrupted", True)  # noqa: FBT003 - a field's value
     _discard_arrivals(state, scope)
 

@@ -34,6 +34,8 @@ _IGNORED = frozenset(
     }
 )
 """What changes nothing about the execution."""
+_PARTS = frozenset({"sequenceFlow", "multiInstanceLoopCharacteristics", "standardLoopCharacteristics"})
+"""What is read with the elements that it belongs to."""
 _TYPES = {
     "startEvent": "START_EVENT",
     "endEvent": "END_EVENT",
@@ -119,7 +121,7 @@ class ProcessReader:
     def _read_children(self, parent: etree._Element, scope: Element) -> None:
         for xml in children(parent):
             name = local_name(xml)
-            if name in _IGNORED or name == "sequenceFlow" or not xml.tag.startswith(BPMN):
+            if name in _IGNORED or name in _PARTS or not xml.tag.startswith(BPMN):
                 continue
             if name not in _TYPES:
                 self._findings.unsupported(xml.get("id") or name, f"Elements of type '{_capitalized(name)}'")

@@ -10,7 +10,10 @@ from .findings import InvalidModelError
 BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 ZEEBE = "{http://camunda.org/schema/zeebe/1.0}"
 
-_MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
+"""Of a diagram."""
+MAX_DEPTH = 256
+"""Elements inside of each other that libxml2 reads, so that a diagram can be walked by recursion."""
 _DOCTYPE = re.compile(rb"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
@@ -20,8 +23,8 @@ def parse_xml(content: bytes) -> etree._Element:
     Raises:
         InvalidModelError: It is too large, too deep, has a DOCTYPE or an entity, or is not well-formed BPMN.
     """
-    if len(content) > _MAX_BYTES:
-        message = f"It has {len(content)} bytes; at most {_MAX_BYTES} are read."
+    if len(content) > MAX_BYTES:
+        message = f"It has {len(content)} bytes; at most {MAX_BYTES} are read."
         raise InvalidModelError(message)
     # UTF-16 would hide the declaration from a search of bytes; its text is looked at as UTF-8.
     if _DOCTYPE.search(content) or b"\x00" in content[:4]:
@@ -43,7 +46,7 @@ def parse_xml(content: bytes) -> etree._Element:
 
 @cache
 def _parser() -> etree.XMLParser:
-    # Without `huge_tree` elements are nested at most 256 deep, so that a diagram can be walked by recursion.
+    # Without `huge_tree` elements are nested at most MAX_DEPTH deep.
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 

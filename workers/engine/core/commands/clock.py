@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..records import Command, invalid
+from ..times import FAR
 from ..work import Work
 from .registry import handles
 
@@ -13,6 +14,9 @@ def pin(work: Work, command: Command) -> dict[str, Any]:
     time = command.value["time"]
     if time < 0:
         message = f"Expected pin time to be not negative but it was {time}"
+        raise invalid(message)
+    if time > FAR:
+        message = f"Expected pin time to be at most {FAR}, the end of the year 9999, but it was {time}"
         raise invalid(message)
     work.event("CLOCK", "PINNED", work.key(), {"time": time})
     return {}

@@ -69,13 +69,14 @@ def _begin(work: Work, instance: ElementInstance, element: Element) -> None:
 
 def _start_at(work: Work, instance: ElementInstance, starts: list[str]) -> None:
     process = work.model(instance.definition)
+    opened = process.id
     try:
         lifecycle.open_scope(work, instance)
+        for opened in starts:
+            lifecycle.activate(work, enter_inside(work, instance, process.elements[opened], {}))
     except Fault as fault:
-        message = f"Expected to subscribe to catch event(s) of '{process.id}' but {fault.message}"
+        message = f"Expected to subscribe to catch event(s) of '{opened}' but {fault.message}"
         raise invalid(message) from None
-    for start in starts:
-        lifecycle.activate(work, enter_inside(work, instance, process.elements[start], {}))
 
 
 def _definition(work: Work, value: dict[str, Any]) -> Definition:

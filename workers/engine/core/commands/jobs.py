@@ -8,13 +8,18 @@ from .. import errors, lifecycle
 from ..entities import Job
 from ..jobs import job_value
 from ..records import NONE_KEY, Command, Fault, invalid, not_found, wrong_state
+from ..times import until
 from ..variables import check_document, read_document, set_locals
 from ..work import Work
 from .registry import handles
 
 MAX_BATCH = 4 * 1024 * 1024
-"""Bytes of variables in one batch of jobs."""
-_MAX_MESSAGE = 10_000
+"""Bytes of one batch of jobs as a message: what clients take."""
+MAX_JOBS = 1_000
+"""Jobs of one batch; activating more at once would keep others waiting."""
+_OVERHEAD = 120
+"""Bytes of a job's numbers in a message, and of what stands before its texts."""
+MAX_ERROR = 10_000
 """Characters of an error message that are kept."""
 
 
@@ -25,21 +30,23 @@ def activate(work: Work, command: Command) -> dict[str, Any]:
     jobs: list[dict[str, Any]] = []
     truncated = False
     size = 0
-    deadline = work.now + value["timeout"]
+    deadline = until(work.now, value["timeout"])
+    most = min(value["maxJobsToActivate"], MAX_JOBS)
     with closing(_candidates(work, value)) as candidates:
         for job in candidates:
-            if len(jobs) >= value["maxJobsToActivate"]:
+            if len(jobs) >= most:
                 break
             variables = work.variables(job.element).document(value.get("fetchVariables") or [])
-            size += len(variables)
+            activated = _activated(work, job, value["worker"], deadline, variables)
+            size += _OVERHEAD + sum(_bytes(text) for text in activated.values() if isinstance(text, str))
             if size > MAX_BATCH:
                 truncated = True
                 if not jobs:
-                    _too_large(work, job, len(variables))
+                    _too_large(work, job, _bytes(variables))
                 break
-            jobs.append(_activated(work, job, value["worker"], deadline, variables))
+            jobs.append(activated)
     if jobs:
-        activated = {
+        batch = {
             "type": value["type"],
             "worker": value["worker"],
             "timeout": value["timeout"],
@@ -48,8 +55,12 @@ def activate(work: Work, command: Command) -> dict[str, Any]:
             "pushed": bool(value.get("jobKeys")),
             "truncated": truncated,
         }
-        work.event("JOB_BATCH", "ACTIVATED", work.key(), activated)
+        work.event("JOB_BATCH", "ACTIVATED", work.key(), batch)
     return {"jobs": jobs, "truncated": truncated}
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _candidates(work: Work, value: dict[str, Any]) -> Generator[Job]:
@@ -122,7 +133,7 @@ def fail(work: Work, command: Command) -> dict[str, Any]:
         job,
         retries=value["retries"],
         retryBackoff=backoff,
-        recurringTime=work.now + backoff if backoff else -1,
+        recurringTime=until(work.now, backoff) if backoff else -1,
         errorMessage=message,
     )
     work.event("JOB", "FAILED", job.key, failed)
@@ -224,7 +235,7 @@ def _set_timeout(work: Work, job: Job, timeout: int) -> None:
     if job.state != "ACTIVATED":
         message = f"Expected to update the timeout of job with key '{job.key}', but it is not active"
         raise wrong_state(message)
-    work.event("JOB", "TIMEOUT_UPDATED", job.key, job_value(work, job, deadline=work.now + timeout))
+    work.event("JOB", "TIMEOUT_UPDATED", job.key, job_value(work, job, deadline=until(work.now, timeout)))
 
 
 def _job(work: Work, key: int, verb: str) -> Job:
@@ -242,4 +253,4 @@ def _require_open(job: Job, verb: str) -> None:
 
 
 def _cut(message: str) -> str:
-    return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "..."
+    return message if len(message) <= MAX_ERROR else message[:MAX_ERROR] + "..."

@@ -6,6 +6,7 @@ from .. import correlation, subscriptions
 from ..apply.messages import message_identity
 from ..entities import Message
 from ..records import Command, Rejection, invalid, not_found
+from ..times import until
 from ..variables import check_document
 from ..work import Work
 from .registry import handles
@@ -78,7 +79,7 @@ def _check(value: dict[str, Any]) -> None:
 
 def _published(work: Work, value: dict[str, Any]) -> Message:
     key = work.key()
-    deadline = work.now + max(0, value["timeToLive"])
+    deadline = until(work.now, max(0, value["timeToLive"]))
     work.event("MESSAGE", "PUBLISHED", key, {**value, "variables": value["variables"] or "{}", "deadline": deadline})
     return work.state.tables.messages[key]
 

@@ -6,7 +6,7 @@ from .. import lifecycle
 from ..entities import ElementInstance
 from ..model import Element, Process
 from ..paths import can_be_entered, enter_inside
-from ..records import Command, Fault, invalid, not_found
+from ..records import NONE_KEY, Command, Fault, invalid, not_found
 from ..variables import read_document
 from ..work import Work
 from .registry import handles
@@ -26,6 +26,12 @@ def modify(work: Work, command: Command) -> dict[str, Any]:
     if instance.state == "TERMINATING":
         message = f"Expected to modify process instance but no process instance found with key '{command.key}'"
         raise not_found(message)
+    if instance.parent != NONE_KEY and not _goes_on(work, instance, activations, set(terminations)):
+        message = (
+            f"Expected to modify instance of process '{process.id}', but nothing would be active in it, and it was "
+            "created by a call activity. Modify or cancel the process instance that calls it"
+        )
+        raise invalid(message)
     work.event("PROCESS_INSTANCE_MODIFICATION", "MODIFIED", command.key, dict(command.value))
     entered: list[int] = []
     for activation in activations:
@@ -51,6 +57,17 @@ def modify(work: Work, command: Command) -> dict[str, Any]:
         if found is not None and found.state == "ACTIVATING":
             lifecycle.activate(work, found)
     return {}
+
+
+def _goes_on(work: Work, scope: ElementInstance, activations: list[dict[str, Any]], terminations: set[int]) -> bool:
+    """Tell whether something is active in a scope once elements of it are terminated."""
+    if scope.key in terminations:
+        return False
+    inside = work.state.children_of(scope.key)
+    is_leaf = not inside and not scope.tokens and scope.scope != NONE_KEY
+    if activations or scope.tokens or is_leaf or scope.state != "ACTIVATED":
+        return True
+    return any(_goes_on(work, child, activations, terminations) for child in inside)
 
 
 def _check(

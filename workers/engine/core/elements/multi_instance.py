@@ -1,10 +1,11 @@
 """The body of a parallel multi-instance activity."""
 
-from .. import correlation, lifecycle, loops, subscriptions
+from .. import active, correlation, lifecycle, loops, subscriptions
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
-from ..variables import propagate, set_locals
+from ..records import not_extracted
+from ..variables import check_size, propagate, set_locals
 from ..work import Work
 from .activity import Activity
 
@@ -18,11 +19,15 @@ class MultiInstanceBody(Activity):
     def activate(self, work: Work, instance: ElementInstance, element: Element) -> None:
         """Activate the instances; without items it completes at once."""
         items = loops.items_of(work, instance, element)
+        if not work.state.active.has_room(instance.process_instance, len(items)):
+            message = (
+                f"The list has {len(items)} items; at most {active.MAX_ACTIVE} elements and tokens may be active in a "
+                "process instance and in those that it calls. Shorten the list, or let it be done in portions"
+            )
+            raise not_extracted(message)
         subscriptions.open_all(work, instance, element)
         lifecycle.activated(work, instance)
-        work.hops = 0
-        for number, item in enumerate(items, 1):
-            lifecycle.request(work, instance, element, loopCounter=number, item=item)
+        lifecycle.request_items(work, instance, element, items)
         if items:
             correlation.correlate_buffered(work, instance)
         else:
@@ -34,7 +39,7 @@ class MultiInstanceBody(Activity):
         name = element.loop.collection_name
         if name:
             size = len(loops.items_of(work, instance, element))
-            collected = {name: loops.collection(work, instance, size)}
+            collected = {name: check_size(loops.collection(work, instance, size))}
             set_locals(work, instance, collected)
             propagate(work, work.scope_of(instance), collected)
         self.done(work, instance, element)

@@ -36,7 +36,7 @@ class ProcessInstance(Passing):
             work.event("PROCESS_INSTANCE_RESULT", "COMPLETED", instance.key, value)
         if instance.parent != NONE_KEY:
             own = {name: held.value for name, held in work.state.tables.variables.get(instance.key, {}).items()}
-            work.follow_up("COMPLETE_ELEMENT", instance.parent, {"variables": to_document(own)})
+            work.follow_up("COMPLETE_ELEMENT", instance.parent, {"variables": to_document(own), "hops": work.hops})
         lifecycle.completed(work, instance, element)
 
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
