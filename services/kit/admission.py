@@ -34,22 +34,23 @@ class Admission:
         self._line: deque[asyncio.Future[None]] = deque()
 
     @asynccontextmanager
-    async def place(self, deadline: float, *, first: bool = False) -> AsyncIterator[None]:
-        """Have a place for the length of the body; `first` is before all who are not.
+    async def place(self, deadline: float, *, first: bool = False) -> AsyncIterator[bool]:
+        """Have a place for the length of the body; `first` is before all who are not. Yields whether that took time.
 
         Raises:
             NoPlaceError: Others had all places until `deadline` on the event loop's clock; nothing of the body was run.
         """
-        await self._take(self._first if first else self._line, deadline)
+        is_free = self._free > 0
+        if is_free:
+            self._free -= 1
+        else:
+            await self._turn(self._first if first else self._line, deadline)
         try:
-            yield
+            yield not is_free
         finally:
             self._give_back()
 
-    async def _take(self, line: deque[asyncio.Future[None]], deadline: float) -> None:
-        if self._free:
-            self._free -= 1
-            return
+    async def _turn(self, line: deque[asyncio.Future[None]], deadline: float) -> None:
         turn = asyncio.get_running_loop().create_future()
         line.append(turn)
         try:

@@ -73,8 +73,10 @@ class Database:
         self.event_committed = asyncio.Event()
         """Set by each commit that wrote an event; who waits for it clears it."""
         self._admission = Admission(_POOL_SIZE)
-        self.answered = 0
+        self._answered = 0
         """How often the server has ended a transaction, well or not."""
+        self._is_away = False
+        """Whether the server was away when it was asked last."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: connect(url, schema),
@@ -90,12 +92,12 @@ class Database:
         `first` goes before all others that wait for a connection: a probe, and a command that has begun already.
 
         Raises:
-            Problem: OVERLOADED where others use all connections for too long, and nothing was begun.
+            Problem: OVERLOADED where others use all connections for too long: it was not begun, or ended half-way.
                 DATABASE_UNAVAILABLE where the database cannot serve now, COMMAND_IN_PROGRESS where another transaction
                 held what this one needs for too long. Whether a commit that was cut off took effect is not known; the
                 same command may be sent again.
         """
-        answered = self.answered
+        answered = self._answered
         until = asyncio.get_running_loop().time() + WAIT if first else deadline()
         try:
             async with (
@@ -106,33 +108,41 @@ class Database:
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
                 wrote_event = outbox.recorded(connection)
-        except NoPlaceError as error:
-            raise self.busy_or_away(answered) from error
-        except TimeoutError as error:
-            detail = "The database did not answer in time. Send the same command again."
-            raise Problem(DATABASE_UNAVAILABLE, detail) from error
+        except (NoPlaceError, TimeoutError) as error:
+            if isinstance(error, TimeoutError):
+                # Where others were answered meanwhile, this one was too slow, and not the server.
+                self._is_away = answered == self._answered
+            raise self.busy_or_away() from error
         except (OSError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
-            raise _unavailable() from error
+            raise self._away() from error
         except (DBAPIError, asyncpg.PostgresError) as error:
             state = _sqlstate(error)
             if state in _LOCKED:
-                self.answered += 1
+                self._was_answered()
                 detail = "Another command holds what this one needs. Send this one again."
                 raise Problem(IN_PROGRESS, detail) from error
             if state[:2] in _AWAY or _is_cut_off(error):
-                raise _unavailable() from error
+                raise self._away() from error
             if why := _CAUSES.get(state) or _CAUSES.get(state[:2]):
                 raise _unusable(why, state) from error
             if state[:2] in _ABOUT_SCHEMA and (drift := await self.drift()):
                 raise _unusable(drift, state) from error
             raise
-        self.answered += 1
+        self._was_answered()
         if wrote_event:
             self.event_committed.set()
 
-    def busy_or_away(self, answered: int) -> Problem:
-        """Return what is told who waited in vain since `answered`: that the server hangs, where it answered nobody."""
-        return _unavailable() if answered == self.answered else _overloaded()
+    def busy_or_away(self) -> Problem:
+        """Return what a request is told that has waited in vain: which of both the last one before it has met."""
+        return _unavailable() if self._is_away else _overloaded()
+
+    def _away(self) -> Problem:
+        self._is_away = True
+        return _unavailable()
+
+    def _was_answered(self) -> None:
+        self._answered += 1
+        self._is_away = False
 
     async def drift(self) -> str | None:
         """Return how far code and schema are apart, where a migration came while this process runs; else None."""
@@ -167,8 +177,7 @@ def _unavailable() -> Problem:
 
 
 def _overloaded() -> Problem:
-    detail = "The service is busy with other commands, and did not begin with this one. Send the same command again."
-    return Problem(OVERLOADED, detail)
+    return Problem(OVERLOADED, "The service is busy with other commands. Send the same command again.")
 
 
 def _unusable(why: str, state: str) -> Problem:

@@ -135,18 +135,31 @@ class Line:
         if scope["path"] in self._exempt:
             await self._app(scope, receive, send)
             return
-        answered = self._database.answered
         try:
             with one_deadline() as deadline:
-                async with self._admission.place(deadline):
-                    await self._app(scope, receive, send)
+                async with self._admission.place(deadline) as has_waited:
+                    body = await receive()
+                    if not (has_waited and await _is_gone(receive)):
+                        await self._app(scope, _replayed(body, receive), send)
         except NoPlaceError:
-            await self._database.busy_or_away(answered).response()(scope, receive, send)
+            await self._database.busy_or_away().response()(scope, receive, send)
+
+
+async def _is_gone(receive: Receive) -> bool:
+    """Tell whether the caller closed the connection; its body has been received."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            return bool((await receive())["type"] == "http.disconnect")
+    return False
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives the whole body first, and then what the connection has to tell."""
-    message: Message | None = {"type": "http.request", "body": body, "more_body": False}
+    return _replayed({"type": "http.request", "body": body, "more_body": False}, receive)
+
+
+def _replayed(first_message: Message, receive: Receive) -> Receive:
+    message: Message | None = first_message
 
     async def next_message() -> Message:
         nonlocal message

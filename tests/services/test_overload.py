@@ -17,8 +17,8 @@ from tests.services.postgres import Admin, Postgres
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have waits end soon: for a connection after three seconds, for a row after a fifth of one."""
-    monkeypatch.setattr(admission, "WAIT", 3.0)
+    """Have every wait end soon: for a connection after a second, for a row after a fifth of one."""
+    monkeypatch.setattr(admission, "WAIT", 1.0)
     monkeypatch.setitem(database._BOUNDS, "lock_timeout", "200")  # noqa: SLF001 - the server's own bound
 
 
@@ -49,8 +49,9 @@ async def test_commands_that_find_no_connection_are_told_that_the_service_is_bus
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_crowd_at_a_database_that_hangs_is_told_that_the_database_is_away(
-    own_postgres: Postgres, order_id: str
+    own_postgres: Postgres, order_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database, "_TRANSACTION_TIMEOUT", 0.9)
     async with running("inventory", await provision("inventory", own_postgres.url())) as inventory:
         assert {await hold(inventory, order_id, number) for number in range(3)} == {(200, "")}
         own_postgres.suspend()
