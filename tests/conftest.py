@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from pyzeebe import ZeebeClient
 
 import services
 from bpmn import render
+from tests.lanes import LONG, SECONDS
 from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
@@ -26,13 +27,23 @@ from workers.cluster import stack as embedded
 from workers.instances import Instances
 from workers.kit.connection import open_channel, stub
 
-LEASE = 6.0
+LEASE = 4.0
 """Seconds of a job's lease in the suite: a killed worker's job comes back after it."""
 
 
 def pytest_configure() -> None:
     """Have tracebacks printed as Python does: structlog's own default draws every frame with its local values."""
     structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note for `make test` how long a test took that does not say that it takes long."""
+    if call.when == "call" and call.duration > LONG and item.get_closest_marker("long") is None:
+        item.user_properties.append((SECONDS, call.duration))
+    return (yield)
 
 
 @pytest.fixture(scope="session")

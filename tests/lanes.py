@@ -23,6 +23,11 @@ _ROOT_FOLDER = "."
 SUM = 4_200
 """Seconds that all budgets may come to together; it only ever becomes smaller. The aim is 1,300."""
 
+SECONDS = "seconds"
+"""Names what a report has of a test beyond `LONG` that is not marked as long: without its set-up and tear-down."""
+LONG = 10.0
+"""Seconds after which a test has to be marked as long, on a machine that does nothing else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -60,13 +65,14 @@ def main(arguments: Sequence[str]) -> int:
     """Run the tests and return the exit status."""
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
-    with tempfile.TemporaryDirectory() as reports:
+    with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
-        lanes = {name: _Lane(name, Path(reports)) for name in sorted({each.lane for each in FOLDERS.values()})}
+        lanes = {name: _Lane(name, Path(folder)) for name in sorted({each.lane for each in FOLDERS.values()})}
         statuses = [lane.end() for lane in lanes.values()]
         seconds = time.monotonic() - begun
-        spent = seconds_by_folder([lane.report for lane in lanes.values()])
-    over = over_budget(spent)
+        reports = [lane.report for lane in lanes.values()]
+        spent = seconds_by_folder(reports)
+        over = [*over_budget(spent), *unmarked(reports)]
     sys.stdout.write("\n".join([table(spent, seconds), *over, ""]))
     return max(*statuses, bool(over))
 
@@ -136,6 +142,18 @@ def over_budget(spent: Mapping[str, tuple[int, float]]) -> list[str]:
                 "make it faster, or move what is long to `make proof`."
             )
     return lines
+
+
+def unmarked(reports: Sequence[Path]) -> list[str]:
+    """Return a line for each test that takes twice what one without the mark `long` may, as on a loaded machine."""
+    cases = [case for report in reports if report.exists() for case in ET.parse(report).iter("testcase")]  # noqa: S314 - pytest's
+    return [
+        f"{case.attrib['classname']}.{case.attrib['name']} took {float(each.attrib['value']):.0f} s: make it faster, "
+        "or mark it as long and say why."
+        for case in cases
+        for each in case.iter("property")
+        if each.attrib["name"] == SECONDS and float(each.attrib["value"]) > 2 * LONG
+    ]
 
 
 if __name__ == "__main__":

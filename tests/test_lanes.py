@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lanes import FOLDERS, SUM, main, over_budget, paths, seconds_by_folder, table
+from tests.lanes import FOLDERS, SUM, main, over_budget, paths, seconds_by_folder, table, unmarked
 from tests.stack import ROOT
 
 LANES = {folder.lane for folder in FOLDERS.values()}
@@ -38,6 +38,17 @@ def test_a_folder_beyond_its_budget_and_one_without_a_budget_are_named(tmp_path:
     assert kit.startswith("tests/kit took 5002 s")
     assert new.startswith("tests/new has no budget")
     assert "in 2.0 minutes" in table(spent, 120.0)
+
+
+def test_a_test_that_takes_long_and_does_not_say_so_is_named(tmp_path: Path) -> None:
+    report = tmp_path / "lane.xml"
+    cases = "".join(
+        f'<testcase classname="tests.kit" name="{name}"><property name="seconds" value="{seconds}"/></testcase>'
+        for name, seconds in (("test_short", 19.9), ("test_long", 20.1))
+    )
+    report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
+    [line] = unmarked([report])
+    assert line.startswith("tests.kit.test_long took 20 s: ")
 
 
 def test_arguments_go_to_pytest_and_its_status_comes_back(capfd: pytest.CaptureFixture[str]) -> None:

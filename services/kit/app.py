@@ -12,14 +12,15 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.auth import Callers, Door
-from services.kit.database import Database, Reading
-from services.kit.limits import Bodies, Rate
+from services.kit.auth import OPEN, Callers, Door
+from services.kit.database import Database, database_of
+from services.kit.limits import Bodies, Line, Rate
 from services.kit.problems import (
     DATABASE_UNAVAILABLE,
     INTERNAL,
     KEY_MISSING,
     LISTED,
+    OVERLOADED,
     RATE_LIMITED,
     REQUEST_INVALID,
     REQUEST_MALFORMED,
@@ -61,10 +62,12 @@ async def live() -> Health:
     return Health(status="live")
 
 
-@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, RATE_LIMITED))
-async def ready(database: Reading) -> Health:
+@health.get("/ready", responses=documented(REQUEST_MALFORMED, DATABASE_UNAVAILABLE, OVERLOADED, RATE_LIMITED))
+async def ready(request: Request) -> Health:
     """Say that commands can be taken: the database answers, takes writes, and lets the service write."""
-    able = (await database.execute(_ABLE)).one()
+    # Before all that wait: a service that is busy is ready.
+    async with database_of(request).transaction(first=True) as connection:
+        able = (await connection.execute(_ABLE)).one()
     if able.is_read_only:
         raise Problem(DATABASE_UNAVAILABLE, "The database takes no writes: it is a standby, or read-only.")
     if able.locked:
@@ -84,6 +87,7 @@ def create_app(title: str, router: APIRouter, database: Database, callers: Calle
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     # The last one added is the outermost.
+    app.add_middleware(Line, database=database, exempt=OPEN)
     app.add_middleware(Bodies, most=limits.max_body)
     app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit))
     app.add_middleware(_Bugs)

@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: short transactions with bounds on every wait, and one answer when it is away."""
+"""The way to PostgreSQL: short transactions with bounds on every wait, and answers that tell busy from away."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,17 +10,17 @@ import structlog
 from fastapi import Depends, Request
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio.engine import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.kit import outbox, schema
-from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, Problem
+from services.kit.admission import WAIT, Admission, NoPlaceError, deadline
+from services.kit.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED, Problem
 
 _log = structlog.get_logger(__name__)
 _CONNECT_TIMEOUT = 2.0
 """Seconds to reach the server."""
-_TRANSACTION_TIMEOUT = 5.0
-"""Seconds for a whole transaction, the wait for a connection included: shorter than any caller's patience."""
+_TRANSACTION_TIMEOUT = 4.0
+"""Seconds for a whole transaction, once it has a connection."""
 _BOUNDS = {
     # Milliseconds. A command waits so long for its twin, or for a row that another command changes.
     "lock_timeout": "2000",
@@ -72,34 +72,51 @@ class Database:
         self._url = url
         self.event_committed = asyncio.Event()
         """Set by each commit that wrote an event; who waits for it clears it."""
+        self._admission = Admission(_POOL_SIZE)
+        self.answered = 0
+        """How often the server has ended a transaction, well or not."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: connect(url, schema),
             pool_size=_POOL_SIZE,
             max_overflow=0,
-            pool_timeout=_TRANSACTION_TIMEOUT,
             hide_parameters=True,  # They are customers' data, and an error's text ends in logs.
         )
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, first: bool = False) -> AsyncIterator[AsyncConnection]:
         """Run the body in one transaction: committed when it ends, rolled back when it raises.
 
+        `first` goes before all others that wait for a connection: a probe, and a command that has begun already.
+
         Raises:
-            Problem: DATABASE_UNAVAILABLE where the database cannot serve now, COMMAND_IN_PROGRESS where another
-                transaction held what this one needs for too long. Whether a commit that was cut off took effect is
-                not known; the same command may be sent again.
+            Problem: OVERLOADED where others use all connections for too long, and nothing was begun.
+                DATABASE_UNAVAILABLE where the database cannot serve now, COMMAND_IN_PROGRESS where another transaction
+                held what this one needs for too long. Whether a commit that was cut off took effect is not known; the
+                same command may be sent again.
         """
+        answered = self.answered
+        until = asyncio.get_running_loop().time() + WAIT if first else deadline()
         try:
-            async with asyncio.timeout(_TRANSACTION_TIMEOUT), self._engine.begin() as connection:
+            async with (
+                self._admission.place(until, first=first),
+                asyncio.timeout(_TRANSACTION_TIMEOUT),
+                self._engine.begin() as connection,
+            ):
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
                 wrote_event = outbox.recorded(connection)
-        except (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
+        except NoPlaceError as error:
+            raise self.busy_or_away(answered) from error
+        except TimeoutError as error:
+            detail = "The database did not answer in time. Send the same command again."
+            raise Problem(DATABASE_UNAVAILABLE, detail) from error
+        except (OSError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
             raise _unavailable() from error
         except (DBAPIError, asyncpg.PostgresError) as error:
             state = _sqlstate(error)
             if state in _LOCKED:
+                self.answered += 1
                 detail = "Another command holds what this one needs. Send this one again."
                 raise Problem(IN_PROGRESS, detail) from error
             if state[:2] in _AWAY or _is_cut_off(error):
@@ -109,8 +126,13 @@ class Database:
             if state[:2] in _ABOUT_SCHEMA and (drift := await self.drift()):
                 raise _unusable(drift, state) from error
             raise
+        self.answered += 1
         if wrote_event:
             self.event_committed.set()
+
+    def busy_or_away(self, answered: int) -> Problem:
+        """Return what is told who waited in vain since `answered`: that the server hangs, where it answered nobody."""
+        return _unavailable() if answered == self.answered else _overloaded()
 
     async def drift(self) -> str | None:
         """Return how far code and schema are apart, where a migration came while this process runs; else None."""
@@ -142,6 +164,11 @@ class Database:
 
 def _unavailable() -> Problem:
     return Problem(DATABASE_UNAVAILABLE, "The service cannot reach its database. Send the same command again.")
+
+
+def _overloaded() -> Problem:
+    detail = "The service is busy with other commands, and did not begin with this one. Send the same command again."
+    return Problem(OVERLOADED, detail)
 
 
 def _unusable(why: str, state: str) -> Problem:

@@ -91,7 +91,7 @@ class Elsewhere:
             outcome = None if is_new else await effect.ask(saga_id)
             if outcome is None:
                 outcome = await effect.call(saga_id, command)
-        async with self._rows(saga_id) as rows:
+        async with self._rows(saga_id, begun=True) as rows:
             # A twin may have answered by now, or an undo fenced this command.
             answer = await rows.find(Op.DO, fingerprint, lock=True)
             if answer is None:
@@ -127,7 +127,7 @@ class Elsewhere:
             return answer.response()
         async with self._conversation(saga_id):
             outcome = await effect.cancel(saga_id)
-        async with self._rows(saga_id) as rows:
+        async with self._rows(saga_id, begun=True) as rows:
             answer = await rows.find(Op.UNDO, None, lock=True)
             if answer is None:
                 answer = success(await effect.record_cancelled(rows.connection, saga_id, outcome))
@@ -135,9 +135,9 @@ class Elsewhere:
         return answer.response()
 
     @asynccontextmanager
-    async def _rows(self, saga_id: str) -> AsyncIterator[Rows]:
-        """Run the body in a transaction, with the branch's barrier rows of this saga."""
-        async with self.barrier.database.transaction() as connection:
+    async def _rows(self, saga_id: str, *, begun: bool = False) -> AsyncIterator[Rows]:
+        """Run the body in a transaction, with the branch's barrier rows of this saga; `begun` after a conversation."""
+        async with self.barrier.database.transaction(first=begun) as connection:
             yield self.barrier.rows(connection, saga_id)
 
     @asynccontextmanager

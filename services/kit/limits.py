@@ -9,11 +9,15 @@ from contextlib import suppress
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.kit.admission import Admission, NoPlaceError, one_deadline
+from services.kit.database import Database
 from services.kit.headers import unreadable
 from services.kit.problems import BODY_LATE, BODY_TOO_LARGE, REQUEST_INVALID, FieldError, Problem
 
 DEPTH = 16
 """Objects and arrays in one another that a body may have; ours have three."""
+_INSIDE = 64
+"""Requests that are carried out at once: enough for all connections, and for conversations with a third party."""
 _BODY_SECONDS = 10.0
 """Seconds in which the whole body must have arrived."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -114,6 +118,30 @@ class Bodies:
 
     def _too_large(self) -> Problem:
         return Problem(BODY_TOO_LARGE, f"A body may have {self._most} bytes.")
+
+
+class Line:
+    """Has requests wait in line for the application, which carries out a few at a time."""
+
+    def __init__(self, app: ASGIApp, database: Database, exempt: frozenset[str]) -> None:
+        """Stand before `app`; requests for the paths `exempt` do not wait."""
+        self._app = app
+        self._database = database
+        self._exempt = exempt
+        self._admission = Admission(_INSIDE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request when it is its turn, or answer it."""
+        if scope["path"] in self._exempt:
+            await self._app(scope, receive, send)
+            return
+        answered = self._database.answered
+        try:
+            with one_deadline() as deadline:
+                async with self._admission.place(deadline):
+                    await self._app(scope, receive, send)
+        except NoPlaceError:
+            await self._database.busy_or_away(answered).response()(scope, receive, send)
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

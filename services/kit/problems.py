@@ -41,10 +41,11 @@ IN_PROGRESS = ProblemType("COMMAND_IN_PROGRESS", 409, "The same command is runni
 FENCED = ProblemType("COMMAND_FENCED", 409, "The command comes after its undo")
 ANSWER_FORGOTTEN = ProblemType("ANSWER_FORGOTTEN", 409, "The command took effect, and its answer is no longer kept")
 DATABASE_UNAVAILABLE = ProblemType("DATABASE_UNAVAILABLE", 503, "The database is away", retry_after=1)
+OVERLOADED = ProblemType("OVERLOADED", 503, "The service has more commands than it can carry out", retry_after=1)
 INTERNAL = ProblemType("INTERNAL_ERROR", 500, "The service has a bug")
 _ANY_REQUEST = (
     *(REQUEST_MALFORMED, UNAUTHENTICATED, FORBIDDEN, BODY_LATE, BODY_TOO_LARGE, MEDIA_TYPE_UNKNOWN, RATE_LIMITED),
-    *(DATABASE_UNAVAILABLE, INTERNAL),
+    *(DATABASE_UNAVAILABLE, OVERLOADED, INTERNAL),
 )
 """What any request with a token can meet."""
 LISTED = 20

@@ -25,7 +25,7 @@ from services.kit.retention import router as retention_router
 from services.kit.settings import LimitSettings, RoleSettings, ServiceSettings, read_settings
 from services.kit.tokens import Tokens, read_tokens
 
-_DRAIN = 8
+_DRAIN = 9
 """Seconds that running requests get to end after SIGTERM: more than any of them takes."""
 _KEEP_ALIVE = 30
 """Seconds that an idle connection is kept: longer than our clients keep theirs, so that they never use a closed one."""

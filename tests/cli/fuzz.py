@@ -3,11 +3,13 @@
 The commands' modules are imported once, and each case is a fork: an own start for each would take a second.
 """
 
+import ctypes
 import io
 import json
 import os
 import resource
 import signal
+import struct
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +36,10 @@ NAMES = ("ZEEBE_ADDRESS", "CAMUNDA_REST_ADDRESS", "ORDERS_URL", "DATABASE_URL", 
 READERS = {"WORKER": ["workers"], "RECONCILER": ["reconcile", "--watch"], "SAGA": ["status"]}
 """Who reads a number, by the begin of its name; a service does with all others."""
 SECONDS = 10
+ANOTHERS = "another's"
+"""A folder that may not be looked into."""
+_CAPABILITY_VERSION = 0x20080522
+"""_LINUX_CAPABILITY_VERSION_3 (linux/capability.h)."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def cases() -> Iterator[Case]:
                 yield from _numbers(path, option) if is_number else _texts(path, option)
             if name not in RUNNING:
                 yield from (Case([*path, *value]) for value in ([], *([each] for each in VALUES)))
-    for hostile in ("no HOME", "no PATH", "closed stdout", "C locale", "umask 777", "few files"):
+    for hostile in ("no HOME", "no PATH", "closed stdout", "C locale", "umask 777", "few files", "another's files"):
         yield from (Case([name], hostile=hostile) for name in ("status", "doctor", "logs", "incidents", "down"))
     for name in sorted(NUMBERS):
         reader = READERS.get(name.partition("_")[0], ["services", "orders"])
@@ -133,6 +139,15 @@ def _make_hostile(hostile: str) -> None:
             os.umask(0o777)
         case "few files":
             resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))
+        case "another's files":
+            os.environ.update(SAGA_HOME=ANOTHERS, WORKER_STATE=ANOTHERS)
+            _give_up_rights()
+
+
+def _give_up_rights() -> None:
+    """Be root without any capability (capset(2)): it may read then what its owner may."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).capset(struct.pack("II", _CAPABILITY_VERSION, 0), bytes(24))
 
 
 def _become(case: Case, output: int) -> None:
@@ -173,6 +188,7 @@ def run(share: int) -> dict[str, str]:
     """Run every `share`-th case in a folder of its own; return what is wrong by case."""
     with tempfile.TemporaryDirectory(prefix="saga-fuzz-") as folder:
         os.chdir(folder)
+        Path(ANOTHERS).mkdir(mode=0o000)
         os.environ.update(HOME=folder, SAGA_HOME=str(Path(folder, "home")), SAGA_PORT_OFFSET="19900")
         found = {str(case): verdict(case) for case in [*cases()][::share]}
     return {case: wrong for case, wrong in found.items() if wrong}

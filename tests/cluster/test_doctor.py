@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from filelock import FileLock
 
 from services.kit import schema
 from tests.services.postgres import Postgres
+from workers.cluster import doctor, state
 from workers.cluster.stack import Stack
+from workers.cluster.state import ProcessId, StackState
 from workers.cluster.surroundings import surroundings
 
 OFFSET = 19_998
@@ -124,3 +127,66 @@ async def test_a_schema_of_newer_code_is_told_with_both_revisions(
     ok, detail = (await asyncio.to_thread(found))["Database"]
     assert not ok
     assert "orders_9999" in detail
+
+
+def test_a_journal_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    monkeypatch.setenv("WORKER_STATE", str(in_the_way / "journal"))
+    assert found()["Home"] == (False, f"{in_the_way} cannot be written; set WORKER_STATE")
+
+
+def test_a_wrong_setting_of_the_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_WINDOW", "many")
+    ok, detail = found()["Environment"]
+    assert not ok
+    assert "WORKER_WINDOW" in detail
+
+
+def test_an_engine_elsewhere_is_named_with_the_proxy_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZEEBE_ADDRESS", "https://zeebe.example:443")
+    assert found()["Engine"] == (True, "zeebe.example:443, TLS")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    assert "https_proxy names a proxy for zeebe.example, http://proxy.example:3128" in found()["Proxies"][1]
+
+
+async def test_settings_of_postgresql_s_clients_are_named_as_read_for_a_database_of_the_user_s(
+    monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres.url())
+    monkeypatch.setenv("PGTZ", "UTC")
+    assert (await asyncio.to_thread(found))["Database"] == (True, "answers; read: PGTZ")
+
+
+def machine() -> dict[str, tuple[bool, str]]:
+    return {each.subject: (each.ok, each.detail) for each in doctor.examine(Stack(OFFSET))}
+
+
+@pytest.mark.parametrize(
+    ("name", "needed", "subject", "said"),
+    [
+        ("_PYTHON", (99,), "Python", "3.11 or newer is needed"),
+        ("_WHEELS", {"no_such_module": "a-wheel"}, "Wheels", "missing: a-wheel; run `make` again"),
+        ("_SQLITE", (99, 1), "SQLite", "99.1 or newer is needed"),
+        ("DATA", 10**18, "Disk for data", "make room"),
+        ("_MEMORY", 10**18, "Memory", "close other programs"),
+    ],
+)
+def test_what_the_machine_lacks_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, needed: object, subject: str, said: str
+) -> None:
+    assert machine()[subject][0]
+    monkeypatch.setattr(doctor, name, needed)
+    ok, detail = machine()[subject]
+    assert not ok
+    assert said in detail
+
+
+def test_the_ports_of_the_stack_that_runs_are_its_own_and_another_s_are_named(stack_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 15432 + OFFSET)):
+        ok, detail = machine()["Ports"]
+        assert not ok
+        assert f"Port {15432 + OFFSET} is taken" in detail
+        state.write(stack_folder / "state.json", StackState(supervisor=ProcessId.of(os.getpid()), parts=[]))
+        assert machine()["Ports"] == (True, "in use by this stack, which runs")
+        assert machine()["State"] == (True, "a stack runs here")

@@ -74,10 +74,37 @@ def test_a_process_that_ended_is_not_found(dead: ProcessId) -> None:
     assert dead.find() is None
 
 
+def test_a_process_that_ended_and_was_not_waited_for_is_not_found() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    )
+    running = ProcessId.of(process.pid)
+    assert running.find() is not None
+    assert process.stdin
+    process.stdin.close()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert running.find() is None
+    process.wait()
+
+
 def test_a_later_process_with_the_same_pid_is_not_taken_for_the_old_one(mine: ProcessId) -> None:
     assert mine.find() is not None
     assert mine.model_copy(update={"create_time": mine.create_time - 1}).find() is None
     assert mine.model_copy(update={"boot_id": "another boot"}).find() is None
+
+
+def test_processes_are_told_apart_by_their_start_whatever_they_are_called(mine: ProcessId, dead: ProcessId) -> None:
+    assert mine.create_time < dead.create_time
+    rename = (
+        "import pathlib, sys\ncomm = pathlib.Path('/proc/self/comm')\ncomm.exists() and comm.write_text('a) b (c')\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", f"{rename}print(flush=True)\nsys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as renamed:
+        before = ProcessId.of(renamed.pid)
+        assert renamed.stdout
+        renamed.stdout.readline()
+        assert ProcessId.of(renamed.pid) == before
+        renamed.communicate()
 
 
 def test_a_step_of_the_clock_makes_no_other_process(mine: ProcessId, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +125,9 @@ def test_leftovers_of_a_dead_supervisor_are_killed_with_their_children(tmp_path:
         children = psutil.Process(leftover.pid).children()
         part = PartState(name="postgres", state=State.READY, process=ProcessId.of(leftover.pid))
         state.sweep(StackState(supervisor=dead, parts=[part]))
-        assert not psutil.pid_exists(leftover.pid)
+        if is_left := psutil.pid_exists(leftover.pid):
+            state.kill_group(leftover.pid)
+        assert not is_left
     _, alive = psutil.wait_procs(children, timeout=5)
     assert children
     assert not alive

@@ -1,6 +1,7 @@
 """The supervisor: order, restarts, giving up, and an end that leaves nothing behind."""
 
 import asyncio
+import dataclasses
 import errno
 import os
 import sys
@@ -164,6 +165,16 @@ async def test_a_part_that_hangs_is_degraded_and_then_started_again(home: Path, 
         assert run.supervisor.state.state is State.DEGRADED
         await run.until("service", State.READY, restarts=1)
     assert run.task.exception() is None
+
+
+async def test_a_probe_that_never_ends_is_no_answer(home: Path, watched: Part) -> None:
+    async def endless(_client: httpx.AsyncClient) -> bool:
+        return await asyncio.Event().wait()
+
+    async with running([dataclasses.replace(watched, alive=endless)], home) as run:
+        await run.until("service", State.READY)
+        await run.until("service", State.DEGRADED)
+        await run.until("service", State.READY, restarts=1)
 
 
 async def test_a_part_that_fails_each_request_is_started_again(home: Path, watched: Part) -> None:

@@ -5,27 +5,20 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from random import Random
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
-from services.kit.tokens import Tokens
 from tests.benchmarks.orders import ledger
 from tests.benchmarks.orders.records import Records
 from tests.process.starts import Ways
 from tests.stack import Stack
 from tests.world import World, eventually
-from workers.addresses import Addresses
 from workers.cluster import stack as embedded
-from workers.cluster.node import ensure_zbctl
-from workers.kit.connection import open_channel, stub
 
 PIECES = 3
 """What each order has of pieces; the shelves hold a million of either article."""
@@ -60,19 +53,6 @@ class Fate:
     def was_ignored(self) -> bool:
         """Whether the instance found its order claimed, and did and undid nothing."""
         return (self.tasks, self.ends) == ([_TASKS[0]], ["EndEvent_DuplicateOrderIgnored"])
-
-
-@pytest.fixture
-async def starter(stack: Stack, addresses: Addresses, tokens: Tokens) -> AsyncIterator[Ways]:
-    program = await asyncio.to_thread(ensure_zbctl)
-    zbctl = (str(program), "--insecure", "--address", addresses.engine.address)
-    seed = Random().randrange(2**32)  # noqa: S311 - jitter
-    print(f"seed {seed}")  # noqa: T201 - to run it again
-    async with AsyncExitStack() as exits:
-        channel = await exits.enter_async_context(open_channel(addresses.engine))
-        url, token = addresses.service("orders"), tokens.authorization("place-order")
-        shop = await exits.enter_async_context(httpx.AsyncClient(base_url=url, headers=token, timeout=20))
-        yield Ways(stub(channel), shop, lambda *arguments: stack.run(*zbctl, *arguments), Random(seed))  # noqa: S311
 
 
 @pytest.fixture

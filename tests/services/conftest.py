@@ -111,6 +111,15 @@ async def mortal() -> AsyncIterator[Postgres]:
     server.remove()
 
 
+@pytest.fixture
+async def own_postgres() -> AsyncIterator[Postgres]:
+    """A server of a test's own, which it may stop or suspend."""
+    server = Postgres()
+    await server.start()
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 async def role_urls(postgres: Postgres) -> dict[str, str]:
     return {name: await provision(name, postgres.url()) for name in services.PORTS}

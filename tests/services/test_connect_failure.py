@@ -1,6 +1,7 @@
 """A database that cannot be connected to: each cause has a message of its own, with what to do."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import pytest
 import trustme
 
 from services.kit import database
+from services.kit.connect_failure import why_not_connected
 from services.kit.provisioning import StartError, provision, require_current
 from tests.services.postgres import Postgres
 
@@ -70,6 +72,21 @@ async def test_a_certificate_of_another_host(tmp_path: Path) -> None:
         assert "IP address mismatch" in await said(url)
 
 
+async def test_what_answers_is_no_tls() -> None:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(_SSL_REQUEST)
+        writer.write(b"S")
+        await reader.read(1)  # TLS begins
+        writer.write(b"no TLS record")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        text = await said(f"postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=require")
+    assert "TLS with the database at 127.0.0.1" in text
+
+
 @pytest.mark.parametrize("given", [False, True], ids=["default", "named"])
 async def test_a_missing_root_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, given: bool) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -86,6 +103,13 @@ async def test_a_setting_that_does_not_exist() -> None:
 async def test_nobody_listens() -> None:
     assert "Start PostgreSQL there" in await said("postgresql://u:hunter2@127.0.0.1:1/db")
     assert "Start PostgreSQL there" in await said("postgresql://u:hunter2@localhost:1/db")
+
+
+def test_nobody_listens_at_any_of_several_addresses() -> None:
+    """asyncio makes one error of them, which has no number."""
+    each = [f"[Errno {errno.ECONNREFUSED}] Connect call failed ('{address}', 1)" for address in ("::1", "127.0.0.1")]
+    error = OSError(f"Multiple exceptions: {', '.join(each)}")
+    assert "Start PostgreSQL there" in why_not_connected("postgresql://u:hunter2@localhost:1/db", error)
 
 
 async def test_a_host_that_is_not_known() -> None:

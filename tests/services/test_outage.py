@@ -1,22 +1,11 @@
 """When the database is away, a service says so, lives on, and is there again as soon as the database is."""
 
 import asyncio
-from collections.abc import AsyncIterator
-
-import pytest
 
 from services.kit.provisioning import provision
 from tests.services.conftest import running
 from tests.services.participant import HOLD, Participant, code
 from tests.services.postgres import Postgres
-
-
-@pytest.fixture
-async def own_postgres() -> AsyncIterator[Postgres]:
-    server = Postgres()
-    await server.start()
-    yield server
-    server.remove()
 
 
 async def until_taken(participant: Participant, order_id: str) -> None:

@@ -14,7 +14,7 @@ PASSING: Final = {
     429: "too many requests (RFC 6585; our RATE_LIMITED; Envoy's and Cloudflare's rate limits)",
     502: "the proxy got no valid answer (nginx, HAProxy, AWS ALB, Google Cloud, Azure, IIS)",
     503: "the proxy has no healthy upstream, or too many requests wait (Envoy UH, UF, UO and UR; HAProxy; nginx; ALB; "
-    "Fastly; Varnish), or the participant itself cannot serve now",
+    "Fastly; Varnish), or the participant itself cannot serve now (our DATABASE_UNAVAILABLE, OVERLOADED)",
     504: "the upstream did not answer in time (Envoy UT; nginx; HAProxy; ALB; Google Cloud)",
     520: "Cloudflare: the origin reset the connection, or answered nothing that it understands",
     521: "Cloudflare: the origin refuses connections",

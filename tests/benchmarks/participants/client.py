@@ -34,14 +34,19 @@ async def _connection(port: int, waiting: Iterator[bytes]) -> list[float]:
     seconds = []
     for request in waiting:
         begun = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        body = await reader.readexactly(length)
+        head, body = await exchange(reader, writer, request)
         seconds.append(time.perf_counter() - begun)
         assert head.startswith(b"HTTP/1.1 200 "), head + body
     writer.close()
     return seconds
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[bytes, bytes]:
+    """Send a request and return the answer's head and body."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return head, await reader.readexactly(length)
 
 
 def request(method: str, path: str, key: str, token: str, body: object = None) -> bytes:
