@@ -1,15 +1,17 @@
 """What waits in the engine has bounds: one more is refused, at once, and nothing of it is done."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
+import httpx
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.engine.process import PATIENCE, create, deploy, refused, task
+from tests.engine.process import PATIENCE, create, deploy, refused, running, task
 from tests.engine.rest.conftest import serving
 from tests.engine.writing import creation, wanted, writing
 from workers.engine import admission
@@ -17,6 +19,7 @@ from workers.engine.admission import MAX_POLLS, MAX_RESULTS, MAX_STREAMS
 from workers.engine.core import Command
 from workers.engine.errors import Busy
 from workers.engine.gateway.server import MAX_MESSAGE
+from workers.engine.records import MAX_READERS
 from workers.engine.rest.definitions import MAX_FILES
 from workers.engine.writer import Writer
 
@@ -63,6 +66,21 @@ async def test_more_streams_than_may_be_open_are_refused_and_one_that_is_closed_
         assert job["type"] == "work"
         for stream in streams:
             writer.close_stream(stream)
+
+
+async def test_more_readers_of_records_than_may_be_are_answered_503() -> None:
+    many = httpx.Limits(max_connections=None)
+    async with running() as engine, httpx.AsyncClient(timeout=PATIENCE, limits=many) as http:
+        url = f"http://{engine.management}/records"
+        last = json.loads((await http.get(url)).text.splitlines()[-1])["position"]
+        query = {"from": last + 1, "wait": 20_000}
+        readers = [asyncio.ensure_future(_called(lambda: http.get(url, params=query))) for _ in range(MAX_READERS)]
+        async with asyncio.timeout(PATIENCE):
+            while (refusal := await http.get(url, params={"from": last + 1})).status_code == 200:
+                pass
+        assert refusal.status_code == 503
+        assert "too many requests" in refusal.json()["detail"]
+        await ended(readers)
 
 
 @pytest.mark.parametrize("bound", ["MAX_COMMANDS", "MAX_POLLS", "MAX_RESULTS"])

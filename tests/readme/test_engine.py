@@ -3,7 +3,7 @@
 import re
 
 from tests.stack import ROOT
-from workers.engine import admission, streams
+from workers.engine import admission, records, streams
 from workers.engine.command import _parser
 from workers.engine.core import active, engine, follow_ups, subscriptions, times, variables
 from workers.engine.core.bpmn import xml
@@ -58,6 +58,7 @@ BOUNDS = {
     "polls that wait for jobs": admission.MAX_POLLS,
     "open streams": admission.MAX_STREAMS,
     "creations that wait for a result": admission.MAX_RESULTS,
+    "requests that read or await records at the management port": records.MAX_READERS,
     "steps of an instance in a row": engine.MAX_FOLLOW_UPS,
     "elements that a token passes without a wait state": follow_ups.MAX_HOPS,
     "elements and tokens of an instance, with those it calls": active.MAX_ACTIVE,

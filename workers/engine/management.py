@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from .access import Access, AccessMiddleware, ASGIApp
+from .errors import Busy
 from .metrics import Metrics
 from .record_pages import LAST_POSITION, LONGEST_WAIT
 from .records import PositionGone, RecordStream
@@ -43,6 +44,8 @@ def app(metrics: Metrics, records: RecordStream, access: Access, is_ready: Calla
             lines = await records.page(position, wait)
         except PositionGone as gone:
             return _problem(HTTPStatus.GONE, str(gone))
+        except Busy as busy:
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(busy))
         except ValueError as error:
             return _problem(HTTPStatus.BAD_REQUEST, str(error))
         return Response(lines, media_type="application/x-ndjson")

@@ -12,6 +12,7 @@ from contextlib import suppress
 import msgspec
 
 from .core import Record
+from .errors import Busy
 from .projection import Reader
 
 SHOWN = frozenset(
@@ -50,6 +51,8 @@ SHOWN = frozenset(
     }
 )
 """Fields of a record's value that say what happened where: keys, ids, types and times."""
+MAX_READERS = 200
+"""Requests that may read records, or wait for one, at once."""
 _PAGE = 1 << 20
 """Bytes of batches in one answer; at least one batch is in it."""
 _FIRST = "SELECT min(first_position) FROM batch"
@@ -78,6 +81,7 @@ class RecordStream:
         self._shows_values = shows_values
         self._grown = asyncio.Event()
         self._stopped = False
+        self._readers = 0
 
     def listener(self, _records: Sequence[Record]) -> None:
         """Wake those who wait for a record; the writer calls it after each commit."""
@@ -96,8 +100,18 @@ class RecordStream:
 
         Raises:
             PositionGone: The log begins later.
+            Busy: Too many others read.
         """
-        end = time.monotonic() + wait / 1000
+        if self._readers >= MAX_READERS:
+            what = "read records, but too many requests do so"
+            raise Busy(what)
+        self._readers += 1
+        try:
+            return await self._wait_for_page(position, time.monotonic() + wait / 1000)
+        finally:
+            self._readers -= 1
+
+    async def _wait_for_page(self, position: int, end: float) -> bytes:
         while True:
             grown = self._grown
             lines = await self._reader.read(lambda connection: self._page(connection, position))

@@ -27,14 +27,28 @@ class Player:
         self.random = random
         self.session = session
         self.now = START
-        self.moves: tuple[Callable[[], None], ...] = (
-            *(self.create, self.complete, self.complete, self.complete, self.complete, self.activate, self.fail),
-            *(self.throw, self.publish, self.publish, self.correlate, self.resolve, self.resolve, self.user_task),
-            *(self.wait, self.wait, self.set_variables, self.modify, self.cancel, self.start_at, self.rarely),
+        self.moves: tuple[tuple[str, Callable[[], None]], ...] = (
+            *[("jobs", self.complete)] * 6,
+            *[
+                ("jobs", self.activate),
+                ("jobs", self.activate),
+                ("jobs", self.fail),
+                ("jobs", self.throw),
+                ("jobs", self.throw),
+            ],
+            *[("subscriptions", self.publish), ("subscriptions", self.correlate), ("", self.publish)],
+            *[("incidents", self.resolve)] * 3,
+            *[("user_tasks", self.user_task)] * 2,
+            *[("timers", self.wait), ("", self.wait), ("elements", self.set_variables), ("elements", self.modify)],
+            *[("", self.create), ("", self.start_at), ("elements", self.cancel), ("", self.rarely)],
         )
 
     def move(self) -> None:
-        self.random.choice(self.moves)()
+        """Do something to what there is, now and then something that is refused."""
+        tables = self.session.engine.state.tables
+        moves = [move for table, move in self.moves if not table or getattr(tables, table)]
+        everything = self.random.randrange(12) == 0
+        self.random.choice([move for _, move in self.moves] if everything else moves)()
 
     def send(self, value_type: str, intent: str, key: int = -1, **value: Any) -> None:  # noqa: ANN401 - any command
         command = {"value_type": value_type, "intent": intent, "key": key, "value": value}
@@ -54,7 +68,9 @@ class Player:
         if not definitions:
             return "nothing"
         resource = definitions[self.random.choice(sorted(definitions))].resource.decode()
-        return self.random.choice(resource.split(' id="')[1:]).partition('"')[0]
+        identities = [each.partition('"')[0] for each in resource.split(' id="')[1:]]
+        tasks = [each for each in identities if each[0] == "a" and each[1:].isdecimal()]
+        return self.random.choice(tasks if tasks and self.random.randrange(3) else identities)
 
     def deploy(self) -> None:
         artist = Artist(self.random)
@@ -87,12 +103,18 @@ class Player:
         self.send("JOB", "THROW_ERROR", self.pick("jobs"), errorCode=code, errorMessage="", variables='{"e": 1}')
 
     def activate(self) -> None:
-        value: dict[str, Any] = {"type": self.random.choice(TYPES), "worker": "w", "timeout": 700}
+        job = self.session.engine.state.tables.jobs.get(self.pick("jobs"))
+        job_type = self.random.choice(TYPES) if job is None else job.type
+        value: dict[str, Any] = {"type": job_type, "worker": "w", "timeout": 700}
         self.send("JOB_BATCH", "ACTIVATE", **value, maxJobsToActivate=self.random.choice((1, 5)), fetchVariables=[])
 
     def _message(self) -> dict[str, Any]:
-        name = self.random.choice((*MESSAGES, OPENING))
-        return {"name": name, "correlationKey": self.random.choice(KEYS), "variables": self.random.choice(DOCUMENTS)}
+        name, key = self.random.choice((*MESSAGES, OPENING)), self.random.choice(KEYS)
+        subscriptions = self.session.engine.state.tables.subscriptions
+        if subscriptions and self.random.randrange(3):
+            awaited = subscriptions[self.random.choice(sorted(subscriptions))]
+            name, key = awaited.name, awaited.correlation_key
+        return {"name": name, "correlationKey": key, "variables": self.random.choice(DOCUMENTS)}
 
     def publish(self) -> None:
         times: dict[str, Any] = {
@@ -175,7 +197,8 @@ def play(random: Random, peer: Peer) -> None:
     with bounded(follow_ups):
         player.deploy()
         assert session.engine.state.tables.definitions, session.log[-1].rejection_reason
-        player.create()
+        for _ in range(random.choice((1, 2, 3))):
+            player.create()
         for _ in range(random.randrange(4, 20)):
             player.move()
             if random.randrange(6) == 0:
