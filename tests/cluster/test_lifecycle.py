@@ -248,6 +248,7 @@ def test_with_a_cluster_and_a_database_in_the_environment_neither_is_embedded(st
     assert stack.status()["state"] == "down"
 
 
+@pytest.mark.long
 async def test_a_new_engine_log_beside_open_sagas_is_refused_until_it_is_accepted(stack: Stack, data: Path) -> None:
     up(stack)
     await _query(stack, data, "CREATE SCHEMA orders")

@@ -39,6 +39,7 @@ async def running(processes: Processes, tmp_path_factory: pytest.TempPathFactory
         await life
 
 
+@pytest.mark.long
 async def test_the_deploy_container_s_command_deploys(processes: Processes, image: Image) -> None:
     done = await asyncio.to_thread(image.run, "deploy", **processes.environment("deploy"))
     assert done.returncode == 0, done.stderr

@@ -100,6 +100,7 @@ async def deploy_all(stub: "GatewayAsyncStub") -> None:
         await deploy(stub, task(name))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kills", KILLS)
 async def test_each_answered_effect_is_found_after_a_crash_between_the_log_and_the_answer(
     kills: int, tmp_path: Path, record_property: Callable[[str, object], None]

@@ -216,6 +216,7 @@ async def test_what_is_too_much_for_one_batch_is_published_all_the_same(shop: Sh
     assert max(batches) <= 16
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
 async def test_orders_wait_for_a_broker_that_is_away_or_busy(
     shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel, status: grpc.StatusCode
@@ -232,6 +233,7 @@ async def test_orders_wait_for_a_broker_that_is_away_or_busy(
     assert [line["event"] for line in lines][-2:] == ["orders published", "placed orders are published again"]
 
 
+@pytest.mark.long
 async def test_orders_wait_for_an_orders_service_that_is_away(
     shop: Shop, addresses: Addresses, channel: grpc.aio.Channel
 ) -> None:

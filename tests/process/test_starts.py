@@ -95,6 +95,7 @@ def start_all(
     return partial(_start_all, stack, world, records, starter, new_order)
 
 
+@pytest.mark.long
 async def test_a_hundred_orders_started_three_times_each_while_the_broker_dies_are_a_hundred_sagas(
     start_all: Callable[[int], Awaitable[None]],
 ) -> None:

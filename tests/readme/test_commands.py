@@ -105,6 +105,7 @@ async def test_the_order_that_the_readme_s_shop_sends_is_kept(stack: Stack, addr
     assert await world.fetch("SELECT order_id FROM orders.placements WHERE order_id = '4711'") == [{"order_id": "4711"}]
 
 
+@pytest.mark.long
 def test_what_make_docs_writes_is_what_is_committed(tmp_path: Path) -> None:
     written = (ROOT / "README.md", ROOT / "docs" / "order-fulfillment.svg")
     before = [file.read_bytes() for file in written]

@@ -160,6 +160,7 @@ FAULTS: list[tuple[Fault, list[Moment], bool]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "moments", "leaves"), FAULTS, ids=[fault.__name__ for fault, _, _ in FAULTS])
 async def test_nothing_is_left_of_a_fault(
     lab: Lab,

@@ -53,6 +53,7 @@ async def is_ready(process: Process) -> None:
     assert await process.stdout.readline() == b"ready\n"
 
 
+@pytest.mark.long
 async def test_a_job_that_kills_its_worker_is_an_incident_after_three_activations_and_the_one_beside_it_is_done(
     bench: Bench, start: Start
 ) -> None:
@@ -93,6 +94,7 @@ async def test_what_a_worker_that_stops_has_in_hand_is_done_by_another_long_befo
     assert time.monotonic() - begun < 20.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stops", [3, pytest.param(12, marks=pytest.mark.proof)])
 async def test_a_rolling_restart_under_load_loses_nothing_and_delays_next_to_nothing(
     broker: Broker, addresses: Addresses, name: str, start: Start, stops: int

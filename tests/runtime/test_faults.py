@@ -136,6 +136,7 @@ async def test_a_gateway_that_refuses_for_a_while_is_asked_until_it_does_not(
     assert await bench.broker.jobs("completed", bench.task_type) == 50
 
 
+@pytest.mark.long
 async def test_requests_of_others_that_run_out_lose_nothing(bench: Bench, addresses: Addresses) -> None:
     """Each closes the gateway's connection to the broker, with our polls and answers on it (camunda/camunda#25596)."""
     nobody = f"{bench.name}-nobody"

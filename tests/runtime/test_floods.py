@@ -66,6 +66,7 @@ async def test_jobs_are_pushed_to_a_worker_and_never_more_than_its_window_are_in
     assert sorted(bench.runs.values()) == [1] * 200
 
 
+@pytest.mark.long
 async def test_steps_that_take_three_leases_are_run_once_each_however_many_wait(
     bench: Bench, addresses: Addresses
 ) -> None:

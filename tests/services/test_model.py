@@ -99,6 +99,7 @@ async def _play_at(
     return asked, total
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sequences", SEQUENCES)
 async def test_no_interleaving_of_commands_crashes_and_repeats_breaks_an_invariant(
     sequences: int,
@@ -114,6 +115,7 @@ async def test_no_interleaving_of_commands_crashes_and_repeats_breaks_an_invaria
     _rare(total, sequences, "crashes after commit")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sequences", SEQUENCES_ELSEWHERE)
 async def test_no_interleaving_with_the_conversation_with_a_third_party_breaks_an_invariant(
     sequences: int,
@@ -136,6 +138,7 @@ def _rare(total: Counter[str], sequences: int, *names: str, share: int = 50) -> 
         assert {name for name in names if total[name] <= sequences / share} == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "mutation",
     [

@@ -254,6 +254,7 @@ PORTION = 100
 NUMBERS = st.integers(0, (1 << 64) - 1)
 
 
+@pytest.mark.long
 def test_the_same_commands_make_the_same_records_in_another_process_and_wherever_it_is_restored(peer: Peer) -> None:
     @settings(max_examples=SEQUENCES, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
     @given(NUMBERS)

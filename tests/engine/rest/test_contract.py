@@ -18,6 +18,7 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 SECONDS = 900
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("phases", "examples"), [("fuzzing", 3), pytest.param("coverage,fuzzing", 60, marks=pytest.mark.proof)]
 )
