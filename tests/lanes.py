@@ -1,7 +1,6 @@
-"""`make test`: all tests in three lanes at once, then where the time went, by folder.
+"""`make test`: all tests in four lanes at once, then where the time went, by folder.
 
-Two lanes, each with stacks of their own, wait for most of their time; the other tests parts by themselves: together
-they fill two cores. With arguments it is pytest itself: `make test ARGS=tests/kit`.
+Each lane waits for a good part of its time, those with whole stacks for most of it: together they fill two cores. With arguments it is pytest itself: `make test ARGS=tests/kit`.
 """
 
 import subprocess
@@ -53,7 +52,7 @@ FOLDERS: Mapping[str, Folder] = {
     "readme": Folder("stack", 150),
     "reconcile": Folder("stacks", 560),
     "runtime": Folder("stack", 320),
-    "services": Folder("parts", 1_000),
+    "services": Folder("services", 1_000),
     "steps": Folder("parts", 20),
     "tasks": Folder("parts", 10),
     _ROOT_FOLDER: Folder("parts", 120),
