@@ -1,6 +1,7 @@
 """`make test`: all tests in four lanes at once, then where the time went, by folder.
 
-Each lane waits for a good part of its time, those with whole stacks for most of it: together they fill two cores. With arguments it is pytest itself: `make test ARGS=tests/kit`.
+Each lane waits for a good part of its time, those with whole stacks for most of it: together they fill two cores.
+With arguments it is pytest itself: `make test ARGS=tests/kit`.
 """
 
 import subprocess
