@@ -49,7 +49,7 @@ def test_memory_keeps_no_data() -> None:
         ("--retention 7", "7 is not a duration of a second or more, such as P7D"),
         ("--retention PT0.9S", "PT0.9S is not a duration"),
         ("--retention=-P7D", "-P7D is not a duration"),
-        ("--retention P٧D", "P٧D is not a duration"),
+        ("--retention P\u0667D", "is not a duration"),
         ("--mem", "unrecognized arguments"),
     ],
 )
