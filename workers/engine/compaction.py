@@ -5,7 +5,7 @@ from contextlib import closing
 
 import msgspec
 
-PORTION = 1 << 20
+PORTION = 1 << 18
 """Bytes of batches that one call deletes, and one batch more at most."""
 _END = "SELECT max(first_position) FROM batch WHERE first_position <= (SELECT max(position) FROM snapshot)"
 """The batch with the snapshot's last record, which stays: a log ends at its snapshot or behind it."""

@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.engine.drawing import call, draw, end, start, task
 from tests.engine.process import PATIENCE
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service, serving
+from workers.engine.projection import history
 
 DAY = 86_400_000
 BEGIN = 2_000_000_000_000
@@ -67,7 +69,11 @@ async def ended(engine: Service) -> list[str]:
     return [paid, waiting, asking]
 
 
-async def test_an_instance_that_ended_long_ago_is_found_no_more_and_every_other_one_is() -> None:
+async def test_an_instance_that_ended_long_ago_is_found_no_more_and_every_other_one_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # No command asks for the second portion.
+    monkeypatch.setattr(history, "PORTION", 5)
     async with serving(controlled_clock=True, retention=DAY) as engine:
         await engine.deploy(*diagrams.FILES, ("calling.bpmn", CALLING))
         await pin(engine, BEGIN)

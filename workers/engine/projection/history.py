@@ -4,7 +4,7 @@ import sqlite3
 
 from . import tables
 
-PORTION = 500
+PORTION = 250
 """Rows that one call deletes at most."""
 _OLDEST = (
     "SELECT process_instance_key, end_date FROM process_instances"
