@@ -98,6 +98,7 @@ def test_what_is_younger_stays_and_without_a_snapshot_everything(log_path: Path)
         begun(log)
         assert log.remove_older(NOW - 1) == NOW
         assert first_positions(log_path) == positions
+        removed(log, NOW + 4)
         assert log.remove_older(NOW + 4) == NOW + 5
         assert first_positions(log_path) != positions
         assert read_log(log_path)[0].timestamp == NOW + 5
@@ -160,7 +161,7 @@ def test_a_log_that_lacks_early_records_without_compaction_is_refused(log_path: 
     make(log_path)
     with closing(Log(log_path, projection)) as log:
         begun(log)
-        log.remove_older(NOW + 4)
+        removed(log, NOW + 4)
     first, second, *_ = first_positions(log_path)
     for statement, position, begins, should in (
         ("DELETE FROM batch WHERE first_position = ?", first, second, first),

@@ -31,6 +31,13 @@ def instances_of(connection: sqlite3.Connection) -> dict[str, set[int]]:
     return {name: {key for (key,) in keys} for name, keys in found.items()}
 
 
+def forget_all(connection: sqlite3.Connection, before: int) -> int | None:
+    """Forget portion by portion; return when the oldest root that is left ended."""
+    while (oldest := forget(connection, before)) is not None and oldest <= before:
+        pass
+    return oldest
+
+
 def full(story: Story, definition: int) -> tuple[Instance, Instance]:
     """Begin an instance with something in every table, and one that it calls with the same."""
     root = story.instance(definition)
@@ -61,16 +68,16 @@ def test_an_ended_root_leaves_every_table_with_what_it_called_and_nothing_else_d
     before = everything(tables)
     assert len(instances_of(tables)) == 8
     assert all(len(keys) == 6 for keys in instances_of(tables).values())
-    assert forget(tables, end - 1) == end
+    assert forget_all(tables, end - 1) == end
     assert everything(tables) == before
-    assert forget(tables, end) == story.records[-1].timestamp
+    assert forget_all(tables, end) == story.records[-1].timestamp
     left = {each.key for each in (*alive, *late)}
     assert instances_of(tables) == dict.fromkeys(owned(tables), left)
     assert everything(tables) == {
         name: [row for row in rows if row.get("process_instance_key", alive[0].key) in left]
         for name, rows in before.items()
     }
-    assert forget(tables, NEVER) is None
+    assert forget_all(tables, NEVER) is None
     assert instances_of(tables) == {name: {each.key for each in alive} for name in owned(tables)}
 
 
@@ -90,6 +97,21 @@ def test_a_portion_has_so_many_rows_and_the_roots_own_row_is_in_the_last(
         forget(tables, NEVER)
         left.append(sum(tables.execute(count + name).fetchone()[0] for name in owned(tables)))
         assert left[-2] - 3 <= left[-1] < left[-2]
+
+
+def test_a_portion_that_takes_long_ends_with_the_instance(
+    tables: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "LONGEST", 0)
+    story = Story()
+    definition = story.definition()
+    for _ in range(3):
+        instance = story.instance(definition)
+        instance.leave(instance.key)
+    write(tables, story.records)
+    for left in (2, 1, 0):
+        forget(tables, NEVER)
+        assert len(instances_of(tables)["process_instances"]) == left
 
 
 def test_the_oldest_root_is_found_by_an_index(tables: sqlite3.Connection) -> None:

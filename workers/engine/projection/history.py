@@ -1,11 +1,14 @@
 """How ended process instances leave the search tables: each with all that belongs to it, a portion at a time."""
 
 import sqlite3
+import time
 
 from . import tables
 
 PORTION = 250
 """Rows that one call deletes at most."""
+LONGEST = 0.01
+"""Seconds after which one call deletes rows of no further instance: large values take longer than their number says."""
 _OLDEST = (
     "SELECT process_instance_key, end_date FROM process_instances"
     " WHERE end_date IS NOT NULL AND parent_process_instance_key IS NULL ORDER BY end_date LIMIT 1"
@@ -42,11 +45,14 @@ def forget(connection: sqlite3.Connection, before: int) -> int | None:
         When the oldest root that is left ended; None where no root has ended.
     """
     left = PORTION
+    end = time.monotonic() + LONGEST
     while (oldest := connection.execute(_OLDEST).fetchone()) is not None:
         root, ended = oldest
         if ended > before or left <= 0:
             return int(ended)
         left -= _delete(connection, _last_called(connection, root), left)
+        if time.monotonic() >= end:
+            left = 0
     return None
 
 
