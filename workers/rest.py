@@ -202,7 +202,7 @@ class RestClient:
         except httpx.HTTPError as error:
             message = (
                 f"The cluster's REST API at {self.address} does not answer ({type(error).__name__}). "
-                f"CAMUNDA_REST_ADDRESS says where it is.{proxy_hint(self.address)}"
+                f"Start it with `saga up`, or set CAMUNDA_REST_ADDRESS.{proxy_hint(self.address)}"
             )
             raise Failure(message) from error
         return response

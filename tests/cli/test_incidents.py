@@ -131,7 +131,7 @@ async def test_filters_go_together(asked: Stack, order: Order, command: tuple[st
         (("retry", "--yes"), "--yes and --count go together"),
         (("retry", "--count", "1"), "--yes and --count go together"),
         (("retry", "--retries", "0"), "Invalid value for '--retries'"),
-        (("explain", "no-such-order"), "No open incident has the key no-such-order, and none is of an order"),
+        (("explain", "no-such-order"), "No open incident has the key no-such-order, and the cluster knows no order"),
         (("explain", "9" * 30), "No open incident has the key 999"),
     ],
 )
@@ -175,6 +175,25 @@ async def test_it_is_explained_by_its_order_and_by_its_key(asked: Stack, order: 
     assert facts["what to do"].startswith("The worker gave up.")
     happened = re.findall(r"^\S+ \S+  (\w+) +(\w+) done *$", by_order.output, re.MULTILINE)
     assert happened == [("orders", "order"), ("inventory", "reservation"), ("payment", "payment")]
+
+
+async def test_an_order_without_an_incident_is_told_where_it_stands(
+    asked: Stack, stack: Stack, standing: Standing, new_order: NewOrder
+) -> None:
+    order = new_order()
+
+    async def explained() -> str:
+        done = await saga(asked, "explain", order["orderId"])
+        return done.output if done.status == 0 else ""
+
+    with stack.halted("payment"):
+        instance = await standing.start(order)
+        busy = f"Instance {instance} is busy with Process payment, and no incident is open."
+        await eventually(explained, lambda told: busy in told)
+    fulfilled = f"Instance {instance} has ended: fulfilled."
+    told = await eventually(explained, lambda told: fulfilled in told)
+    assert re.search(r"  orders +order dispatched *$", told, re.MULTILINE), told
+    assert "To retry" not in told
 
 
 async def test_it_is_explained_while_the_orders_service_is_away(asked: Stack, order: Order) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from services.kit.tokens import Tokens, read_tokens
 from workers.addresses import Addresses
 from workers.cli.options import PortOffset
+from workers.compensation.view import ending
 from workers.failure import Failure, bad_input
 from workers.gateway import channel
 from workers.incidents.display import Overview, show_incident, show_outcomes, show_timeline
@@ -63,7 +64,7 @@ def explain_command(
     what: Annotated[str, typer.Argument(metavar="KEY", help="An incident's key, or an order's id.")],
     port_offset: PortOffset = 0,
 ) -> None:
-    """Say what happened, what the participants did for the order so far, and what to do next."""
+    """Say what happened or where an order stands, what the participants did for it so far, and what to do next."""
     find_tokens(port_offset)
     asyncio.run(_explain(_console(), port_offset, read_tokens(), what))
 
@@ -120,12 +121,16 @@ async def _explain(console: Console, port_offset: int, tokens: Tokens, what: str
         for incident in found:
             page = addresses.instance_page(incident.process_instance_key)
             show_incident(console, incident, page, await incidents.task(incident))
-    for order in dict.fromkeys(incident.order for incident in found if incident.order is not None):
+        if not found:
+            await _show_standing(console, instances, what)
+    stopped = dict.fromkeys(incident.order for incident in found if incident.order is not None)
+    for order in stopped if found else [what]:
         try:
             async with Participant.at(addresses, "orders", tokens) as orders:
                 show_timeline(console, order, await happened(orders, order))
         except Failure as failure:
             console.print(f"What the participants did for order {order} is not known: {failure}")
+    for order in stopped:
         console.print(f"\nTo retry: {_retry_line(Wanted(order=order), port_offset)}", soft_wrap=True)
 
 
@@ -135,11 +140,22 @@ async def _meant(incidents: Incidents, what: str) -> list[Incident]:
         incident = await incidents.one(int(what))
         if incident is not None:
             return [incident]
-    of_order = [incident async for incident in incidents.open(Wanted(order=what))]
-    if not of_order:
-        hint = f"No open incident has the key {what}, and none is of an order {what}. `saga incidents` shows which are."
-        raise bad_input(hint)
-    return of_order
+    return [incident async for incident in incidents.open(Wanted(order=what))]
+
+
+async def _show_standing(console: Console, instances: Instances, order: str) -> None:
+    """Say where an order stands that has no open incident."""
+    found = await instances.with_variable("orderId", order)
+    if not found:
+        hint = f"No open incident has the key {order}, and the cluster knows no order {order}. `saga incidents` shows "
+        raise bad_input(hint + "what is open.")
+    for instance in found:
+        if instance.has_ended:
+            console.print(f"Instance {instance.key} has ended: {await ending(instances, instance)}.", soft_wrap=True)
+            continue
+        active = [each.name for each in await instances.elements(instance.key) if each.state == "ACTIVE"]
+        where = f"is busy with {', '.join(active)}" if active else "shows nothing active yet"
+        console.print(f"Instance {instance.key} {where}, and no incident is open.", soft_wrap=True)
 
 
 async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: int | None, count: int | None) -> None:

@@ -78,7 +78,7 @@ async def test_json_with_a_charset_is_json(quiet_engine: Service) -> None:
         (b'{"a": NaN}', "Request body cannot be parsed: it is not valid JSON"),
         (b'{"a": "\xff"}', "Request body cannot be parsed: it is not valid JSON"),
         (b'{"a": "\\ud800"}', "Request body cannot be parsed: it is not valid JSON"),
-        (b"[" * 100_000, "Request body cannot be parsed: it is not valid JSON"),
+        (b"[" * 100_000, "Request body cannot be parsed: its objects and arrays are nested too deeply"),
         (b"[]", "Request body cannot be parsed: it is not a JSON object"),
         (b"null", "Request body cannot be parsed: it is not a JSON object"),
     ],

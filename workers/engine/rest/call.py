@@ -68,8 +68,11 @@ class Call:
             return {}
         try:
             value = decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except msgspec.DecodeError:
             message = "Request body cannot be parsed: it is not valid JSON"
+            raise bad_request(message) from None
+        except RecursionError:
+            message = "Request body cannot be parsed: its objects and arrays are nested too deeply"
             raise bad_request(message) from None
         if not isinstance(value, dict):
             message = "Request body cannot be parsed: it is not a JSON object"
