@@ -15,6 +15,7 @@ def test_without_options_an_engine_keeps_its_log_below_the_current_folder_and_li
     assert not options.controlled_clock
     assert not options.shows_values
     assert options.first_key is None
+    assert options.retention is None
 
 
 def test_each_option_is_passed_on(tmp_path: Path) -> None:
@@ -22,13 +23,14 @@ def test_each_option_is_passed_on(tmp_path: Path) -> None:
     line = (
         f"--data {tmp_path} --host ::1 --port 1 --rest-port 2 --management-port 3 --clock controlled "
         f"--fault crash:after-commit,5 --token-file {tmp_path}/tokens --allowed-host A --allowed-host b "
-        "--time-zone Europe/Berlin --first-key 0 --values"
+        "--time-zone Europe/Berlin --first-key 0 --values --retention P1DT2H"
     )
     options = parse(line.split(), "saga engine")
     assert options.data == tmp_path
     assert (options.host, options.port, options.rest_port, options.management_port) == ("::1", 1, 2, 3)
     assert (options.controlled_clock, options.fault) == (True, "crash:after-commit,5")
     assert (options.zone, options.first_key, options.shows_values) == ("Europe/Berlin", 0, True)
+    assert options.retention == 26 * 3_600_000
     assert options.access.hosts >= {"a", "b"}
     assert options.access.knows("Bearer secret")
 
@@ -44,6 +46,10 @@ def test_memory_keeps_no_data() -> None:
         ("--port 70000", "70000 is not a port"),
         ("--first-key -1", "-1 is not a number"),
         ("--clock broken", "invalid choice"),
+        ("--retention 7", "7 is not a duration of a second or more, such as P7D"),
+        ("--retention PT0.9S", "PT0.9S is not a duration"),
+        ("--retention=-P7D", "-P7D is not a duration"),
+        ("--retention P\u0667D", "is not a duration"),
         ("--mem", "unrecognized arguments"),
     ],
 )

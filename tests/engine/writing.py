@@ -37,6 +37,9 @@ class HeldLog:
     def save_snapshot(self, state: bytes, position: int) -> None:
         self.log.save_snapshot(state, position)
 
+    def remove_older(self, before: int) -> int | None:
+        return self.log.remove_older(before)
+
     async def hold(self) -> None:
         """Let no commit end from now on."""
         self.open.clear()

@@ -20,6 +20,9 @@ class Store(Protocol):
     def save_snapshot(self, state: bytes, position: int) -> None:
         """Store the state as it was after the record at `position`."""
 
+    def remove_older(self, before: int) -> int | None:
+        """Remove a portion of what is too old; return the time of the oldest that is left and may go once."""
+
 
 class Commit(asyncio.Future[None]):
     """Done once the batch is on the disk.

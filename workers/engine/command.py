@@ -9,8 +9,12 @@ import uvloop
 from ..feel.zones import load_zone
 from .access import access_rules
 from .arguments import make_parser, number
+from .core import times
 from .errors import CannotStart
 from .server import Options, Ports, serve
+
+_SECOND = 1000
+"""In milliseconds: the shortest retention."""
 
 
 def run(arguments: Sequence[str], name: str) -> None:
@@ -48,6 +52,7 @@ def parse(arguments: Sequence[str], name: str) -> Options:
         zone=given.time_zone,
         first_key=given.first_key,
         shows_values=given.values,
+        retention=given.retention,
     )
 
 
@@ -77,8 +82,25 @@ def _parser(name: str) -> argparse.ArgumentParser:
         metavar="N",
         help="where a new log starts to count keys (the time)",
     )
+    add("--retention", type=_duration, metavar="DURATION", help="remove instances that ended so long ago, such as P7D")
     add("--values", action="store_true", help="show variables and messages in GET /records too")
     return parser
+
+
+def _duration(text: str) -> int:
+    """Return an ISO 8601 duration of at least a second in milliseconds; months and years are those of 1970.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is not one.
+    """
+    try:
+        milliseconds = times.after(text, 0)
+    except ValueError:
+        milliseconds = 0
+    if not text.isascii() or milliseconds < _SECOND:
+        message = f"{text} is not a duration of a second or more, such as P7D or PT12H"
+        raise argparse.ArgumentTypeError(message)
+    return milliseconds
 
 
 def _show(options: Options, ports: Ports) -> None:

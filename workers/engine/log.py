@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from .compaction import compact
 from .core import Record
 from .folder import sync_folder
 from .log_check import FORMAT, LogError, check_damage, check_format, check_sqlite, checksum, damaged
@@ -53,6 +54,9 @@ class Projection(Protocol):
 
     def write(self, connection: sqlite3.Connection, records: Sequence[Record]) -> None:
         """Write the rows of these records; the caller's transaction is open."""
+
+    def forget(self, connection: sqlite3.Connection, before: int) -> int | None:
+        """Delete a portion of the rows of instances that ended at `before` or earlier, as `projection.history` does."""
 
 
 class Log:
@@ -132,6 +136,22 @@ class Log:
         self._connection.execute("DELETE FROM snapshot")
         self._connection.execute("INSERT INTO snapshot VALUES (?, ?, ?)", (position, state, checksum(position, state)))
         self._connection.execute("COMMIT")
+
+    def remove_older(self, before: int) -> int | None:
+        """Remove a portion of what is older than `before`, in milliseconds since 1970, in one transaction.
+
+        That is ended instances from the search tables, and batches that the snapshot covers from the log.
+
+        Returns:
+            The time of the oldest that is left and can be removed once it is older; None where there is nothing.
+
+        Raises:
+            sqlite3.Error: It cannot be removed, or nobody knows: end the process.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        found = (self._projection.forget(self._connection, before), compact(self._connection, before))
+        self._connection.execute("COMMIT")
+        return min((each for each in found if each is not None), default=None)
 
     def records(self, after: int = 0) -> Iterator[Record]:
         """Yield the records behind position `after`, in order.

@@ -16,6 +16,10 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _SQLITE = (3, 34, 0)
 _SQLITE_IN_MEMORY = (3, 36, 0)
 _SCHEMA = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY sql"
+_FIRST = """
+SELECT min(first_position), coalesce((SELECT value FROM meta WHERE name = 'first_position'), 1) FROM batch
+"""
+"""Where the log begins, and where it should: behind what was compacted."""
 _CONTENT = "SELECT first_position, records, checksum FROM batch UNION ALL SELECT * FROM snapshot"
 
 
@@ -90,6 +94,11 @@ def check_damage(path: Path, schema: Sequence[str]) -> None:
                 if written != checksum(position, data):
                     message = f"what was written at position {position} has changed"
                     raise damaged(path, message)
+            [[first, written]] = connection.execute(_FIRST)
+            # A log without any record is refused when its records are read.
+            if first is not None and first != written:
+                message = f"it begins at position {first}, and should begin at {written}"
+                raise damaged(path, message)
     except UNREADABLE as error:
         raise damaged(path, error) from None
     check_wal(path)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import projection
 from .access import Access
 from .core import Engine
+from .fatal import end
 from .faults import after_commit
 from .folder import DataFolder
 from .gateway import GatewayServer
@@ -23,7 +24,7 @@ from .metrics import Metrics
 from .ports import listen
 from .records import RecordStream
 from .recovery import recover
-from .writer import Writer, end
+from .writer import Writer
 
 if TYPE_CHECKING:
     from .web import HttpServer
@@ -52,6 +53,8 @@ class Options:
     first_key: int | None = None
     shows_values: bool = False
     """Whether `GET /records` shows what instances are about."""
+    retention: int | None = None
+    """How long ended instances are kept, in milliseconds of engine time; None keeps everything."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ async def serve(options: Options, started: Callable[[Ports], None]) -> None:
         recover(log, engine, now=_wall_clock(), first_key=options.first_key)
         reader = projection.Reader(lambda: _connect(log.reader_uri))
         stack.callback(reader.close)
-        writer = Writer(engine, log, wall_clock=_wall_clock, after_commit=crash)
+        writer = Writer(engine, log, wall_clock=_wall_clock, after_commit=crash, retention=options.retention)
         await _run(options, writer, reader, started)
 
 

@@ -5,11 +5,9 @@ answer, no rejection (it may rest on a command of the same batch), no pushed job
 """
 
 import asyncio
-import os
 import sqlite3
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +17,8 @@ from .batch import Batch, Commit, Entry, Store
 from .core import Command, Engine, Record, Rejection
 from .dispatch import Dispatcher, deliver
 from .errors import Overdue, Stopping
+from .fatal import ending
+from .housekeeping import Housekeeping
 from .polls import Activated, JobRequest, Poll
 from .streams import JobStream
 
@@ -28,8 +28,6 @@ DEFAULT_POLL = 10_000
 """Milliseconds that a poll waits if it does not say."""
 DEFAULT_RESULT = 15_000
 """Milliseconds that a creation waits for the instance's result if it does not say."""
-SNAPSHOT_EVERY = 500_000
-"""Records between two snapshots."""
 _LONGEST_WAIT = 60_000
 """Milliseconds after which what is due is looked up again: the machine's clock may have been set."""
 _RESUMES = 20
@@ -48,10 +46,12 @@ class Writer:
         *,
         wall_clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         after_commit: Callable[[], None] = lambda: None,
+        retention: int | None = None,
     ) -> None:
         """Write for `engine` to `store`.
 
         `wall_clock` gives milliseconds since 1970; `after_commit` is called between a commit and its answers.
+        `retention` is how long ended instances are kept, in milliseconds; None keeps everything.
         """
         self.listeners: list[Callable[[Sequence[Record]], None]] = []
         """Called in the loop with the records of each batch after its commit."""
@@ -67,7 +67,7 @@ class Writer:
         self._closing = False
         self._slice_began = 0.0
         self._thread = ThreadPoolExecutor(1, "log")
-        self._snapshot_at = engine.position
+        self._housekeeping = Housekeeping(engine, store, retention)
 
     async def send(self, command: Command) -> dict[str, Any]:
         """Carry out a command and return its response once its batch is on the disk.
@@ -182,15 +182,14 @@ class Writer:
             await self._wait()
             self._arrived.clear()
             batch, self._next = self._next, Batch(Commit())
-            try:
+            with ending("A batch could not be committed"):
                 await self._process(batch)
-            except Exception as error:  # noqa: BLE001 - whatever it was: memory may have what the log has not
-                if not isinstance(error, sqlite3.Error):
-                    traceback.print_exc()
-                end(f"A batch could not be committed ({error})")
             self._answer(batch)
+            if self._housekeeping.is_due(clock := self.clock()):
+                with ending("A snapshot could not be stored, or what is old not removed"):
+                    await self._in_thread(self._housekeeping.run, clock)
         try:
-            await self._in_thread(self._save_snapshot)
+            await self._in_thread(self._housekeeping.save_snapshot)
         except sqlite3.Error as error:
             sys.stderr.write(f"saga engine: No snapshot was stored ({error}); the next start reads all records.\n")
         self._thread.shutdown()
@@ -217,10 +216,11 @@ class Writer:
             # Let in the requests that are there already.
             await asyncio.sleep(0)
             return
-        due = self._engine.wait(self._now())
+        due = (self._engine.wait(self._now()), self._housekeeping.wait(self.clock()))
+        waits = [each for each in due if each is not None]
         timer = None
-        if due is not None:
-            timer = asyncio.get_running_loop().call_later(min(due, _LONGEST_WAIT) / 1000, self._arrived.set)
+        if waits:
+            timer = asyncio.get_running_loop().call_later(min(*waits, _LONGEST_WAIT) / 1000, self._arrived.set)
         await self._arrived.wait()
         if timer is not None:
             timer.cancel()
@@ -246,8 +246,6 @@ class Writer:
         if batch.records:
             await self._in_thread(self._store.append, batch.records)
             self._after_commit()
-        if self._engine.position - self._snapshot_at >= SNAPSHOT_EVERY:
-            await self._in_thread(self._save_snapshot)
 
     async def _let_others_in(self) -> None:
         """Let the loop's other tasks run for a moment once this has taken long; what they send waits for its batch."""
@@ -259,10 +257,6 @@ class Writer:
     async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """Do it in the log's thread; nothing is processed meanwhile, so it may read what the core made."""
         await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-    def _save_snapshot(self) -> None:
-        self._store.save_snapshot(self._engine.snapshot(), self._engine.position)
-        self._snapshot_at = self._engine.position
 
     def _await_result(self, instance: int, result: asyncio.Future[str]) -> None:
         self._awaited[instance] = result
@@ -291,10 +285,3 @@ class Writer:
     def _give_back_answer(self, answer: asyncio.Future[Activated]) -> None:
         if answer.exception() is None:
             self.give_back(answer.result().jobs)
-
-
-def end(reason: str) -> None:
-    """End the process at once, without an answer to anybody: memory may have what the log has not."""
-    sys.stderr.write(f"saga engine: {reason}. The process ends, so that nothing is answered that is not on the disk.\n")
-    sys.stderr.flush()
-    os._exit(1)

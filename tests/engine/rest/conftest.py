@@ -67,12 +67,12 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(*, controlled_clock: bool = False) -> AsyncIterator[Service]:
+async def serving(*, controlled_clock: bool = False, retention: int | None = None) -> AsyncIterator[Service]:
     """Run an engine in memory."""
     log = Log(None, projection)
     engine = Engine()
     recover(log, engine, now=1_700_000_000_000, first_key=0)
-    writer = Writer(engine, log)
+    writer = Writer(engine, log, retention=retention)
     run = asyncio.create_task(writer.run())
     reader = projection.Reader.of_uri(log.reader_uri)
     application = rest.app(writer, reader, Access(), controlled_clock=controlled_clock)

@@ -48,6 +48,10 @@ CREATE INDEX process_instances_by_parent ON process_instances (parent_process_in
     WHERE parent_process_instance_key IS NOT NULL
 """,
     """
+CREATE INDEX process_instances_by_end ON process_instances (end_date)
+    WHERE end_date IS NOT NULL AND parent_process_instance_key IS NULL -- roots, which the retention is about
+""",
+    """
 CREATE TABLE element_instances (
     element_instance_key INTEGER PRIMARY KEY,
     process_instance_key INTEGER NOT NULL,
