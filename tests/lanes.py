@@ -1,4 +1,4 @@
-"""`make test`: all tests in four lanes at once, then where the time went, by folder.
+"""`make test`: all tests in three lanes at once, then where the time went, by folder.
 
 Each lane waits for a good part of its time, those with whole stacks for most of it: together they fill two cores.
 With arguments it is pytest itself: `make test ARGS=tests/kit`.
@@ -38,25 +38,25 @@ class Folder:
 
 
 FOLDERS: Mapping[str, Folder] = {
-    "benchmarks": Folder("parts", 20),
-    "bpmn": Folder("parts", 60),
+    "benchmarks": Folder("engine", 20),
+    "bpmn": Folder("engine", 60),
     "cli": Folder("stack", 360),
-    "cluster": Folder("stacks", 200),
+    "cluster": Folder("engine", 200),
     "compensation": Folder("stack", 10),
-    "compose": Folder("stacks", 200),
-    "conformance": Folder("parts", 60),
-    "engine": Folder("parts", 400),
-    "feel": Folder("parts", 40),
+    "compose": Folder("services", 200),
+    "conformance": Folder("services", 60),
+    "engine": Folder("engine", 400),
+    "feel": Folder("services", 40),
     "incidents": Folder("stack", 10),
-    "kit": Folder("parts", 200),
+    "kit": Folder("services", 200),
     "process": Folder("stack", 440),
     "readme": Folder("stack", 150),
-    "reconcile": Folder("stacks", 560),
+    "reconcile": Folder("engine", 560),
     "runtime": Folder("stack", 320),
     "services": Folder("services", 1_000),
-    "steps": Folder("parts", 20),
-    "tasks": Folder("parts", 10),
-    _ROOT_FOLDER: Folder("parts", 120),
+    "steps": Folder("services", 20),
+    "tasks": Folder("services", 10),
+    _ROOT_FOLDER: Folder("engine", 120),
 }
 """A budget is about twice what two cores take that do nothing else: a loaded machine is no reason to fail."""
 
