@@ -42,6 +42,15 @@ async def test_more_polls_than_may_wait_are_refused_and_one_that_ends_makes_room
         await ended(polls)
 
 
+async def test_of_a_burst_of_calls_none_is_dropped_without_a_word() -> None:
+    async with running("--memory") as engine, engine.stub() as stub:
+        await deploy(stub, task("burst"))
+        request = pb.CreateProcessInstanceRequest(bpmnProcessId="burst", version=-1)
+        calls = [stub.CreateProcessInstance(request, timeout=PATIENCE) for _ in range(3_000)]
+        codes = [await call.code() for call in calls]
+    assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
 async def test_more_waits_for_a_result_than_may_be_are_refused_and_no_instance_is_created() -> None:
     value = dict(creation().value)
     async with writing() as (writer, log):
