@@ -192,7 +192,7 @@ async def test_an_order_without_an_incident_is_told_where_it_stands(
         await eventually(explained, lambda told: busy in told)
     fulfilled = f"Instance {instance} has ended: fulfilled."
     told = await eventually(explained, lambda told: fulfilled in told)
-    assert re.search(r"  orders +order dispatched *$", told, re.MULTILINE), told
+    assert re.search(r"  shipping +shipment done *$", told, re.MULTILINE), told
     assert "To retry" not in told
 
 
