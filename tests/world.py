@@ -56,6 +56,8 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._turn = asyncio.Lock()
+        """A connection answers one question at a time, and cases that run at once share it."""
 
     async def __aenter__(self) -> Self:
         await self.reconnect()
@@ -79,16 +81,16 @@ class World:
 
     async def unchecked(self, order_id: str) -> Effects:
         """Return what the participants hold of an order, right or wrong."""
-        row: asyncpg.Record = await self._connection.fetchrow(_EFFECTS, order_id)
-        return Effects(**dict(row.items()))
+        [row] = await self.fetch(_EFFECTS, order_id)
+        return Effects(**row)
 
     async def events(self, order_id: str) -> list[str]:
         """Return what the participants did for an order, in the order in which they did it."""
-        return [row["type"].removeprefix("saga.") for row in await self._connection.fetch(_EVENTS, order_id)]
+        return [row["type"].removeprefix("saga.") for row in await self.fetch(_EVENTS, order_id)]
 
     async def check_stock(self) -> None:
         """Check that no article is oversold and that what is held is what the reservations say."""
-        wrong = await self._connection.fetch(
+        wrong = await self.fetch(
             """
             SELECT sku FROM inventory.stock
               LEFT JOIN (SELECT sku, sum(reserved - released) AS held
@@ -100,7 +102,8 @@ class World:
 
     async def fetch(self, query: str, *arguments: object) -> list[dict[str, Any]]:
         """Run a query of a test's own."""
-        return [dict(row.items()) for row in await self._connection.fetch(query, *arguments)]
+        async with self._turn:
+            return [dict(row.items()) for row in await self._connection.fetch(query, *arguments)]
 
 
 async def answers(http: httpx.AsyncClient, url: str) -> bool:
