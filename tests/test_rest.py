@@ -123,7 +123,7 @@ async def test_a_cluster_that_is_away_is_told_with_its_address(
     client: RestClient, respx_mock: respx.MockRouter
 ) -> None:
     respx_mock.get("/v2/things/1").mock(side_effect=httpx.ConnectError)
-    with pytest.raises(Failure, match=r"at http://engine does not answer \(ConnectError\)\. CAMUNDA_REST_ADDRESS says"):
+    with pytest.raises(Failure, match=r"at http://engine does not answer \(ConnectError\)\. Start it with `saga up`"):
         await client.item("/v2/things/1", Thing)
 
 
