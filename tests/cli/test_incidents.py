@@ -285,6 +285,7 @@ async def test_a_person_types_how_many_there_are(asked: Stack, standing: Standin
         await standing.healed(instance)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.proof)])
 async def test_a_storm_is_readable_and_retried_at_once(
     asked: Stack, standing: Standing, world: World, ended: Order, count: int

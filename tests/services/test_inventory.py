@@ -67,7 +67,15 @@ async def test_fifty_simultaneous_orders_of_ten_pieces_sell_exactly_ten(
     sku = new_id()
     await stock_up(admin, sku, 10)
     body = {"items": [{"sku": sku, "quantity": 1}]}
-    answers = await asyncio.gather(*(inventory.do(f"/reservations/{new_id()}", body) for _ in range(50)))
+
+    async def reserve(path: str) -> httpx.Response:
+        while True:
+            answer = await inventory.do(path, body)
+            # On a loaded machine one may wait too long for the article, and is told to ask again.
+            if answer.status_code == 200 or code(answer) != (409, "COMMAND_IN_PROGRESS"):
+                return answer
+
+    answers = await asyncio.gather(*(reserve(f"/reservations/{new_id()}") for _ in range(50)))
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [409] * 40
     assert {code(answer) for answer in answers if answer.status_code == 409} == {(409, "OUT_OF_STOCK")}
     assert await held(admin, sku) == 10
