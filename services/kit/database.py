@@ -108,10 +108,11 @@ class Database:
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
                 yield connection
                 wrote_event = outbox.recorded(connection)
-        except (NoPlaceError, TimeoutError) as error:
-            if isinstance(error, TimeoutError):
-                # Where others were answered meanwhile, this one was too slow, and not the server.
-                self._is_away = answered == self._answered
+        except NoPlaceError as error:
+            raise self.busy_or_away() from error
+        except TimeoutError as error:
+            # Where others were answered meanwhile, this one was too slow, and not the server.
+            self._is_away = answered == self._answered
             raise self.busy_or_away() from error
         except (OSError, InterfaceError, asyncpg.InterfaceError, _STALE) as error:
             raise self._away() from error

@@ -60,9 +60,10 @@ class Access:
         headers: dict[bytes, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value.decode("latin-1"))
-        authority = ",".join(headers.get(b"host", []))
-        if len(headers.get(b"host", [])) != 1:
+        hosts = headers.get(b"host", [])
+        if len(hosts) != 1:
             return Refusal(HTTPStatus.BAD_REQUEST, "A request names one Host (RFC 9112, section 3.2).")
+        [authority] = hosts
         if not self._is_ours(authority, scope.get("server")):
             detail = f"This engine is not {authority!r}. Start it with --allowed-host to let it be called so."
             return Refusal(HTTPStatus.MISDIRECTED_REQUEST, detail)
