@@ -1,7 +1,7 @@
 """How much may wait in the engine at once; what is more is refused before it begins."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from .errors import Busy, Stopping
 
@@ -15,6 +15,29 @@ MAX_RESULTS = 2_000
 """Creations that may wait for their instance's end."""
 
 
+class Room:
+    """Counts those who are inside."""
+
+    def __init__(self) -> None:
+        """Nobody is."""
+        self._inside = 0
+
+    @contextmanager
+    def enter(self, most: int, what: str) -> Iterator[None]:
+        """Be one of `most` as long as the context lasts; `what` there is no room for is told as `Busy` says.
+
+        Raises:
+            Busy: So many are inside.
+        """
+        if self._inside >= most:
+            raise Busy(what)
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+
 class Admission:
     """Admits requests as long as there is room for them."""
 
@@ -22,8 +45,8 @@ class Admission:
         """Nothing waits yet."""
         self.stopping = False
         """Whether nothing is admitted any more."""
-        self._polls = 0
-        self._results = 0
+        self._polls = Room()
+        self._results = Room()
 
     def check_command(self, waiting: int) -> None:
         """Admit a command or a poll beside those that wait to be processed.
@@ -43,38 +66,31 @@ class Admission:
         """
         self._check(streams, MAX_STREAMS, "open a stream of jobs, but too many are open")
 
-    @contextmanager
-    def poll(self) -> Iterator[None]:
+    def poll(self) -> AbstractContextManager[None]:
         """Admit a poll, which waits as long as the context lasts.
 
         Raises:
             Busy: Too many wait.
             Stopping: The engine is shutting down.
         """
-        self._check(self._polls, MAX_POLLS, "wait for jobs, but too many requests do so")
-        self._polls += 1
-        try:
-            yield
-        finally:
-            self._polls -= 1
+        self._check_open()
+        return self._polls.enter(MAX_POLLS, "wait for jobs, but too many requests do so")
 
-    @contextmanager
-    def result(self) -> Iterator[None]:
+    def result(self) -> AbstractContextManager[None]:
         """Admit a wait for an instance's end, which lasts as long as the context.
 
         Raises:
             Busy: Too many wait.
             Stopping: The engine is shutting down.
         """
-        self._check(self._results, MAX_RESULTS, "wait for the result of an instance, but too many requests do so")
-        self._results += 1
-        try:
-            yield
-        finally:
-            self._results -= 1
+        self._check_open()
+        return self._results.enter(MAX_RESULTS, "wait for the result of an instance, but too many requests do so")
 
-    def _check(self, there_are: int, most: int, what: str) -> None:
+    def _check_open(self) -> None:
         if self.stopping:
             raise Stopping
+
+    def _check(self, there_are: int, most: int, what: str) -> None:
+        self._check_open()
         if there_are >= most:
             raise Busy(what)

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import msgspec
 
+from .admission import Room
 from .core import Record
-from .errors import Busy
 from .projection import Reader
 
 SHOWN = frozenset(
@@ -81,7 +81,7 @@ class RecordStream:
         self._shows_values = shows_values
         self._grown = asyncio.Event()
         self._stopped = False
-        self._readers = 0
+        self._readers = Room()
 
     def listener(self, _records: Sequence[Record]) -> None:
         """Wake those who wait for a record; the writer calls it after each commit."""
@@ -102,14 +102,8 @@ class RecordStream:
             PositionGone: The log begins later.
             Busy: Too many others read.
         """
-        if self._readers >= MAX_READERS:
-            what = "read records, but too many requests do so"
-            raise Busy(what)
-        self._readers += 1
-        try:
+        with self._readers.enter(MAX_READERS, "read records, but too many requests do so"):
             return await self._wait_for_page(position, time.monotonic() + wait / 1000)
-        finally:
-            self._readers -= 1
 
     async def _wait_for_page(self, position: int, end: float) -> bytes:
         while True:

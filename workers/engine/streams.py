@@ -80,11 +80,9 @@ class JobStreams:
     def __init__(self) -> None:
         """Begin with none."""
         self._by_type: dict[str, deque[deque[JobStream]]] = {}
-        self._count = 0
 
     def add(self, stream: JobStream) -> None:
         """Open a stream."""
-        self._count += 1
         groups = self._by_type.setdefault(stream.request.type, deque())
         for group in groups:
             if group[0].request == stream.request:
@@ -94,7 +92,6 @@ class JobStreams:
 
     def remove(self, stream: JobStream) -> None:
         """Forget a stream."""
-        self._count -= 1
         groups = self._by_type[stream.request.type]
         group = next(group for group in groups if stream in group)
         group.remove(stream)
@@ -122,7 +119,7 @@ class JobStreams:
 
     def __len__(self) -> int:
         """Count the open streams."""
-        return self._count
+        return len(self.all())
 
     def all(self) -> list[JobStream]:
         """Return every open stream."""
