@@ -27,7 +27,7 @@ class Path:
     """The id of the element behind its start event."""
 
 
-def task_types(xml: str) -> dict[str, list[str]]:
+def task_types(xml: bytes) -> dict[str, list[str]]:
     """Return the ids of a BPMN document's elements by the task type of the jobs that they make."""
     found: dict[str, list[str]] = {}
     for element in ET.fromstring(xml).iter():  # noqa: S314 - as above

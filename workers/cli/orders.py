@@ -22,7 +22,6 @@ from workers.kit.discovery import discover, handlers
 from workers.kit.variables import field_errors
 from workers.order import Order
 from workers.participant import Participant
-from workers.reconcile.by_hand import TASK_TYPE
 from workers.tokens import find_tokens
 
 app = typer.Typer()
@@ -66,9 +65,11 @@ def start_command(
 
 def _unserved(files: Iterable[Path]) -> Iterator[str]:
     """Yield a line for each task type of diagrams that no worker of ours does: orders would stand still there."""
+    from workers.reconcile.by_hand import TASK_TYPE  # noqa: PLC0415 - `saga start` does without the reconciler's imports
+
     served = handlers(discover(workers.steps)).keys() | {TASK_TYPE}
     for file in files:
-        found = task_types(file.read_text(encoding="utf-8")) if file.suffix == ".bpmn" else {}
+        found = task_types(file.read_bytes()) if file.suffix == ".bpmn" else {}
         # An expression names its type only when the process runs.
         for task_type in sorted(name for name in found.keys() - served if not name.startswith("=")):
             elements = ", ".join(found[task_type])

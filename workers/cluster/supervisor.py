@@ -248,7 +248,7 @@ class Supervisor:
         self._publish(self.state)
 
     def _tell(self, what: str) -> None:
-        """Write down for whoever asks later what happened to a part, and when."""
+        """Append what happened to a part, with the time, to the supervisor's log."""
         with suppress(OSError), (self._logs / "supervisor.log").open("a", encoding="utf-8") as log:
             log.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {what}.\n")
 
