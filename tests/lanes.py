@@ -1,4 +1,4 @@
-"""`make test`: all tests in three lanes at once, then where the time went, by folder.
+"""`make test`: all tests in three lanes at once, then where the time went, by folder, and at last what failed.
 
 Each lane waits for a good part of its time, those with whole stacks for most of it: together they fill two cores.
 With arguments it is pytest itself: `make test ARGS=tests/kit`.
@@ -27,6 +27,8 @@ SECONDS = "seconds"
 """Names what a report has of a test beyond `LONG` that is not marked as long: without its set-up and tear-down."""
 LONG = 10.0
 """Seconds after which a test has to be marked as long, on a machine that does nothing else."""
+_LINE = 300
+"""Characters of a line that names a failed test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def main(arguments: Sequence[str]) -> int:
         reports = [lane.report for lane in lanes.values()]
         spent = seconds_by_folder(reports)
         over = [*over_budget(spent), *unmarked(reports)]
-    sys.stdout.write("\n".join([table(spent, seconds), *over, ""]))
+        last = [table(spent, seconds), *over, *failures(reports)]
+    sys.stdout.write("\n".join([*last, ""]))
     return max(*statuses, bool(over))
 
 
@@ -110,12 +113,11 @@ def _print_lines(prefix: str, lines: IO[str]) -> None:
 def seconds_by_folder(reports: Sequence[Path]) -> dict[str, tuple[int, float]]:
     """Return the number of tests of each folder and the seconds that they took, set-up and tear-down with them."""
     spent: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
-    for report in reports:
-        for case in ET.parse(report).iter("testcase") if report.exists() else ():  # noqa: S314 - pytest's
-            parts = case.attrib["classname"].split(".")
-            folder = parts[1] if len(parts) > 2 else _ROOT_FOLDER
-            tests, seconds = spent[folder]
-            spent[folder] = tests + 1, seconds + float(case.attrib["time"])
+    for case in _cases(reports):
+        parts = case.attrib["classname"].split(".")
+        folder = parts[1] if len(parts) > 2 else _ROOT_FOLDER
+        tests, seconds = spent[folder]
+        spent[folder] = tests + 1, seconds + float(case.attrib["time"])
     return dict(spent)
 
 
@@ -146,14 +148,28 @@ def over_budget(spent: Mapping[str, tuple[int, float]]) -> list[str]:
 
 def unmarked(reports: Sequence[Path]) -> list[str]:
     """Return a line for each test that takes thrice what one without the mark `long` may, as on a loaded machine."""
-    cases = [case for report in reports if report.exists() for case in ET.parse(report).iter("testcase")]  # noqa: S314 - pytest's
     return [
         f"{case.attrib['classname']}.{case.attrib['name']} took {float(each.attrib['value']):.0f} s: make it faster, "
         "or mark it as long and say why."
-        for case in cases
+        for case in _cases(reports)
         for each in case.iter("property")
         if each.attrib["name"] == SECONDS and float(each.attrib["value"]) > 3 * LONG
     ]
+
+
+def failures(reports: Sequence[Path]) -> list[str]:
+    """Return a line for each test that failed, short enough for the last lines that CI keeps of a run."""
+    return [
+        f"FAILED {case.attrib['classname']}.{case.attrib['name']}: {each.attrib.get('message', '')}"[
+            :_LINE
+        ].splitlines()[0]
+        for case in _cases(reports)
+        for each in (*case.iter("failure"), *case.iter("error"))
+    ]
+
+
+def _cases(reports: Sequence[Path]) -> list[ET.Element]:
+    return [case for report in reports if report.exists() for case in ET.parse(report).iter("testcase")]  # noqa: S314 - pytest's
 
 
 if __name__ == "__main__":

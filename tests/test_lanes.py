@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lanes import FOLDERS, SUM, main, over_budget, paths, seconds_by_folder, table, unmarked
+from tests.lanes import FOLDERS, SUM, failures, main, over_budget, paths, seconds_by_folder, table, unmarked
 from tests.stack import ROOT
 
 LANES = {folder.lane for folder in FOLDERS.values()}
@@ -49,6 +49,22 @@ def test_a_test_that_takes_long_and_does_not_say_so_is_named(tmp_path: Path) -> 
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
     [line] = unmarked([report])
     assert line.startswith("tests.kit.test_long took 30 s: ")
+
+
+def test_each_test_that_failed_is_named_with_its_reason_on_one_line(tmp_path: Path) -> None:
+    report = tmp_path / "lane.xml"
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.kit.test_a" name="test_b"/>'
+        '<testcase classname="tests.kit.test_a" name="test_c">'
+        '<failure message="assert 1 == 2&#10; + where">…</failure></testcase>'
+        f'<testcase classname="tests.kit.test_a" name="test_d"><error message="{"x" * 999}"/></testcase>'
+        "</testsuite></testsuites>",
+        encoding="utf-8",
+    )
+    failure, error = failures([report])
+    assert failure == "FAILED tests.kit.test_a.test_c: assert 1 == 2"
+    assert error.startswith("FAILED tests.kit.test_a.test_d: xxx")
+    assert len(error) == 300
 
 
 def test_arguments_go_to_pytest_and_its_status_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
