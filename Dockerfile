@@ -4,7 +4,7 @@ COPY requirements.lock ./
 # Wheels only: nothing is compiled, so neither stage needs a compiler.
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.lock
-RUN printf '#!/opt/venv/bin/python\nfrom workers.cli import main\n\nmain()\n' > /opt/venv/bin/saga \
+RUN printf '#!/opt/venv/bin/python\nfrom saga.cli import main\n\nmain()\n' > /opt/venv/bin/saga \
     && chmod 755 /opt/venv/bin/saga
 
 FROM python:3.12.12-slim-bookworm

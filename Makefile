@@ -32,7 +32,7 @@ lint: .venv/ready bpmn/node_modules/.installed ## Check the code, its types and 
 
 docs: .venv/ready .venv/browser bpmn/node_modules/.installed ## Write anew what README and docs/ take from diagram and steps
 	$(BIN)/python bpmn/render.py
-	$(BIN)/python -m workers.docs
+	$(BIN)/python -m order_fulfillment.docs
 
 lock: .venv/ready ## Resolve the dependencies anew and pin them with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --upgrade \
@@ -46,7 +46,7 @@ clean: ## Remove what was set up; the stacks' data in .saga stays
 	rm -rf .venv bpmn/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 bpmn/node_modules/.installed: bpmn/package-lock.json | .venv/ready
-	$(BIN)/python -c 'from workers.cluster.node import install_packages; install_packages()'
+	$(BIN)/python -c 'from saga.stack.node import install_packages; install_packages()'
 	@touch $@
 
 # The tests look at the diagram and at its forms in a real browser: the machine's own, or else Playwright's.

@@ -1,6 +1,6 @@
 """The participants: HTTP services on PostgreSQL that an orchestrator commands.
 
-Every package here but `kit` is one service and declares its `PORT`; there is no list to edit. One that
+Every package here but `participant` is one service and declares its `PORT`; there is no list to edit. One that
 stands for a third party says `THIRD_PARTY = True`: no saga commands it.
 """
 
@@ -10,7 +10,7 @@ from types import ModuleType
 
 
 def _packages() -> dict[str, ModuleType]:
-    names = (found.name for found in pkgutil.iter_modules(__path__) if found.ispkg and found.name != "kit")
+    names = (found.name for found in pkgutil.iter_modules(__path__) if found.ispkg and found.name != "participant")
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
 
 

@@ -15,17 +15,17 @@ from pyzeebe import ZeebeClient
 
 import services
 from bpmn import render
+from order_fulfillment.samples import EXAMPLES
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.kit.gateway.connection import open_channel, stub
+from saga.stack import stack as embedded
 from tests.lanes import LONG, SECONDS
 from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import Stack, free_port
 from tests.standing import Standing
 from tests.world import World
-from workers.addresses import Addresses
-from workers.cli.samples import EXAMPLES
-from workers.cluster import stack as embedded
-from workers.instances import Instances
-from workers.kit.connection import open_channel, stub
 
 LEASE = 4.0
 """Seconds of a job's lease in the suite: a killed worker's job comes back after it."""

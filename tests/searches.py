@@ -19,15 +19,15 @@ from typing import Self, cast
 import httpx
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.engine import rest
+from saga.engine.access import Access, ASGIApp, Receive, Send
+from saga.engine.projection import Replica
+from saga.engine.web import HttpServer
+from saga.engine.writer import Writer
+from saga.stack import stack as embedded
 from tests.asgi import Message, body_of
 from tests.stack import Stack
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
-from workers.engine import rest
-from workers.engine.access import Access, ASGIApp, Receive, Send
-from workers.engine.projection import Replica
-from workers.engine.web import HttpServer
-from workers.engine.writer import Writer
 
 LAGS = [pytest.param(0.0, id="at-once", marks=pytest.mark.proof), pytest.param(1.5, id="lagging")]
 """Seconds by which searches lag in tests that run both ways: the engine's own do not, a cluster's do.

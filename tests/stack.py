@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saga.clients.ports import Ports
+from saga.stack import state
 from tests import warm
-from workers.cluster import state
-from workers.cluster.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[1]
 SAGA = Path(sys.executable).with_name("saga")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients.gateway import PROCESS
+from saga.clients.instances import ElementInstance, Instances
 from tests.runtime.broker import taken
 from tests.stack import Stack
 from tests.world import World, eventually
-from workers.gateway import PROCESS
-from workers.instances import ElementInstance, Instances
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -8,9 +8,9 @@ import httpx
 import pytest
 import respx
 
-from workers.addresses import Addresses
-from workers.failure import Failure
-from workers.instances import Instances, pauses
+from saga.clients.addresses import Addresses
+from saga.clients.failure import Failure
+from saga.clients.instances import Instances, pauses
 
 KEY = 2251799813685249
 INSTANCE = {

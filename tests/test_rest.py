@@ -9,11 +9,11 @@ import pytest
 import respx
 from pydantic import BaseModel
 
+from saga.clients import rest
+from saga.clients.failure import Failure
+from saga.clients.rest import RestClient
+from saga.kit.gateway import credentials
 from tests.kit.tokens import FakeTokenServer
-from workers import rest
-from workers.failure import Failure
-from workers.kit import credentials
-from workers.rest import RestClient
 
 URL = "http://engine"
 SECRET = "hunter2"  # noqa: S105 - none

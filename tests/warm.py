@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 
 import services
-from services.kit.server import serve
-from workers.cli import COMMANDS, main
+from saga.cli import COMMANDS, main
+from services.participant.server import serve
 
-_COMMANDS = sorted({f"workers.cli.{entry.module}" for entry in COMMANDS.values()})
-_SERVICES = ["alembic.command", "services.kit.schema", *(f"services.{name}.app" for name in services.PORTS)]
+_COMMANDS = sorted({f"saga.cli.{entry.module}" for entry in COMMANDS.values()})
+_SERVICES = ["alembic.command", "services.participant.schema", *(f"services.{name}.app" for name in services.PORTS)]
 _FORKING = multiprocessing.get_context("forkserver")
 _FORKING.set_forkserver_preload([__name__, *_COMMANDS, *_SERVICES])
 _ROOT = Path(__file__).parents[1]

@@ -22,10 +22,10 @@ from services.card_processor.commands import (
     Reference,
 )
 from services.card_processor.settings import ProcessorSettings
-from services.kit.auth import called_by
-from services.kit.database import database_of
-from services.kit.problems import KEY_MISSING, Problem, query_problems
-from services.kit.settings import read_settings
+from services.participant.auth import called_by
+from services.participant.database import database_of
+from services.participant.problems import KEY_MISSING, Problem, query_problems
+from services.participant.settings import read_settings
 
 CALLER = "card-processor"
 _SILENCE = 60.0

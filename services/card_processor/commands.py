@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.card_processor.cards import DECLINES, Decline
 from services.card_processor.tables import calls, charges
-from services.kit.cards import Card, last_four
-from services.kit.models import Answer, Request
-from services.kit.problems import Problem, ProblemType
+from services.participant.cards import Card, last_four
+from services.participant.models import Answer, Request
+from services.participant.problems import Problem, ProblemType
 
 DECLINED = {
     Decline.CARD_DECLINED: ProblemType("CARD_DECLINED", 402, "The card was declined"),

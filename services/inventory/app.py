@@ -8,11 +8,11 @@ from sqlalchemy import select
 from services.inventory import commands
 from services.inventory.commands import OUT_OF_STOCK, Hold, Release, Reservation
 from services.inventory.tables import reservations, stock
-from services.kit.auth import called_by
-from services.kit.barrier import Barrier, barrier_of
-from services.kit.database import Reading
-from services.kit.models import Answer, OrderId
-from services.kit.problems import command_problems, query_problems
+from services.participant.auth import called_by
+from services.participant.barrier import Barrier, barrier_of
+from services.participant.database import Reading
+from services.participant.models import Answer, OrderId
+from services.participant.problems import command_problems, query_problems
 
 router = APIRouter(tags=["inventory"])
 ReservationBarrier = Annotated[Barrier, Depends(barrier_of("reservation"))]

@@ -4,8 +4,8 @@ from sqlalchemy import ColumnElement, case, insert, select, update
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.inventory.tables import reservations, stock
-from services.kit.models import Answer, Item, Items, Request
-from services.kit.problems import ProblemType, Refusal
+from services.participant.models import Answer, Item, Items, Request
+from services.participant.problems import ProblemType, Refusal
 
 OUT_OF_STOCK = ProblemType("OUT_OF_STOCK", 409, "Out of stock")
 

@@ -6,12 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import select
 
-from services.kit.auth import called_by
-from services.kit.barrier import Barrier, barrier_of
-from services.kit.database import Reading, database_of
-from services.kit.events import REQUEST_BODY, Event, events_of
-from services.kit.models import Answer, Item, Money, Nothing, OrderId
-from services.kit.problems import IN_PROGRESS, Problem, command_problems, query_problems
 from services.orders import commands, placements, timeline
 from services.orders.commands import (
     ORDER_CANCELLED,
@@ -34,6 +28,12 @@ from services.orders.placements import (
 )
 from services.orders.tables import order_items, orders, products
 from services.orders.timeline import Timeline
+from services.participant.auth import called_by
+from services.participant.barrier import Barrier, barrier_of
+from services.participant.database import Reading, database_of
+from services.participant.events import REQUEST_BODY, Event, events_of
+from services.participant.models import Answer, Item, Money, Nothing, OrderId
+from services.participant.problems import IN_PROGRESS, Problem, command_problems, query_problems
 
 router = APIRouter(tags=["orders"])
 OrderBarrier = Annotated[Barrier, Depends(barrier_of("order"))]

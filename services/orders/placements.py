@@ -13,12 +13,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.kit.barrier import fingerprint_of
-from services.kit.cards import Card
-from services.kit.models import Address, Answer, Items, Name, OrderId, Request
-from services.kit.problems import Problem, ProblemType
 from services.orders.commands import prices_of
 from services.orders.tables import placements
+from services.participant.barrier import fingerprint_of
+from services.participant.cards import Card
+from services.participant.models import Address, Answer, Items, Name, OrderId, Request
+from services.participant.problems import Problem, ProblemType
 
 LIMIT: Final = 100
 """Orders that one answer lists, and one request marks, at most."""

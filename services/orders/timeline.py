@@ -6,10 +6,10 @@ from pydantic import AwareDatetime
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.kit import inbox
-from services.kit.events import Event
-from services.kit.models import Answer
 from services.orders.tables import timeline
+from services.participant import inbox
+from services.participant.events import Event
+from services.participant.models import Answer
 
 
 class Happening(Answer):

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.kit.auth import called_by
-from services.kit.barrier import Barrier, barrier_of
-from services.kit.elsewhere import OUTCOME_UNKNOWN, Elsewhere
-from services.kit.models import Money, OrderId
-from services.kit.problems import command_problems
+from services.participant.auth import called_by
+from services.participant.barrier import Barrier, barrier_of
+from services.participant.elsewhere import OUTCOME_UNKNOWN, Elsewhere
+from services.participant.models import Money, OrderId
+from services.participant.problems import command_problems
 from services.payment.commands import PAYMENT_DECLINED, CardPayment, Charge, Payment, Refund
 from services.payment.processor import connected
 from services.payment.tables import payments

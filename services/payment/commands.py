@@ -7,9 +7,9 @@ from pydantic import Field
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.kit.cards import Card, last_four
-from services.kit.models import Answer, Money, Request
-from services.kit.problems import ProblemType, Refusal
+from services.participant.cards import Card, last_four
+from services.participant.models import Answer, Money, Request
+from services.participant.problems import ProblemType, Refusal
 from services.payment.processor import CardProcessor, Outcome
 from services.payment.tables import payments
 
@@ -48,7 +48,7 @@ class Refund(Answer):
 
 @dataclass(frozen=True, slots=True)
 class CardPayment:
-    """An order's payment, an effect at the card processor (services.kit.elsewhere.Effect)."""
+    """An order's payment, an effect at the card processor (services.participant.elsewhere.Effect)."""
 
     processor: CardProcessor
 

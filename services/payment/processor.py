@@ -11,14 +11,14 @@ import structlog
 from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 
-from services.kit.cards import Card
-from services.kit.clients import open_client
-from services.kit.elsewhere import OUTCOME_UNKNOWN
-from services.kit.models import Money
-from services.kit.problems import Problem
-from services.kit.responses import PROBLEM, fetch, media_type
-from services.kit.settings import read_settings
-from services.kit.tokens import TokenMissingError, Tokens, read_tokens
+from saga.common.http_clients import open_client
+from saga.common.responses import PROBLEM, fetch, media_type
+from saga.common.tokens import TokenMissingError, Tokens, read_tokens
+from services.participant.cards import Card
+from services.participant.elsewhere import OUTCOME_UNKNOWN
+from services.participant.models import Money
+from services.participant.problems import Problem
+from services.participant.settings import read_settings
 from services.payment.settings import CardProcessorSettings
 
 _CALLER = "card-processor"

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from services.kit.auth import called_by
-from services.kit.barrier import Barrier, barrier_of
-from services.kit.models import OrderId
-from services.kit.problems import command_problems
+from services.participant.auth import called_by
+from services.participant.barrier import Barrier, barrier_of
+from services.participant.models import OrderId
+from services.participant.problems import command_problems
 from services.shipping import commands
 from services.shipping.commands import ADDRESS_UNSERVICEABLE, Parcel, Shipment, ShipmentCancellation
 from services.shipping.tables import shipments

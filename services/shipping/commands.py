@@ -5,8 +5,8 @@ import secrets
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.kit.models import Address, Answer, Items, Request
-from services.kit.problems import ProblemType, Refusal
+from services.participant.models import Address, Answer, Items, Request
+from services.participant.problems import ProblemType, Refusal
 from services.shipping.tables import shipment_items, shipments
 
 ADDRESS_UNSERVICEABLE = ProblemType("ADDRESS_UNSERVICEABLE", 409, "No carrier goes there")

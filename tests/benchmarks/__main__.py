@@ -14,6 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from saga.clients.failure import Failure, bad_input
+from saga.stack.stack import Stack
 from tests.benchmarks import plot, report
 from tests.benchmarks.bars import Samples, judge
 from tests.benchmarks.bench import Bench
@@ -30,8 +32,6 @@ from tests.benchmarks.scenarios.orders import orders
 from tests.benchmarks.scenarios.restart import restart
 from tests.benchmarks.scenarios.throughput import throughput
 from tests.stack import free_offset
-from workers.cluster.stack import Stack
-from workers.failure import Failure, bad_input
 
 Scenario = Callable[[Bench], Awaitable[None]]
 

@@ -12,12 +12,13 @@ import httpx
 import psutil
 from pyzeebe.proto.gateway_pb2 import Partition, TopologyRequest
 
+from saga.clients.ports import HOST, Ports
+from saga.kit.gateway.connection import stub
+from saga.stack import apps
+from saga.stack.layout import Layout
+from saga.stack.ports import require_free
+from saga.stack.supervisor import Supervisor
 from tests.engine import jobs
-from workers.cluster import apps
-from workers.cluster.layout import Layout
-from workers.cluster.ports import HOST, Ports, require_free
-from workers.cluster.supervisor import Supervisor
-from workers.kit.connection import stub
 
 _LOOK = 0.02
 """Seconds between two looks at the broker."""

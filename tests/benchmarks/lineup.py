@@ -7,9 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from saga.stack.errors import StackError
+from saga.stack.node import node_environment
 from tests.benchmarks.peer import Peer
-from workers.cluster.errors import StackError
-from workers.cluster.node import node_environment
 
 NAMES = RAW, OURS, PLAIN, NODE, JAVA = "raw", "ours", "plain pyzeebe", "Node", "Java"
 

@@ -16,8 +16,8 @@ from pyzeebe.proto.gateway_pb2 import (
     Resource,
 )
 
+from saga.kit.gateway.connection import stub
 from tests.engine import row
-from workers.kit.connection import stub
 
 ONE = "bench-one"
 """One empty task."""

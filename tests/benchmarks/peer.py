@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from workers.cluster.errors import StackError
-from workers.cluster.logs import tail
+from saga.stack.errors import StackError
+from saga.stack.logs import tail
 
 _READY_SECONDS = 30.0
 _LAST_LINES = 15

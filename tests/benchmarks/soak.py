@@ -15,6 +15,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from saga.clients.addresses import Addresses
+from saga.kit.gateway.connection import open_channel
+from saga.stack.stack import PARTS, Stack
 from tests.benchmarks import soak_audit, soak_memory, soak_report
 from tests.benchmarks.orders import embedded
 from tests.benchmarks.orders.records import Records
@@ -22,9 +25,6 @@ from tests.benchmarks.soak_faults import Faults
 from tests.benchmarks.soak_orders import Stream
 from tests.stack import free_offset
 from tests.world import World, eventually
-from workers.addresses import Addresses
-from workers.cluster.stack import PARTS, Stack
-from workers.kit.connection import open_channel
 
 _END_SECONDS = 300.0
 """The longest that the last orders may take to end."""

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from saga.stack.stack import Stack
+from saga.stack.state import PartState, State
+from saga.stack.status import resident
 from tests.benchmarks.soak_memory import Lives
 from tests.world import eventually
-from workers.cluster.stack import Stack
-from workers.cluster.state import PartState, State
-from workers.cluster.status import resident
 
 _BACK_SECONDS = 600.0
 """The longest that a part may take until it is ready again, on a machine that others keep busy."""

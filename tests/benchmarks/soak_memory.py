@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from workers.cluster.state import ProcessId
+from saga.stack.state import ProcessId
 
 METHOD = "Theil-Sen slope of the resident size over the longest life of the worker process, without its first quarter"
 LIMIT = 2.0

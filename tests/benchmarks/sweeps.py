@@ -11,15 +11,15 @@ import asyncpg
 from rich.console import Console
 
 import services
-from services.kit.provisioning import provision
-from services.kit.tokens import Tokens
+from saga.clients.participant import Participant
+from saga.common.tokens import Tokens
+from saga.operations.reconcile.effects import CALLER, Ledger
+from services.participant.provisioning import provision
 from tests.benchmarks import report
 from tests.benchmarks.bars import Bar, Samples, Sense, judge
 from tests.services.conftest import running
 from tests.services.participant import token
 from tests.services.postgres import Admin, Postgres
-from workers.participant import Participant
-from workers.reconcile.effects import CALLER, Ledger
 
 _FEW, _MANY = 1_000, 100_000
 """Finished orders."""

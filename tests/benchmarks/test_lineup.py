@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from saga.stack.errors import StackError
 from tests.benchmarks.lineup import JAVA, NAMES, line_up
-from workers.cluster.errors import StackError
 
 Install = Callable[..., None]
 _JAVA_PROGRAMS = ("java", "javac", "mvn")

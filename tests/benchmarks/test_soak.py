@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from saga.stack.state import ProcessId
 from tests.benchmarks import soak_audit, soak_memory
 from tests.benchmarks.orders.ledger import FULFILLED, Entry
 from tests.benchmarks.soak_memory import Lives
 from tests.benchmarks.soak_orders import KINDS, Order
 from tests.world import NOTHING, Effects
-from workers.cluster.state import ProcessId
 
 NOW = datetime.now(UTC)
 ORDER = Order("soak-1", KINDS[0], NOW, accepted=True)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-import workers.steps
+import order_fulfillment.steps
 from bpmn.render import BPMN, DIAGRAM
+from saga.kit.definition.discovery import discover, handlers
 from tests.bpmn.diagram import Diagram, outputs
 from tests.engine.core.bench import Bench
-from workers.kit.discovery import discover, handlers
 
 ORDER = json.loads((BPMN / "examples" / "fulfilled.json").read_text())
 RECEIPTS = {
@@ -26,7 +26,7 @@ def own_variables() -> set[str]:
     """Return the variables that steps and events write."""
     diagram = Diagram(DIAGRAM.read_text())
     events = diagram.all("endEvent", "boundaryEvent", "startEvent")
-    receipts = {handler.receipt_name for handler in handlers(discover(workers.steps)).values()}
+    receipts = {handler.receipt_name for handler in handlers(discover(order_fulfillment.steps)).values()}
     return receipts | {name for event in events for name in outputs(event)}
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.kit.gateway.connection import open_channel, stub
+from saga.stack import stack as embedded
 from tests.searches import LAGS, searching
 from tests.stack import ROOT, SAGA, Stack, free_offset
 from tests.standing import Standing
 from tests.world import World
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
-from workers.instances import Instances
-from workers.kit.connection import open_channel, stub
 
 Run = Callable[..., "subprocess.Popen[str]"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from typer.core import TyperOption
 
-from workers.cli import COMMANDS, load, main
+from saga.cli import COMMANDS, load, main
 
 HUGE = "99999999999999999999"
 """A number that some options may take: so many lines of a log are all of them."""

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pyzeebe import ZeebeClient
 
+from saga.clients.instances import Instances
 from tests import warm
 from tests.proxy import HoldingProxy
 from tests.stack import Stack
 from tests.world import World, eventually
-from workers.instances import Instances
 
 NewOrder = Callable[..., dict[str, Any]]
 

@@ -7,7 +7,7 @@ from tests.stack import ROOT
 
 _PROGRAM = """
 import asyncio, time
-from workers.cli import foreground
+from saga.cli import foreground
 
 async def refuses():
     while True:

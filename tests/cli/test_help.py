@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from saga.cli import COMMANDS, load
 from tests import warm
 from tests.stack import SAGA
-from workers.cli import COMMANDS, load
 
 _CPU_SECONDS = 0.35
 _DEAR = ("grpc", "httpx", "pydantic", "pydantic_settings", "pyzeebe", "requests", "rich", "sqlalchemy")
@@ -31,7 +31,7 @@ def test_help_takes_little_cpu() -> None:
     assert statistics.median(cpu_seconds(str(SAGA), "--help") for _ in range(5)) <= _CPU_SECONDS
 
 
-@pytest.mark.parametrize("module", ["workers.cli", "workers.cli.services"])
+@pytest.mark.parametrize("module", ["saga.cli", "saga.cli.services"])
 def test_a_module_imports_nothing_dear_before_it_needs_it(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(sys.modules.keys() & {set(_DEAR)}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

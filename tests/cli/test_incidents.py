@@ -13,18 +13,18 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients import rest
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.operations.incidents import retry
+from saga.operations.incidents.retry import IncidentRetry, Verdict
+from saga.operations.incidents.search import Incidents, Wanted
+from saga.stack import stack as embedded
 from tests import warm
 from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SHIPPED
 from tests.stack import Result, Stack
 from tests.standing import Standing
 from tests.world import World, eventually
-from workers import rest
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
-from workers.incidents import retrying
-from workers.incidents.finding import Incidents, Wanted
-from workers.incidents.retrying import Retrying, Verdict
-from workers.instances import Instances
 
 Order = dict[str, Any]
 NewOrder = Callable[..., Order]
@@ -318,7 +318,7 @@ async def test_two_retries_of_the_same_incidents_at_once_do_no_harm(
     found = [incident async for incident in Incidents(shown).open(Wanted(order=ended["orderId"]))]
 
     async def verdicts() -> dict[int, Verdict]:
-        outcomes = Retrying(standing.gateway, shown, 1).all(found)
+        outcomes = IncidentRetry(standing.gateway, shown, 1).all(found)
         return {outcome.incident.process_instance_key: outcome.verdict async for outcome in outcomes}
 
     one, other = await asyncio.gather(verdicts(), verdicts())
@@ -372,13 +372,13 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
 async def test_a_job_that_nobody_does_is_not_called_gone(
     standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrying, "_PATIENCE", 5.0)
+    monkeypatch.setattr(retry, "_PATIENCE", 5.0)
     instance = await standing.start({"card": 41}, process=sums)
     job = await standing.job(sums)
     await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
     await standing.incident(instance)
     found = [incident async for incident in Incidents(shown).open(Wanted(process=sums))]
-    [outcome] = [outcome async for outcome in Retrying(standing.gateway, shown, None).all(found)]
+    [outcome] = [outcome async for outcome in IncidentRetry(standing.gateway, shown, None).all(found)]
     assert outcome.verdict is Verdict.COULD_NOT
     assert outcome.why == "It was retried, and its job has not ended after 5 seconds; look again later."
     assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"

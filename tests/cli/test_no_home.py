@@ -12,7 +12,7 @@ import pwd, sys
 def nobody(_uid):
     raise KeyError
 pwd.getpwuid = nobody
-from workers.cli import main
+from saga.cli import main
 sys.argv = ["saga", *sys.argv[1:]]
 main()
 """
@@ -21,9 +21,9 @@ import pwd
 def nobody(_uid):
     raise KeyError
 pwd.getpwuid = nobody
-from services.kit.logs import configure_logging
-from workers.cli.run import _journal
-from workers.kit.settings import WorkerSettings
+from saga.common.logs import configure_logging
+from saga.cli.run import _journal
+from saga.kit.settings import WorkerSettings
 configure_logging("workers")
 assert _journal(WorkerSettings().state, "127.0.0.1:26500") is None
 """

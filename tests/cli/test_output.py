@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from saga.cli import output
 from tests.stack import SAGA
-from workers.cli import output
 
 FULL = Path("/dev/full")
 SHOW = """
 import os, sys
-from workers.cli.output import guard
-from workers.cli.console import SteadyConsole
-from workers.cluster.display import Readiness
-from workers.cluster.state import PartState, ProcessId, StackState, State
+from saga.cli.output import guard
+from saga.cli.console import SteadyConsole
+from saga.stack.display import Readiness
+from saga.stack.state import PartState, ProcessId, StackState, State
 guard()
 now = StackState(supervisor=ProcessId.of(os.getpid()), parts=[PartState(name="orders")])
 with Readiness(SteadyConsole()) as readiness:

@@ -13,12 +13,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pyzeebe import ZeebeClient
 
+from saga.cli.processes import Processes
+from saga.clients.ports import Ports
+from saga.kit.settings import WorkerSettings
 from tests.cli.conftest import Run
 from tests.cli.test_run import serves, wait_for
 from tests.world import World, eventually
-from workers.cli.processes import Processes
-from workers.cluster.ports import Ports
-from workers.kit.settings import WorkerSettings
 
 NewOrder = Callable[..., dict[str, Any]]
 _SECONDS = 60.0

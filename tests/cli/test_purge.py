@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pyzeebe import ZeebeClient
 
+from saga.clients.instances import Instances
 from tests.proxy import HoldingProxy
 from tests.stack import Result, Stack
 from tests.world import World, eventually
-from workers.instances import Instances
 
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"

@@ -8,9 +8,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from saga.clients.ports import Ports
 from tests.cli.conftest import Run
 from tests.stack import Stack
-from workers.cluster.ports import Ports
 
 _SECONDS = 60.0
 

@@ -12,13 +12,13 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from bpmn.render import BPMN
+from saga.clients.instances import Instances
+from saga.operations.reconcile.manual_tasks import MESSAGE
 from tests import warm
 from tests.engine.process import PATIENCE, running
 from tests.stack import Result
 from tests.tasks.cluster import BASE, FakeCluster, serving
 from tests.world import eventually
-from workers.instances import Instances
-from workers.reconcile.by_hand import MESSAGE
 
 SETTLE = (BPMN / "settle-by-hand.form").read_text(encoding="utf-8")
 SETTLING = {

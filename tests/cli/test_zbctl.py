@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.stack.node import ensure_zbctl
 from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Result, Stack
 from tests.world import World, eventually
-from workers.addresses import Addresses
-from workers.cluster.node import ensure_zbctl
 
 NewOrder = Callable[..., dict[str, Any]]
 Zbctl = Callable[..., Result]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from services.kit import schema
+from saga.stack import doctor, state
+from saga.stack.stack import Stack
+from saga.stack.state import ProcessId, StackState
+from saga.stack.surroundings import surroundings
+from services.participant import schema
 from tests.services.postgres import Postgres
-from workers.cluster import doctor, state
-from workers.cluster.stack import Stack
-from workers.cluster.state import ProcessId, StackState
-from workers.cluster.surroundings import surroundings
 
 OFFSET = 19_998
 

@@ -6,7 +6,7 @@ from threading import Timer
 
 import pytest
 
-from workers.cluster.logs import follow, tail
+from saga.stack.logs import follow, tail
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 5000, 20_000])

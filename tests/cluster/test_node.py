@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.cluster.node import node_environment, own_node
+from saga.stack.node import node_environment, own_node
 
 
 def pretend(folder: Path, version: str) -> None:

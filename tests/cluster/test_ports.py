@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 import services
-from workers.cluster.errors import PortTakenError
-from workers.cluster.ports import Ports, require_free
+from saga.clients.ports import Ports
+from saga.stack.errors import PortTakenError
+from saga.stack.ports import require_free
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from saga.stack import engine_log
+from saga.stack.stack import Stack
 from tests.stack import free_offset
-from workers.cluster import engine_log
-from workers.cluster.stack import Stack
 
 AMBIENT = {
     "PGDATABASE": "x",

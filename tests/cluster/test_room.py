@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.cluster.errors import NoRoomError
-from workers.cluster.room import require_room
+from saga.stack.disk_space import require_room
+from saga.stack.errors import NoRoomError
 
 
 def test_a_disk_with_too_little_room_is_named_with_what_to_do(tmp_path: Path) -> None:

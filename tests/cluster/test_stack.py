@@ -11,13 +11,13 @@ from threading import Event, Timer
 import httpx
 import pytest
 
-from workers.cluster import apps, ending, state
-from workers.cluster.errors import StackError
-from workers.cluster.layout import Layout
-from workers.cluster.parts import Part
-from workers.cluster.ports import HOST, Ports
-from workers.cluster.stack import PARTS, Stack
-from workers.cluster.state import PartState, ProcessId, StackState, State
+from saga.clients.ports import HOST, Ports
+from saga.stack import apps, shutdown, state
+from saga.stack.errors import StackError
+from saga.stack.layout import Layout
+from saga.stack.parts import Part
+from saga.stack.stack import PARTS, Stack
+from saga.stack.state import PartState, ProcessId, StackState, State
 
 OFFSET = 19_999
 NO_ANSWER = "The engine does not answer"
@@ -66,7 +66,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Stack:
         return True
 
     command = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
-    monkeypatch.setattr("workers.cluster.stack.postgres", lambda *_: Part("postgres", command, ready))
+    monkeypatch.setattr("saga.stack.stack.postgres", lambda *_: Part("postgres", command, ready))
     return Stack(OFFSET, ["postgres"])
 
 
@@ -132,7 +132,7 @@ def test_down_during_a_start_waits_for_the_supervisor_to_tell_who_it_is_and_stop
 def test_down_deletes_nothing_from_under_a_supervisor_that_it_cannot_stop(
     supervisor: "subprocess.Popen[str]", home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ending, "_STATE_SECONDS", 0.2)
+    monkeypatch.setattr(shutdown, "_STATE_SECONDS", 0.2)
     with pytest.raises(StackError, match=r"supervisor\.lock"):
         Stack(OFFSET).down(delete_data=True)
     assert supervisor.poll() is None

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workers.cluster import ending, state
-from workers.cluster.errors import DamagedStateError, StackError, StateFileError
-from workers.cluster.layout import Layout
-from workers.cluster.state import PartState, ProcessId, StackState, State
+from saga.stack import shutdown, state
+from saga.stack.errors import DamagedStateError, StackError, StateFileError
+from saga.stack.layout import Layout
+from saga.stack.state import PartState, ProcessId, StackState, State
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ def test_a_damaged_file_is_named_and_removed_by_down(tmp_path: Path, content: by
     layout.state.write_bytes(content)
     with pytest.raises(DamagedStateError, match=re.escape(str(layout.state))):
         state.read(layout.state)
-    assert not ending.end(layout)
+    assert not shutdown.end(layout)
     assert state.read(layout.state) is None
 
 
 def test_what_is_no_file_is_named_and_stays(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.state.mkdir()
-    for read in (state.read, lambda _path: ending.end(layout)):
+    for read in (state.read, lambda _path: shutdown.end(layout)):
         with pytest.raises(StateFileError, match=f"{re.escape(str(layout.state))} cannot be read: Is a directory"):
             read(layout.state)
     assert layout.state.is_dir()
@@ -65,7 +65,7 @@ def test_data_that_is_no_folder_is_named(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "data")
     layout.data.write_text("")
     with pytest.raises(StackError, match="is not a folder"):
-        ending.end(layout)
+        shutdown.end(layout)
     with pytest.raises(StateFileError, match="Not a directory"):
         state.read(layout.state)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from workers.cli.stack import app
-from workers.cluster import state
-from workers.cluster.layout import Layout
-from workers.cluster.state import PartState, ProcessId, StackState, State
+from saga.cli.stack import app
+from saga.stack import state
+from saga.stack.layout import Layout
+from saga.stack.state import PartState, ProcessId, StackState, State
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]], ids=["table", "json"])

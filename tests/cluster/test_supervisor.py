@@ -15,12 +15,12 @@ import httpx
 import psutil
 import pytest
 
+from saga.stack import supervisor
+from saga.stack.errors import PartFailedError
+from saga.stack.parts import Part, Probe, http_probe
+from saga.stack.state import PartState, ProcessId, StackState, State
+from saga.stack.supervisor import Supervisor
 from tests.stack import free_port
-from workers.cluster import supervisor
-from workers.cluster.errors import PartFailedError
-from workers.cluster.parts import Part, Probe, http_probe
-from workers.cluster.state import PartState, ProcessId, StackState, State
-from workers.cluster.supervisor import Supervisor
 
 _HEAD = "import os, pathlib, signal, sys, time\nhere = pathlib.Path.cwd()\n"
 SERVE = "(here / sys.argv[1]).touch()\nsignal.pause()\n"
@@ -228,8 +228,8 @@ async def test_a_part_that_never_becomes_ready_counts_as_crashed(home: Path) -> 
 async def test_a_part_that_is_never_ready_is_given_up_however_long_each_start_takes(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.cluster.supervisor._CRASH_WINDOW", 0.0)
-    monkeypatch.setattr("workers.cluster.supervisor._BACKOFF", (0.01, 0.01))
+    monkeypatch.setattr("saga.stack.supervisor._CRASH_WINDOW", 0.0)
+    monkeypatch.setattr("saga.stack.supervisor._BACKOFF", (0.01, 0.01))
     # Long enough for a busy machine to start Python and print.
     mute = part(home, "mute", "print('no room', flush=True)\nsignal.pause()", ready_seconds=1.0)
     async with running([mute], home) as run:
@@ -240,8 +240,8 @@ async def test_a_part_that_is_never_ready_is_given_up_however_long_each_start_ta
 async def test_starts_without_success_count_only_since_the_part_was_last_ready(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.cluster.supervisor._CRASH_WINDOW", 0.0)
-    monkeypatch.setattr("workers.cluster.supervisor._BACKOFF", (0.01, 0.01))
+    monkeypatch.setattr("saga.stack.supervisor._CRASH_WINDOW", 0.0)
+    monkeypatch.setattr("saga.stack.supervisor._BACKOFF", (0.01, 0.01))
     # Every fourth start is ready, until it is killed.
     code = "with (here / 'starts').open('a+') as starts: number = starts.write('.') and starts.tell()\n"
     code += "if number % 4: sys.exit(1)\n" + SERVE

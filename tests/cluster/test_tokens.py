@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import order_fulfillment.steps
 import services
-import workers.steps
-from services.kit.auth import callers_of
-from services.kit.server import router_of
-from workers.cluster.layout import Layout
-from workers.cluster.stack import Stack
-from workers.cluster.tokens import tokens_of
-from workers.kit.discovery import discover, handlers
-from workers.tokens import find_tokens
+from saga.kit.definition.discovery import discover, handlers
+from saga.stack.layout import Layout
+from saga.stack.stack import Stack
+from saga.stack.tokens import find_tokens, tokens_of
+from services.participant.auth import callers_of
+from services.participant.server import router_of
 
 OFFSET = 19_998
 
@@ -39,7 +38,7 @@ def test_each_caller_of_each_participant_gets_a_token_of_its_own_that_only_the_o
         os.umask(before)
     callers = {caller for name in services.PORTS for caller in callers_of(router_of(name))}
     found = read(folder)
-    assert callers | set(handlers(discover(workers.steps))) <= set(found)
+    assert callers | set(handlers(discover(order_fulfillment.steps))) <= set(found)
     assert all(len(token.strip()) >= 40 for token in found.values())
     assert len(set(found.values())) == len(found)
     assert folder.stat().st_mode & 0o777 == 0o700

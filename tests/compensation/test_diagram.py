@@ -2,8 +2,8 @@
 
 import pytest
 
+from saga.clients.diagram import Diagram, Path, Task
 from tests.stack import ROOT
-from workers.diagram import Diagram, Path, Task
 
 OURS = (ROOT / "bpmn" / "order-fulfillment.bpmn").read_text(encoding="utf-8")
 CATCHES_ALL = '<bpmn:errorEventDefinition id="ErrorEventDefinition_OrderRefused" />'

@@ -7,9 +7,9 @@ import httpx
 import pytest
 import respx
 
-from workers.compensation.following import follow
-from workers.failure import Failure
-from workers.instances import ElementInstance, Instances
+from saga.clients.failure import Failure
+from saga.clients.instances import ElementInstance, Instances
+from saga.operations.compensate.following import follow
 
 _INSTANCE = {
     "processInstanceKey": "1",

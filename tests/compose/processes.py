@@ -11,13 +11,14 @@ from random import SystemRandom
 
 import httpx
 
+from saga.clients.ports import HOST, Ports
+from saga.stack.errors import PortTakenError
+from saga.stack.layout import Layout
+from saga.stack.parts import Part, Probe
+from saga.stack.ports import require_free
+from saga.stack.postgres import postgres
 from tests.compose.composefile import ComposeFile, Service
 from tests.compose.image import Image
-from workers.cluster.errors import PortTakenError
-from workers.cluster.layout import Layout
-from workers.cluster.parts import Part, Probe
-from workers.cluster.ports import HOST, Ports, require_free
-from workers.cluster.postgres import postgres
 
 _LISTENS = {"postgres": (5432,), "reconciler": (8110,)}
 """The ports in the containers that are not open to the host."""

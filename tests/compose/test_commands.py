@@ -8,19 +8,19 @@ from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 import services
+from saga.cli import app
+from saga.clients.addresses import Addresses
+from saga.clients.rest import BasicAuthSettings
+from saga.common.tokens import Tokens
+from saga.kit.settings import EngineSettings, WorkerSettings
+from saga.operations.reconcile.watch import ReconcilerSettings
+from saga.stack.tokens import callers
 from services.card_processor.settings import ProcessorSettings
-from services.kit.auth import Callers, callers_of
-from services.kit.server import router_of
-from services.kit.settings import RoleSettings, ServiceSettings
-from services.kit.tokens import Tokens
+from services.participant.auth import Callers, callers_of
+from services.participant.server import router_of
+from services.participant.settings import RoleSettings, ServiceSettings
 from services.payment.settings import CardProcessorSettings
 from tests.compose.composefile import ComposeFile
-from workers.addresses import Addresses
-from workers.cli import app
-from workers.cluster.tokens import callers
-from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.reconcile.watch import ReconcilerSettings
-from workers.rest import BasicAuthSettings
 
 _PARTICIPANTS = sorted(set(services.PORTS) - {"card_processor"})
 _ADDRESSES = {f"{name.upper()}_URL" for name in services.PORTS}

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 from testcontainers.compose import DockerCompose
 
+from saga.clients.ports import HOST
 from tests.compose import composefile
 from tests.compose.composefile import ROOT
 from tests.stack import SAGA
-from workers.cluster.ports import HOST
 
 
 @pytest.fixture

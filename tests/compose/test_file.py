@@ -8,9 +8,9 @@ import tomllib
 import pytest
 from pydantic import ValidationError
 
+from saga.kit.settings import WorkerSettings
 from tests.compose import composefile, dockerfile
 from tests.compose.composefile import CAMUNDA, OUR_IMAGE, ROOT, ComposeFile
-from workers.kit.settings import WorkerSettings
 
 _PINNED = re.compile(r"^(?:[a-z0-9.-]+/)*[a-z0-9-]+:\d+\.\d+(?:\.\d+)?(?:-[a-z]+)?$")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from saga.clients.ports import HOST
 from tests.compose.composefile import ComposeFile
 from tests.compose.image import Image
 from tests.compose.processes import Processes
-from workers.cluster.ports import HOST
 
 _PARTICIPANTS = {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}
 _CHECKED = {"engine": 9600, **_PARTICIPANTS, "card-processor": 8105, "workers": 8100, "reconciler": 8110}

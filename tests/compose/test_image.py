@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import services
-from services.kit.server import router_of
+from services.participant.server import router_of
 from tests.compose import dockerfile
 from tests.compose.composefile import ROOT, ComposeFile
 from tests.compose.image import Image

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from saga.clients.instances import Instances
+from saga.clients.ports import HOST
+from saga.stack.state import StackState
+from saga.stack.supervisor import Supervisor
 from tests.compose.composefile import ROOT, ComposeFile
 from tests.compose.image import Image
 from tests.compose.processes import Processes
-from workers.cluster.ports import HOST
-from workers.cluster.state import StackState
-from workers.cluster.supervisor import Supervisor
-from workers.instances import Instances
 
 _ORDER = "bpmn/examples/fulfilled.json"
 _READY_SECONDS = 60

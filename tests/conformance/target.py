@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from saga.clients.rest import BasicAuthSettings, Bearer
+from saga.kit.gateway.connection import oauth, open_channel, stub
+from saga.kit.settings import EngineSettings
 from tests.conformance.zeebe import PATIENCE
 from tests.engine.process import running
-from workers.kit.connection import oauth, open_channel, stub
-from workers.kit.settings import EngineSettings
-from workers.rest import BasicAuthSettings, Bearer
 
 if TYPE_CHECKING:
     # The asynchronous stub exists for type checkers only: at run time it is the same class.

@@ -8,16 +8,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from saga.engine import projection
+from saga.engine.core import Engine, Record
+from saga.engine.log import FORMAT, Log
 from tests.engine.core.bench import Bench
 from tests.engine.core.scenario import FORM, create, play
-from workers.engine import projection
-from workers.engine.core import Engine, Record
-from workers.engine.log import FORMAT, Log
 
 FOLDER = Path(__file__).parent / "golden_logs"
 HOW = (
     "Logs that users have are like the golden log. If its format was released, raise FORMAT in "
-    "workers/engine/log_check.py, go on reading the one before, and add the new format's golden log; "
+    "workers/saga/engine/log_check.py, go on reading the one before, and add the new format's golden log; "
     "else write it anew. Both is done by `python -m tests.engine.golden`."
 )
 """What to do when a format has changed."""

@@ -17,14 +17,14 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
+from saga.engine.core import Record
 from tests.engine import row
-from workers.engine.core import Record
 
 if TYPE_CHECKING:
     # The asynchronous stub exists for type checkers only: at run time it is the same class.
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-COMMAND = (sys.executable, "-m", "workers.cli", "engine")
+COMMAND = (sys.executable, "-m", "saga.cli", "engine")
 ANY_PORTS = ("--port", "0", "--rest-port", "0", "--management-port", "0")
 _ADDRESS = re.compile(r"(gRPC|REST|Management): +(?:http://)?(\S+)")
 PATIENCE = 30.0

@@ -10,8 +10,8 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.engine.access import AccessError, access_rules
 from tests.engine.process import ANY_PORTS, PATIENCE, EngineProcess, activate, refusal, running
-from workers.engine.access import AccessError, access_rules
 
 POST = "POST /v2/process-instances/search HTTP/1.1"
 JSON = "Content-Type: application/json"

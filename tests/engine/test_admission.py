@@ -11,17 +11,17 @@ import httpx
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.engine import admission
+from saga.engine.admission import MAX_POLLS, MAX_RESULTS, MAX_STREAMS
+from saga.engine.core import Command
+from saga.engine.errors import Busy
+from saga.engine.gateway.server import MAX_MESSAGE
+from saga.engine.records import MAX_READERS
+from saga.engine.rest.definitions import MAX_FILES
+from saga.engine.writer import Writer
 from tests.engine.process import PATIENCE, create, deploy, refused, running, task
 from tests.engine.rest.conftest import serving
 from tests.engine.writing import creation, wanted, writing
-from workers.engine import admission
-from workers.engine.admission import MAX_POLLS, MAX_RESULTS, MAX_STREAMS
-from workers.engine.core import Command
-from workers.engine.errors import Busy
-from workers.engine.gateway.server import MAX_MESSAGE
-from workers.engine.records import MAX_READERS
-from workers.engine.rest.definitions import MAX_FILES
-from workers.engine.writer import Writer
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from saga.engine import backup, log_check, projection
+from saga.engine.backup import BackupError, back_up
+from saga.engine.log import Log, LogError
 from tests.engine.process import COMMAND, PATIENCE, create, deploy, read_log, refusal, running, task
 from tests.engine.test_damage import flip, make
 from tests.engine.test_kills import (
@@ -25,9 +28,6 @@ from tests.engine.test_kills import (
     until_gone,
 )
 from tests.engine.test_log import deployed, work
-from workers.engine import backup, log_check, projection
-from workers.engine.backup import BackupError, back_up
-from workers.engine.log import Log, LogError
 
 
 def restored(file: Path, folder: Path) -> Path:

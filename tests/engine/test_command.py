@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.engine.command import parse
-from workers.engine.errors import CannotStart
+from saga.engine.command import parse
+from saga.engine.errors import CannotStart
 
 
 def test_without_options_an_engine_keeps_its_log_below_the_current_folder_and_listens_on_loopback() -> None:

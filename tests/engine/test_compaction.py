@@ -8,6 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from saga.engine import compaction, projection
+from saga.engine.backup import back_up
+from saga.engine.compaction import compact
+from saga.engine.core import Engine
+from saga.engine.core.times import FAR
+from saga.engine.log import FORMAT, Log, LogError
+from saga.engine.projection import history
 from tests.engine.golden import golden
 from tests.engine.process import read_log
 from tests.engine.test_backup import restored
@@ -15,13 +22,6 @@ from tests.engine.test_damage import opened, state
 from tests.engine.test_golden import told
 from tests.engine.test_log import begun, deployed, work
 from tests.engine.writing import NOW
-from workers.engine import compaction, projection
-from workers.engine.backup import back_up
-from workers.engine.compaction import compact
-from workers.engine.core import Engine
-from workers.engine.core.times import FAR
-from workers.engine.log import FORMAT, Log, LogError
-from workers.engine.projection import history
 
 OLD, NEW = 12, 4
 """Instances before the snapshot and behind it; each begins a millisecond after the one before."""
@@ -146,7 +146,7 @@ def test_a_kill_within_a_portion_undoes_it(log_path: Path, tmp_path: Path, monke
         crashed(log_path, tmp_path / "crashed")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("workers.engine.log.compact", interrupted)
+    monkeypatch.setattr("saga.engine.log.compact", interrupted)
     with closing(Log(log_path, projection)) as log:
         begun(log)
         with pytest.raises(KeyboardInterrupt):

@@ -11,14 +11,14 @@ from random import Random, SystemRandom
 
 import pytest
 
+from saga.engine import projection
+from saga.engine.core import Engine
+from saga.engine.log import Log, LogError
+from saga.engine.recovery import recover
 from tests.amount import portions
 from tests.engine.process import ANY_PORTS, create, deploy, read_log, refusal, running, task
 from tests.engine.test_log import begun, deployed, work
 from tests.engine.writing import NOW, creation
-from workers.engine import projection
-from workers.engine.core import Engine
-from workers.engine.log import Log, LogError
-from workers.engine.recovery import recover
 
 NAME = "engine.sqlite"
 SIDES = ("", "-wal")

@@ -2,10 +2,10 @@
 
 import asyncio
 
+from saga.engine.core import Command
+from saga.engine.core.engine import MAX_FOLLOW_UPS
 from tests.engine import row
 from tests.engine.writing import creation, writing
-from workers.engine.core import Command
-from workers.engine.core.engine import MAX_FOLLOW_UPS
 
 LENGTH = MAX_FOLLOW_UPS * 3
 

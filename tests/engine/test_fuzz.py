@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
+from saga.engine.gateway.servicer import SERVICE
 from tests.amount import portions
 from tests.engine.core.conftest import replay
 from tests.engine.core.invariants import check
@@ -20,7 +21,6 @@ from tests.engine.core.scenario import COMMON, FORM, JOB_TYPES, LEAF, ORDER
 from tests.engine.messages import Known, messages
 from tests.engine.mutation import mutated
 from tests.engine.process import PATIENCE, EngineProcess, running
-from workers.engine.gateway.servicer import SERVICE
 
 Code = grpc.StatusCode
 ANSWERS = {

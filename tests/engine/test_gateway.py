@@ -11,9 +11,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pyzeebe import ZeebeClient
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.engine.gateway.status import MAX_TEXT, shorten
 from tests.engine import row
 from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, refused, task
-from workers.engine.gateway.status import MAX_TEXT, shorten
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

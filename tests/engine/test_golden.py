@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from saga.engine import projection
+from saga.engine.core import Engine, Record
+from saga.engine.log import FORMAT, Log, LogError
+from saga.engine.projection import Reader, Replica
+from saga.engine.recovery import recover
 from tests.engine.golden import FOLDER, HOW, golden, records, shape
 from tests.engine.projection.test_replica import tables
 from tests.engine.writing import NOW
-from workers.engine import projection
-from workers.engine.core import Engine, Record
-from workers.engine.log import FORMAT, Log, LogError
-from workers.engine.projection import Reader, Replica
-from workers.engine.recovery import recover
 
 READ = [number for number in (FORMAT - 1, FORMAT) if golden(number).exists()]
 """The formats that this release reads."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from saga.engine import housekeeping
+from saga.engine.core import Engine, Record
+from saga.engine.housekeeping import SNAPSHOT_EVERY, Housekeeping
 from tests.engine.writing import NOW
-from workers.engine import housekeeping
-from workers.engine.core import Engine, Record
-from workers.engine.housekeeping import SNAPSHOT_EVERY, Housekeeping
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from saga.engine import folder, projection
+from saga.engine.core import Command, Engine
+from saga.engine.folder import DataFolder, FolderError, file_system
+from saga.engine.log import Log, LogError
+from saga.engine.recovery import recover
+from saga.kit.gateway import connection
 from tests.engine.process import ANY_PORTS, COMMAND, PATIENCE, create, deploy, refusal, running, task
 from tests.engine.writing import NOW, creation
-from workers.engine import folder, projection
-from workers.engine.core import Command, Engine
-from workers.engine.folder import DataFolder, FolderError, file_system
-from workers.engine.log import Log, LogError
-from workers.engine.recovery import recover
-from workers.kit import connection
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -3,11 +3,11 @@
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.engine.core import Record
+from saga.engine.metrics import Metrics
 from tests.engine import jobs
 from tests.engine.process import EngineProcess, activate, create, deploy, running, task
 from tests.engine.test_streams import read, stream
-from workers.engine.core import Record
-from workers.engine.metrics import Metrics
 
 
 async def test_an_engine_is_ready_and_live(saga_engine: EngineProcess) -> None:

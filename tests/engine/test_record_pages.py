@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from saga.engine.compaction import compact
+from saga.engine.core.times import FAR
+from saga.engine.record_pages import RecordsError, pages, run
 from tests.engine.process import COMMAND, PATIENCE, EngineProcess, create, deploy, running, task
 from tests.engine.test_records import asking, every
-from workers.engine.compaction import compact
-from workers.engine.core.times import FAR
-from workers.engine.record_pages import RecordsError, pages, run
 
 
 def printed(engine: EngineProcess, position: int = 0) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ async def test_it_ends_with_a_sentence_when_the_engine_it_follows_has_gone(tmp_p
 
 
 async def test_a_reader_that_has_enough_ends_it_without_a_word(saga_engine: EngineProcess) -> None:
-    script = f"{sys.executable} -m workers.cli engine records --follow --address {saga_engine.management} | head -1"
+    script = f"{sys.executable} -m saga.cli engine records --follow --address {saga_engine.management} | head -1"
     process = await asyncio.create_subprocess_shell(script, stdout=PIPE, stderr=PIPE)
     # The pipe is found closed when there is something to write.
     talking = asyncio.create_task(_talk(saga_engine))
@@ -118,7 +118,7 @@ async def _talk(engine: EngineProcess) -> None:
 
 
 async def test_a_full_disk_ends_it_with_a_sentence(saga_engine: EngineProcess) -> None:
-    script = f"{sys.executable} -m workers.cli engine records --follow --address {saga_engine.management} > /dev/full"
+    script = f"{sys.executable} -m saga.cli engine records --follow --address {saga_engine.management} > /dev/full"
     process = await asyncio.create_subprocess_shell(script, stdout=PIPE, stderr=PIPE)
     _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 1

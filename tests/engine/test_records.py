@@ -12,9 +12,9 @@ import httpx
 import msgspec
 import pytest
 
+from saga.engine.compaction import compact
+from saga.engine.core.times import FAR
 from tests.engine.process import PATIENCE, EngineProcess, create, deploy, running, task
-from workers.engine.compaction import compact
-from workers.engine.core.times import FAR
 
 CARD = "4111-1111"
 

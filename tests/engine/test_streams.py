@@ -8,11 +8,11 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
+from saga.engine.core import Command
+from saga.engine.streams import UNSENT, JobStream, JobStreams
 from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
 from tests.engine.writing import create as create_in
 from tests.engine.writing import creation, wanted, writing
-from workers.engine.core import Command
-from workers.engine.streams import UNSENT, JobStream, JobStreams
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import Message
 from pyzeebe.proto import gateway_pb2 as pb
 
-from workers.engine.gateway.unknown import unknown_field
+from saga.engine.gateway.unknown import unknown_field
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

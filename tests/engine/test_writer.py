@@ -6,10 +6,10 @@ import sqlite3
 
 import pytest
 
+from saga.engine.admission import MAX_COMMANDS
+from saga.engine.core import Command, Rejection
+from saga.engine.errors import Busy, Overdue, Stopping
 from tests.engine.writing import create, creation, wanted, writing
-from workers.engine.admission import MAX_COMMANDS
-from workers.engine.core import Command, Rejection
-from workers.engine.errors import Busy, Overdue, Stopping
 
 
 async def test_of_two_completions_of_one_job_in_one_batch_exactly_one_is_accepted() -> None:

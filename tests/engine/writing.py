@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from saga.engine import projection
+from saga.engine.core import Command, Engine, Record
+from saga.engine.log import Log
+from saga.engine.recovery import recover
+from saga.engine.writer import JobRequest, Writer
 from tests.engine.process import task
-from workers.engine import projection
-from workers.engine.core import Command, Engine, Record
-from workers.engine.log import Log
-from workers.engine.recovery import recover
-from workers.engine.writer import JobRequest, Writer
 
 NOW = 1_700_000_000_000
 

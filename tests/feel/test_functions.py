@@ -6,11 +6,11 @@ import random
 
 import pytest
 
+from saga.feel import parse, to_json, type_name
+from saga.feel.functions import BY_NAME, Builtin
+from saga.feel.temporal import Date, DateTime, DayTimeDuration, Time, YearMonthDuration
+from saga.feel.values import Function
 from tests.feel.test_golden import NOW
-from workers.feel import parse, to_json, type_name
-from workers.feel.functions import BY_NAME, Builtin
-from workers.feel.temporal import Date, DateTime, DayTimeDuration, Time, YearMonthDuration
-from workers.feel.values import Function
 
 _NUMBERS = ("0", "1", "-1", "2.5", "7", "10 ** 30", "-(10 ** 1000000)", "1 / 3", "0.0000001")
 _TEXTS = (

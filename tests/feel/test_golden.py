@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.feel import Evaluation, FeelSyntaxError, Now, parse, type_name
+from saga.feel import Evaluation, FeelSyntaxError, Now, parse, type_name
 
 _FOLDER = Path(__file__).parent
 _TABLE = json.loads((_FOLDER / "golden.json").read_text(encoding="utf-8"), parse_float=Decimal)

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from saga.feel import Evaluation, FeelSyntaxError, parse, to_json
 from tests.feel.test_golden import NOW
-from workers.feel import Evaluation, FeelSyntaxError, parse, to_json
 
 SECONDS = 4.0
 """CPU time for one evaluation: it takes about one second on a machine that has nothing else to do."""

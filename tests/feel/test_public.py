@@ -2,8 +2,8 @@
 
 import pytest
 
+from saga.feel import FeelSyntaxError, Missing, parse, terms, to_json, type_name
 from tests.feel.test_golden import NOW
-from workers.feel import FeelSyntaxError, Missing, parse, terms, to_json, type_name
 
 
 def _value(text: str, **context: object) -> object:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-import workers.feel
+import saga.feel
+from saga.feel import Now, parse, to_json
 from tests.feel.test_golden import NOW
-from workers.feel import Now, parse, to_json
 
-_PACKAGE = Path(workers.feel.__file__).parent
+_PACKAGE = Path(saga.feel.__file__).parent
 _TEXTS = (
     "now()",
     "today()",
@@ -27,7 +27,7 @@ _TEXTS = (
 )
 _SCRIPT = """
 import json, sys
-from workers.feel import Now, parse
+from saga.feel import Now, parse
 texts, zone = json.loads(sys.argv[1])
 print(json.dumps([str(parse(text).evaluate({}, Now(1_773_500_966_000, zone, 7)).value) for text in texts]))
 """

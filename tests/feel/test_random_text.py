@@ -5,8 +5,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from saga.feel import FeelSyntaxError, parse, to_json, type_name
 from tests.feel.test_golden import NOW
-from workers.feel import FeelSyntaxError, parse, to_json, type_name
 
 _TOKENS = (
     *(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.incidents.kinds import NEXT, without_values
+from saga.operations.incidents.incident_types import NEXT, without_values
 
 CARD = "4242424242424242"
 WARNINGS = " The evaluation reported the following warnings:"

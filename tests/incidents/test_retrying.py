@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from workers.incidents import retrying
-from workers.incidents.finding import Incident
-from workers.incidents.retrying import Retrying, Verdict
-from workers.instances import ElementInstance, IncidentItem, Instances
+from saga.clients.instances import ElementInstance, IncidentItem, Instances
+from saga.operations.incidents import retry
+from saga.operations.incidents.retry import IncidentRetry, Verdict
+from saga.operations.incidents.search import Incident
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -66,14 +66,14 @@ class FakeEngine:
 
 
 async def became(instances: FakeInstances) -> tuple[Verdict, str]:
-    own = Retrying(cast("GatewayAsyncStub", FakeEngine()), cast("Instances", instances), None)
+    own = IncidentRetry(cast("GatewayAsyncStub", FakeEngine()), cast("Instances", instances), None)
     [outcome] = [outcome async for outcome in own.all([INCIDENT])]
     return outcome.verdict, outcome.why
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "_PAUSE", 0.3)
+    monkeypatch.setattr(retry, "_PAUSE", 0.3)
 
 
 async def test_one_without_a_job_is_gone_once_its_element_stays_free() -> None:
@@ -86,5 +86,5 @@ async def test_one_that_comes_back_late_is_not_called_gone() -> None:
 
 
 async def test_one_whose_element_has_ended_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "_PAUSE", 60.0)
+    monkeypatch.setattr(retry, "_PAUSE", 60.0)
     assert await became(FakeInstances(OLD, state="COMPLETED")) == (Verdict.RESOLVED, "")

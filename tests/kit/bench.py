@@ -8,30 +8,30 @@ from random import Random
 
 import grpc
 
+from saga.kit import Step
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.crash_guard import CrashGuard
+from saga.kit.execution.middleware import JobOutcome, Middleware
+from saga.kit.execution.worker import Worker
+from saga.kit.gateway.backoff import MAX_BACKOFF
+from saga.kit.settings import WorkerSettings
+from saga.kit.subscription.poll_schedule import PollSchedule
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.kit.task import Done, Task
 from tests.world import eventually
-from workers.kit import Step
-from workers.kit.activations import Activations
-from workers.kit.backoff import MAX_BACKOFF
-from workers.kit.discovery import handlers
-from workers.kit.middleware import Ended, Middleware
-from workers.kit.pace import Pace
-from workers.kit.settings import WorkerSettings
-from workers.kit.worker import Worker
 
 
 class Seen(Middleware):
     """Keeps how each job ended."""
 
     def __init__(self) -> None:
-        self.jobs: list[Ended] = []
+        self.jobs: list[JobOutcome] = []
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: JobOutcome) -> None:
         self.jobs.append(ended)
 
 
-QUICK = Pace(begin=0.0, wait=90.0, rest=0.0, probe=0.1)
+QUICK = PollSchedule(begin=0.0, wait=90.0, rest=0.0, probe=0.1)
 """As of a worker on one task type, but for the time after which a poll in vain says that the type is reachable."""
 
 
@@ -66,9 +66,9 @@ async def working(
     step: Step,
     *middleware: Middleware,
     beside: Sequence[Step] = (),
-    activations: Activations | None = None,
+    activations: CrashGuard | None = None,
     channel: grpc.aio.Channel | None = None,
-    pace: Pace | None = None,
+    pace: PollSchedule | None = None,
     landing: float = 0.0,
     max_backoff: float = MAX_BACKOFF,
     **settings: object,

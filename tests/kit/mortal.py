@@ -12,12 +12,12 @@ from random import Random
 
 import grpc
 
+from saga.kit import Step
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.crash_guard import CrashGuard, Journal
+from saga.kit.execution.worker import Worker
+from saga.kit.settings import WorkerSettings
 from tests.kit.task import Done, Task
-from workers.kit import Step
-from workers.kit.activations import Activations, Journal
-from workers.kit.discovery import handlers
-from workers.kit.settings import WorkerSettings
-from workers.kit.worker import Worker
 
 step = Step("work", undo=None)
 
@@ -33,7 +33,7 @@ async def work(task: Task) -> Done:
 async def main(address: str, folder: Path) -> None:
     settings = WorkerSettings(drain=1.0)
     async with grpc.aio.insecure_channel(address) as channel:
-        activations = Activations(settings.activations, Journal.open(folder))
+        activations = CrashGuard(settings.activations, Journal.open(folder))
         random = Random(1)  # noqa: S311 - jitter
         worker = Worker(channel, handlers([step]), {}, settings, random, activations=activations, landing=0.0)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)

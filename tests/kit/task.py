@@ -1,6 +1,6 @@
 """What the steps of the runtime's tests read and leave behind."""
 
-from workers.kit import Receipt, Variables
+from saga.kit import Receipt, Variables
 
 
 class Task(Variables):

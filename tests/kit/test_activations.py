@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit.execution import admission
+from saga.kit.execution.crash_guard import CrashGuard, Journal
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import ROOT
-from workers.kit import turns
-from workers.kit.activations import Activations, Journal
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_suspect_that_never_came_back_is_forgotten_after_a_day(
 ) -> None:
     journal.begin(7, 1)
     now = time.time()
-    monkeypatch.setattr("workers.kit.activations.time.time", lambda: now + 2 * 86_400)
+    monkeypatch.setattr("saga.kit.execution.crash_guard.time.time", lambda: now + 2 * 86_400)
     assert left_behind(journal, tmp_path) == {}
 
 
@@ -81,7 +81,7 @@ def test_a_job_may_be_begun_so_often_and_no_more(tmp_path: Path) -> None:
     used_up = []
     for _ in range(3):
         journal = Journal.open(tmp_path)
-        activations = Activations(2, journal)
+        activations = CrashGuard(2, journal)
         used_up.append((activations.are_used_up(7), activations.are_used_up(8)))
         activations.begin(7)
         journal.close()
@@ -94,7 +94,7 @@ async def test_a_job_that_was_begun_too_often_is_an_incident_that_says_so(
     journal.begun[7] = 3
     gateway.push(gateway.job(key=7), gateway.job(key=8))
     bench.go.set()
-    async with working(gateway, bench.step, activations=Activations(3, journal)):
+    async with working(gateway, bench.step, activations=CrashGuard(3, journal)):
         await until(lambda: len(gateway.told) == 2)
     incident = next(request for request in gateway.told if request.jobKey == 7)
     assert isinstance(incident, pb.FailJobRequest)
@@ -108,7 +108,7 @@ async def test_a_retried_incident_gets_its_activations_anew(
 ) -> None:
     journal.begun[7] = 3
     bench.go.set()
-    async with working(gateway, bench.step, activations=Activations(3, journal)):
+    async with working(gateway, bench.step, activations=CrashGuard(3, journal)):
         gateway.push(gateway.job(key=7))
         await until(lambda: len(gateway.told) == 1)
         gateway.push(gateway.job(key=7))
@@ -122,7 +122,7 @@ async def test_suspects_run_one_at_a_time_and_others_beside_them(
     journal.begun.update({7: 1, 8: 1})
     seen = Seen()
     gateway.push(gateway.job(key=7), gateway.job(key=8), gateway.job(key=9))
-    async with working(gateway, bench.step, seen, activations=Activations(3, journal)):
+    async with working(gateway, bench.step, seen, activations=CrashGuard(3, journal)):
         await until(lambda: bench.running == 2)
         bench.go.set()
         await until(lambda: len(seen.jobs) == 3)
@@ -171,10 +171,10 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
 async def test_suspects_that_wait_long_for_another_step_aside_and_take_no_slot(
     gateway: ScriptedGateway, bench: Bench, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE", 0.1)
+    monkeypatch.setattr(admission, "_PATIENCE", 0.1)
     journal.begun.update(dict.fromkeys((1, 2, 3, 4), 1))
     gateway.push(*(gateway.job(key=key) for key in (1, 2, 3, 4)))
-    async with working(gateway, bench.step, activations=Activations(3, journal), window_per_type=2) as worker:
+    async with working(gateway, bench.step, activations=CrashGuard(3, journal), window_per_type=2) as worker:
         await until(lambda: worker.waiting == {"work": 3})
         gateway.push(gateway.job(key=5))
         await until(lambda: bench.running == 2)
@@ -190,12 +190,12 @@ async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
     patience: float,
     aside: int,
 ) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE", patience)
+    monkeypatch.setattr(admission, "_PATIENCE", patience)
     for key in (1, 2):
         journal.begin(key, 2)
         journal.begun[key] = 2
     gateway.push(*(gateway.job(key=key) for key in (1, 2)))
-    async with working(gateway, bench.step, activations=Activations(3, journal)) as worker:
+    async with working(gateway, bench.step, activations=CrashGuard(3, journal)) as worker:
         await until(lambda: (bench.running, worker.waiting.total(), worker.in_hand.total()) == (1, aside, 2 - aside))
     assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
     assert left_behind(journal, tmp_path) == {2: 2}

@@ -9,17 +9,17 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
+from saga.kit import Retry, Step
+from saga.kit.definition.job import Job
+from saga.kit.definition.outcomes import Complete, Fail, JobReply, StepError
+from saga.kit.execution.crash_guard import CrashGuard, Journal
+from saga.kit.execution.doubt import Doubt
+from saga.kit.execution.lease import Lease
+from saga.kit.execution.replies import JobReplies, doubt_of
+from saga.kit.gateway.channel_watch import ChannelWatch
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
-from workers.kit import Retry, Step
-from workers.kit.activations import Activations, Journal
-from workers.kit.answers import Answers, doubt_of
-from workers.kit.doubt import Doubt
-from workers.kit.job import Job
-from workers.kit.lease import Lease
-from workers.kit.link import Link
-from workers.kit.outcomes import Answer, Complete, Fail, StepError
 
 GONE = grpc.StatusCode.NOT_FOUND
 
@@ -188,13 +188,13 @@ async def test_an_answer_that_was_not_sent_for_want_of_a_token_was_not_taken() -
             code, details = next(statuses)
             raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
 
-    def failed(_job: Job, error: StepError) -> Answer:
+    def failed(_job: Job, error: StepError) -> JobReply:
         raise error
 
     async with grpc.aio.insecure_channel("127.0.0.1:9") as channel:
-        link = Link(channel)
+        link = ChannelWatch(channel)
         link.up.set()
-        answers = Answers(NoTokenThenGone(), link, Random(1), failed)  # type: ignore[arg-type]  # noqa: S311 - jitter
+        answers = JobReplies(NoTokenThenGone(), link, Random(1), failed)  # type: ignore[arg-type]  # noqa: S311 - jitter
         job = Job(7, "work", 1, 2, "process", "Task_Work", 3, 0.0)
         _, doubt = await answers.deliver(job, Complete("{}"), Lease(30.0, time.monotonic() + 30.0))
     assert doubt is Doubt.ELEMENT_GONE
@@ -207,7 +207,7 @@ async def test_an_answer_in_doubt_is_an_answer_all_the_same(gateway: ScriptedGat
     gateway.verdict = lambda _request: grpc.StatusCode.NOT_FOUND
     gateway.push(gateway.job(key=7))
     seen = Seen()
-    async with working(gateway, bench.step, seen, activations=Activations(3, journal)):
+    async with working(gateway, bench.step, seen, activations=CrashGuard(3, journal)):
         await until(lambda: len(seen.jobs) == 1)
     journal.close()
     after = Journal.open(tmp_path)

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import grpc
 import pytest
 
-from workers.kit import backoff as backoff_module
-from workers.kit.backoff import Backoff
-from workers.kit.link import Link
+from saga.kit.gateway import backoff as backoff_module
+from saga.kit.gateway.backoff import Backoff
+from saga.kit.gateway.channel_watch import ChannelWatch
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 async def backoff() -> Callable[[int], Backoff]:
-    link = Link(grpc.aio.insecure_channel("127.0.0.1:9"))
+    link = ChannelWatch(grpc.aio.insecure_channel("127.0.0.1:9"))
     link.up.set()
     return lambda seed: Backoff(Random(seed), link, base=0.02, cap=0.5)  # noqa: S311 - jitter
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit import Broken, Declined, Retry, Step, Unavailable, Variables
+from saga.kit.definition.outcomes import Fail, FieldError, StepError
+from saga.kit.execution.admission import Admission
+from saga.kit.execution.middleware import JobOutcome
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
-from workers.kit import Broken, Declined, Retry, Step, Unavailable, Variables
-from workers.kit.middleware import Ended
-from workers.kit.outcomes import Fail, FieldError, StepError
-from workers.kit.turns import Turns
 
 
 class PanicError(BaseException):
@@ -155,7 +155,7 @@ async def test_a_middleware_that_wants_to_end_the_process_when_a_job_ends_does_n
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     class Quits(Seen):
-        def ended(self, ended: Ended) -> None:
+        def ended(self, ended: JobOutcome) -> None:
             super().ended(ended)
             raise SystemExit
 
@@ -172,7 +172,7 @@ async def test_a_bug_of_the_worker_itself_is_an_incident_too(
     def broken(*_: object) -> bool:
         raise LookupError
 
-    monkeypatch.setattr(Turns, "answer", broken)
+    monkeypatch.setattr(Admission, "answer", broken)
     gateway.push(gateway.job())
     async with working(gateway, bench.step):
         await until(lambda: len(gateway.told) == 1)

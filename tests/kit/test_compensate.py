@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit import Broken, Declined, Receipt, Step, Unavailable
+from saga.kit.definition.compensate import VARIABLE, Compensate
+from saga.kit.definition.discovery import handlers
 from tests.kit.bench import until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Task
-from workers.kit import Broken, Declined, Receipt, Step, Unavailable
-from workers.kit.compensate import VARIABLE, Compensate
-from workers.kit.discovery import handlers
 
 TOLD = {"instance": "7", "code": "CANCELLED", "message": "the customer called"}
 

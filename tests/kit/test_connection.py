@@ -12,14 +12,14 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients.environment import read
+from saga.clients.failure import Failure
+from saga.kit.gateway import connection
+from saga.kit.gateway.connection import OPTIONS, open_channel, plain_text, stub
+from saga.kit.gateway.credentials import ClientCredentials
+from saga.kit.settings import EngineSettings
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.world import eventually
-from workers.environment import read
-from workers.failure import Failure
-from workers.kit import connection
-from workers.kit.connection import OPTIONS, open_channel, plain_text, stub
-from workers.kit.credentials import ClientCredentials
-from workers.kit.settings import EngineSettings
 
 if TYPE_CHECKING:
     from tests.kit.gateway import Context

@@ -18,17 +18,17 @@ from pyzeebe.proto.gateway_pb2 import CompleteJobRequest
 from pyzeebe.proto.gateway_pb2_grpc import add_GatewayServicer_to_server
 from structlog.testing import capture_logs
 
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.worker import Worker
+from saga.kit.gateway import credentials
+from saga.kit.gateway.connection import open_channel, stub
+from saga.kit.gateway.credentials import ClientCredentials, code_of, why_no_token
+from saga.kit.settings import EngineSettings, WorkerSettings
 from tests.kit.bench import Bench, until
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.tokens import TOKEN, Doorman, FakeClock, FakeTokenServer
 from tests.stack import SAGA
 from tests.world import eventually
-from workers.kit import credentials
-from workers.kit.connection import open_channel, stub
-from workers.kit.credentials import ClientCredentials, code_of, why_no_token
-from workers.kit.discovery import handlers
-from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.kit.worker import Worker
 
 SECRET = "s3cret-of-the-client"  # noqa: S105 - the fake's
 BODY = "b0dy-of-an-answer"
@@ -78,7 +78,7 @@ def clock(tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch) -> FakeClock
     """The clock by which tokens are asked for, and end."""
     clock = FakeClock()
     tokens.clock = clock.monotonic
-    monkeypatch.setattr("workers.kit.credentials.time", clock)
+    monkeypatch.setattr("saga.kit.gateway.credentials.time", clock)
     return clock
 
 

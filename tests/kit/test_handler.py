@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from saga.kit import Broken, Receipt, Step
+from saga.kit.definition.handler import Handler
+from saga.kit.definition.service import Problem
 from tests.kit.task import Task
-from workers.kit import Broken, Receipt, Step
-from workers.kit.handler import Handler
-from workers.kit.service import Problem
 
 
 class Bill(Receipt):

@@ -3,12 +3,12 @@
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit import Declined, Retry, Step, Unavailable
+from saga.kit.definition.headers import HeaderError, retry_of
+from saga.kit.definition.outcomes import Fail
 from tests.kit.bench import Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
-from workers.kit import Declined, Retry, Step, Unavailable
-from workers.kit.headers import HeaderError, retry_of
-from workers.kit.outcomes import Fail
 
 STEP = Retry(retries=5, base=1.0, factor=2.0, cap=6.0, jitter=0.5)
 

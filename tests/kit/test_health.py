@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
+from saga.kit.observability.health import Health, HealthServer
 from tests.stack import free_port
-from workers.kit.health import Health, HealthServer
 
 
 @pytest.mark.parametrize("host", ["::", "127.0.0.1"])

@@ -9,12 +9,12 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga import kit
+from saga.kit import Receipt, Step
+from saga.kit.execution.crash_guard import CrashGuard, Journal
 from tests.kit.bench import until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Task
-from workers import kit
-from workers.kit import Receipt, Step
-from workers.kit.activations import Activations, Journal
 
 STANDING = "Until the undo succeeds, what work did counts as standing."
 COMPENSATE = {"instance": "1", "code": "CANCELLED", "message": "the customer called"}
@@ -46,7 +46,7 @@ def step_of(amount: object = 1) -> Step:
 
 
 async def incident(
-    gateway: ScriptedGateway, step: Step, job: pb.ActivatedJob, activations: Activations | None = None
+    gateway: ScriptedGateway, step: Step, job: pb.ActivatedJob, activations: CrashGuard | None = None
 ) -> str:
     """Give a worker this job; return the text of its incident."""
     gateway.push(job)
@@ -58,13 +58,13 @@ async def incident(
 
 
 @pytest.fixture
-def killer(tmp_path: Path) -> Iterator[Activations]:
+def killer(tmp_path: Path) -> Iterator[CrashGuard]:
     """What a worker knows that starts after job 7 has killed those before it three times."""
     journal = Journal.open(tmp_path)
     journal.begin(7, 3)
     journal.close()
     journal = Journal.open(tmp_path)
-    yield Activations(3, journal)
+    yield CrashGuard(3, journal)
     journal.close()
 
 
@@ -82,14 +82,14 @@ REFUSED = (
     [("work", f"Saga 4711: work {POISON}"), ("take-back", f"Saga 4711: take-back {POISON} {STANDING}")],
 )
 async def test_a_poison_jobs_incident_names_its_saga_and_what_counts_as_standing(
-    gateway: ScriptedGateway, killer: Activations, task_type: str, text: str
+    gateway: ScriptedGateway, killer: CrashGuard, task_type: str, text: str
 ) -> None:
     job = gateway.job(key=7, task_type=task_type, name="4711")
     assert await incident(gateway, step_of(), job, killer) == text
 
 
 async def test_so_does_that_of_a_step_that_kills_its_worker_while_it_undoes_itself(
-    gateway: ScriptedGateway, killer: Activations
+    gateway: ScriptedGateway, killer: CrashGuard
 ) -> None:
     job = gateway.job(key=7, name="4711", compensate=COMPENSATE)
     text = await incident(gateway, step_of(), job, killer)
@@ -97,7 +97,7 @@ async def test_so_does_that_of_a_step_that_kills_its_worker_while_it_undoes_itse
 
 
 async def test_a_poison_jobs_incident_is_about_the_poison_also_where_its_headers_are_wrong(
-    gateway: ScriptedGateway, killer: Activations
+    gateway: ScriptedGateway, killer: CrashGuard
 ) -> None:
     job = gateway.job(key=7, name="4711", headers='{"retryCount": "many"}')
     assert await incident(gateway, step_of(), job, killer) == f"Saga 4711: work {POISON}"

@@ -9,16 +9,16 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.worker import Worker
+from saga.kit.gateway.backoff import Backoff
+from saga.kit.gateway.connection import open_channel
+from saga.kit.settings import EngineSettings, WorkerSettings
+from saga.kit.subscription import job_stream
 from tests.kit.bench import QUICK, Bench, over, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import free_port
 from tests.world import eventually
-from workers.kit import pushes
-from workers.kit.backoff import Backoff
-from workers.kit.connection import open_channel
-from workers.kit.discovery import handlers
-from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.kit.worker import Worker
 
 _ANSWERS = pb.CompleteJobRequest, pb.FailJobRequest
 
@@ -292,8 +292,8 @@ async def test_jobs_are_pushed_again_where_polls_fail(
 async def test_what_a_stream_that_gives_way_had_brought_is_handed_back_where_the_worker_stops_just_then(
     gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushes, "_QUIET", 60.0)
-    monkeypatch.setattr(pushes, "_EMPTYING", 60.0)
+    monkeypatch.setattr(job_stream, "_QUIET", 60.0)
+    monkeypatch.setattr(job_stream, "_EMPTYING", 60.0)
     bench.go.set()
     gateway.replies = asyncio.Event()
     gateway.push(*(gateway.job() for _ in range(300)))

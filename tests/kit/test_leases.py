@@ -10,12 +10,12 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit import Step
+from saga.kit.definition.outcomes import Fail
+from saga.kit.execution.lease import Lease, Leases
 from tests.kit.bench import Bench, Seen, over, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
-from workers.kit import Step
-from workers.kit.lease import Lease, Leases
-from workers.kit.outcomes import Fail
 
 
 async def test_a_lease_is_extended_for_as_long_as_its_step_works(gateway: ScriptedGateway, bench: Bench) -> None:
@@ -149,7 +149,7 @@ async def test_a_wait_beside_an_extension_of_the_running_job_does_not_spin(monke
         assert next(looks) < 1_000, "it spins, and nothing else of the worker has a turn"
         return time.perf_counter()
 
-    monkeypatch.setattr("workers.kit.lease.time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr("saga.kit.execution.lease.time", SimpleNamespace(monotonic=monotonic))
     stub = _Extending()
     leases = Leases(stub, [], 10.0)  # type: ignore[arg-type]
     lease = Lease(10.0, time.perf_counter() + 4.5)

@@ -8,10 +8,10 @@ import grpc
 import httpx
 import pytest
 
+from saga.kit.observability.health import Health, HealthServer
+from saga.kit.observability.metrics import Metrics
 from tests.kit.bench import Bench, until, working
 from tests.kit.gateway import ScriptedGateway
-from workers.kit.health import Health, HealthServer
-from workers.kit.metrics import Metrics
 
 
 async def test_jobs_are_counted_by_type_and_outcome_and_nothing_else(gateway: ScriptedGateway, bench: Bench) -> None:

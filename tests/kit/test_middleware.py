@@ -2,11 +2,11 @@
 
 from structlog.testing import capture_logs
 
+from saga.kit import Job, Unavailable
+from saga.kit.definition.outcomes import Complete, Fail, JobReply
+from saga.kit.execution.middleware import JobOutcome, Middleware, Proceed, chained
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
-from workers.kit import Job, Unavailable
-from workers.kit.middleware import Ended, Middleware, Proceed, chained
-from workers.kit.outcomes import Answer, Complete, Fail
 
 
 class Named(Middleware):
@@ -16,7 +16,7 @@ class Named(Middleware):
         self._name = name
         self._log = log
 
-    async def around(self, job: Job, proceed: Proceed) -> Answer:
+    async def around(self, job: Job, proceed: Proceed) -> JobReply:
         self._log.append(f"{self._name} in")
         answer = await proceed(job)
         self._log.append(f"{self._name} out: {type(answer).__name__}")
@@ -26,7 +26,7 @@ class Named(Middleware):
 class Refusing(Middleware):
     """Stops every job by an outcome."""
 
-    async def around(self, job: Job, proceed: Proceed) -> Answer:
+    async def around(self, job: Job, proceed: Proceed) -> JobReply:
         del job, proceed
         message = "closed for the night"
         raise Unavailable(message, retry_after=60.0)
@@ -35,7 +35,7 @@ class Refusing(Middleware):
 class Answering(Middleware):
     """Stops every job by an answer of its own."""
 
-    async def around(self, job: Job, proceed: Proceed) -> Answer:
+    async def around(self, job: Job, proceed: Proceed) -> JobReply:
         del job, proceed
         return Complete('{"done":{"name":"from a cache"}}')
 
@@ -43,7 +43,7 @@ class Answering(Middleware):
 class Failing(Middleware):
     """Has a bug where it looks at how a job ended."""
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: JobOutcome) -> None:
         del ended
         message = "4242424242424242"
         raise RuntimeError(message)
@@ -53,7 +53,7 @@ async def test_one_that_answers_with_nothing_has_a_bug_that_is_an_incident(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     class Forgetful(Middleware):
-        async def around(self, job: Job, proceed: Proceed) -> Answer:
+        async def around(self, job: Job, proceed: Proceed) -> JobReply:
             await proceed(job)
             return None  # type: ignore[return-value]
 
@@ -119,7 +119,7 @@ async def test_how_a_job_ended_is_told_once(gateway: ScriptedGateway, bench: Ben
 
 
 def test_what_overrides_nothing_adds_nothing_to_the_way_of_a_job() -> None:
-    async def step(job: Job) -> Answer:
+    async def step(job: Job) -> JobReply:
         del job
         return Complete("{}")
 

@@ -5,18 +5,28 @@ from random import Random
 
 import pytest
 
-from workers.kit.outcomes import Answer, Attempt, Broken, Declined, Fail, FieldError, Throw, Unavailable, answer_to
-from workers.kit.retry import DO, UNDO, Retry
+from saga.kit.definition.outcomes import (
+    Attempt,
+    Broken,
+    Declined,
+    Fail,
+    FieldError,
+    JobReply,
+    Throw,
+    Unavailable,
+    answer_to,
+)
+from saga.kit.definition.retry import DO, UNDO, Retry
 
 RETRY = Retry(retries=5, base=1.0, factor=2.0, cap=6.0)
 
 
-def told(error: Exception, *, retries: int = 5, saga_id: str | None = None) -> Answer:
+def told(error: Exception, *, retries: int = 5, saga_id: str | None = None) -> JobReply:
     attempt = Attempt("pay", retries, RETRY, frozenset({"NO_MONEY"}), saga_id, participants=("bank",))
     return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
 
 
-def told_of_an_undo(error: Exception, *, retries: int = 5) -> Answer:
+def told_of_an_undo(error: Exception, *, retries: int = 5) -> JobReply:
     attempt = Attempt("refund", retries, RETRY, frozenset(), "4711", undoes="pay", participants=("bank", "post"))
     return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
 

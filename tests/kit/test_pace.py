@@ -9,24 +9,24 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit.gateway.channel_watch import ChannelWatch
+from saga.kit.gateway.connection import stub
+from saga.kit.subscription.job_request import JobRequest
+from saga.kit.subscription.job_subscription import JobSubscription
+from saga.kit.subscription.poll_schedule import PollSchedule
+from saga.kit.subscription.window import Window
 from tests.kit.bench import until
 from tests.kit.gateway import ScriptedGateway, serving
-from workers.kit.connection import stub
-from workers.kit.intake import Intake
-from workers.kit.link import Link
-from workers.kit.pace import Pace
-from workers.kit.subscription import Subscription
-from workers.kit.window import Window
 
 
 @pytest.mark.parametrize("types", [1, 51, 64])
 def test_a_worker_of_few_types_polls_for_all_of_them_all_the_time(types: int) -> None:
-    assert Pace.of(types) == Pace(begin=0.0, wait=90.0, rest=0.0)
+    assert PollSchedule.of(types) == PollSchedule(begin=0.0, wait=90.0, rest=0.0)
 
 
 @pytest.mark.parametrize("types", [65, 200, 500, 2000])
 def test_however_many_types_few_polls_begin_and_wait_in_all(types: int) -> None:
-    pace = Pace.of(types)
+    pace = PollSchedule.of(types)
     cycle = pace.wait + pace.rest
     assert types / cycle <= 2.5, "calls per second"
     assert types * pace.wait / cycle <= 64.01, "polls that wait at the broker"
@@ -42,16 +42,16 @@ async def resting(gateway: ScriptedGateway, window: Window, received: list[pb.Ac
         window.give_back()
 
     async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
-        link = Link(channel)
-        intake = Intake(
+        link = ChannelWatch(channel)
+        intake = JobSubscription(
             stub(channel),
-            Subscription("work", "worker", 30.0, []),
+            JobRequest("work", "worker", 30.0, []),
             window,
             receive=receive,
             hand_back=lambda _job: None,
             link=link,
             random=Random(1),  # noqa: S311 - jitter
-            pace=Pace(begin=0.0, wait=0.1, rest=600.0, probe=0.1),
+            pace=PollSchedule(begin=0.0, wait=0.1, rest=600.0, probe=0.1),
             landing=0.0,
         )
         watching, running = asyncio.create_task(link.watch()), asyncio.create_task(intake.run())

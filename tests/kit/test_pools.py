@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from saga.common import pools
+from saga.common.pools import Pools
 from tests.kit.bench import until
 from tests.world import eventually
-from workers.kit import pools
-from workers.kit.pools import Pools
 
 
 class Participant:

@@ -11,21 +11,21 @@ import grpc
 import httpx
 import pytest
 
-from services.kit.clients import open_client, proxy_hint
-from services.kit.responses import fetch
-from services.kit.tokens import Tokens
+from saga.clients.addresses import Addresses
+from saga.clients.environment import read
+from saga.clients.failure import Failure
+from saga.clients.participant import Participant
+from saga.clients.rest import RestClient
+from saga.clients.zeebe import engine
+from saga.common.http_clients import open_client, proxy_hint
+from saga.common.responses import fetch
+from saga.common.tokens import Tokens
+from saga.kit.gateway.connection import oauth, open_channel, stub
+from saga.kit.gateway.credentials import NoToken
+from saga.kit.gateway.proto import pb
+from saga.kit.settings import EngineSettings
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.kit.tokens import FakeTokenServer
-from workers.addresses import Addresses
-from workers.client import engine
-from workers.environment import read
-from workers.failure import Failure
-from workers.kit.connection import oauth, open_channel, stub
-from workers.kit.credentials import NoToken
-from workers.kit.proto import pb
-from workers.kit.settings import EngineSettings
-from workers.participant import Participant
-from workers.rest import RestClient
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("grpc_proxy", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "no_grpc_proxy")

@@ -12,23 +12,23 @@ import httpx
 import pytest
 from pydantic import HttpUrl, SecretStr
 
-from services.kit import responses
-from services.kit.database import Database
-from services.kit.problems import Problem
-from services.kit.relay import Relay
-from services.kit.responses import MOST, fetch, media_type, retry_after, why_unread
-from services.kit.tokens import Tokens
+from saga.clients.failure import Failure
+from saga.clients.participant import Participant
+from saga.clients.rest import RestClient
+from saga.common import responses
+from saga.common.responses import MOST, fetch, media_type, retry_after, why_unread
+from saga.common.tokens import Tokens
+from saga.kit import Broken, Receipt, Service, Unavailable
+from saga.kit.definition.job import Job
+from saga.kit.definition.outcomes import Complete
+from saga.kit.execution.doubt import Doubt
+from saga.kit.execution.middleware import JobOutcome
+from saga.kit.gateway.credentials import ClientCredentials, NoToken
+from saga.operations.reconcile.doubts import Reporter
+from services.participant.database import Database
+from services.participant.problems import Problem
+from services.participant.relay import Relay
 from services.payment.processor import CardProcessor
-from workers.failure import Failure
-from workers.kit import Broken, Receipt, Service, Unavailable
-from workers.kit.credentials import ClientCredentials, NoToken
-from workers.kit.doubt import Doubt
-from workers.kit.job import Job
-from workers.kit.middleware import Ended
-from workers.kit.outcomes import Complete
-from workers.participant import Participant
-from workers.reconcile.doubts import Reporter
-from workers.rest import RestClient
 
 ENDLESS = 128 * MOST
 """Bytes after which even the fake gives up."""
@@ -113,7 +113,7 @@ async def by_the_oauth_client(http: httpx.AsyncClient) -> None:
 async def by_the_reporter(http: httpx.AsyncClient) -> None:
     reporter = Reporter(http)
     job = Job(1, "work", 1, 1, "p", "e", 1, 0.0, variables='{"orderId": "4711"}')
-    reporter.ended(Ended(job, Complete("{}"), Doubt.UNANSWERED, 0.0))
+    reporter.ended(JobOutcome(job, Complete("{}"), Doubt.UNANSWERED, 0.0))
     await reporter.close()
 
 

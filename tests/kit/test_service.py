@@ -9,12 +9,12 @@ import pytest
 import respx
 from pydantic import BaseModel
 
-from services.kit.tokens import Tokens
-from workers.kit import Broken, Declined, Receipt, Service, Unavailable
-from workers.kit.job import Job
-from workers.kit.passing import PASSING
-from workers.kit.service import Participants
-from workers.tokens import for_step
+from saga.clients.tokens import for_step
+from saga.common.tokens import Tokens
+from saga.kit import Broken, Declined, Receipt, Service, Unavailable
+from saga.kit.definition.job import Job
+from saga.kit.definition.passing import PASSING
+from saga.kit.definition.service import Participants
 
 URL = "http://participant.test"
 

@@ -12,14 +12,16 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
+from saga.common.once_per_minute import OncePerMinute
+from saga.kit import Retry, Step
+from saga.kit.definition.headers import retry_of
+from saga.kit.execution import watchdog
+from saga.kit.gateway.channel_watch import ChannelWatch
+from saga.kit.subscription import lease_clock, reachability
+from saga.kit.subscription.lease_clock import LeaseClock
 from tests.kit.bench import QUICK, Bench, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.kit.task import Done, Task
-from workers.kit import Retry, Step, clocks, reach, watchdog
-from workers.kit.clocks import Clocks
-from workers.kit.headers import retry_of
-from workers.kit.link import Link
-from workers.kit.seldom import Seldom
 
 
 def told(lines: list[Any], event: str) -> list[Any]:
@@ -29,7 +31,7 @@ def told(lines: list[Any], event: str) -> list[Any]:
 async def test_a_broker_that_is_busy_for_a_minute_is_told_once_and_the_worker_is_not_ready(
     gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reach, "_BUSY", 0.5)
+    monkeypatch.setattr(reachability, "_BUSY", 0.5)
     other = Bench("other")
     refused: Counter[str] = Counter()
 
@@ -113,8 +115,8 @@ async def test_a_step_that_blocks_the_event_loop_is_named(
 
 
 def test_a_brokers_clock_that_is_set_back_is_told_with_how_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clocks, "_seldom", Seldom())
-    ours = Clocks()
+    monkeypatch.setattr(lease_clock, "_seldom", OncePerMinute())
+    ours = LeaseClock()
 
     def given_out(at: float) -> pb.ActivatedJob:
         return pb.ActivatedJob(key=(2 << 51) + 4711, deadline=round((at + 30.0) * 1000))
@@ -166,7 +168,7 @@ class FlappingChannel:
 async def test_a_gateway_that_comes_and_goes_is_told_once_a_minute() -> None:
     channel = FlappingChannel(100)
     with capture_logs() as lines:
-        watching = asyncio.create_task(Link(channel).watch())  # type: ignore[arg-type] # as much of one as it needs
+        watching = asyncio.create_task(ChannelWatch(channel).watch())  # type: ignore[arg-type] # as much of one as it needs
         await channel.is_over.wait()
         watching.cancel()
     assert [line["event"] for line in lines] == ["gateway unreachable", "gateway reachable again"]

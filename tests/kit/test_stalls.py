@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit.gateway import connection
+from saga.kit.settings import EngineSettings
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway, serving
-from workers.kit import connection
-from workers.kit.settings import EngineSettings
 
 _SHORTER = 20
 _PINGS_ARE_WELCOME = (("grpc.http2.min_ping_interval_without_data_ms", 100), ("grpc.http2.max_ping_strikes", 0))

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from workers.kit import BlockingService, Broken, Declined, Job, Receipt, Service, Step, Variables
-from workers.kit.discovery import discover, handlers
-from workers.kit.step import StepDefinitionError
+from saga.kit import BlockingService, Broken, Declined, Job, Receipt, Service, Step, Variables
+from saga.kit.definition.discovery import discover, handlers
+from saga.kit.definition.step import StepDefinitionError
 
 
 class Meal(Variables):

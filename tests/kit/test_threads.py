@@ -12,11 +12,11 @@ import pytest
 import respx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit import BlockingService, Retry, Service, Step
 from tests.kit.bench import Bench, over, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.kit.task import Done, Task
 from tests.stack import ROOT
-from workers.kit import BlockingService, Retry, Service, Step
 
 
 class BlockingBench:
@@ -245,10 +245,10 @@ async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGatew
         "import asyncio, sys, time, grpc\n"
         "from random import Random\n"
         "from tests.kit.bench import Done, Task\n"
-        "from workers.kit import Step\n"
-        "from workers.kit.discovery import handlers\n"
-        "from workers.kit.settings import WorkerSettings\n"
-        "from workers.kit.worker import Worker\n"
+        "from saga.kit import Step\n"
+        "from saga.kit.definition.discovery import handlers\n"
+        "from saga.kit.settings import WorkerSettings\n"
+        "from saga.kit.execution.worker import Worker\n"
         "step = Step('work', undo=None)\n"
         "@step.do\n"
         "def work(task: Task) -> Done:\n"

@@ -8,12 +8,13 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.kit import Retry, Step, Unavailable
+from saga.kit.definition.outcomes import Fail
+from saga.kit.execution import retry_backlog
+from saga.kit.execution.doubt import Doubt
 from tests.kit.bench import Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
-from workers.kit import Retry, Step, Unavailable, waiting
-from workers.kit.doubt import Doubt
-from workers.kit.outcomes import Fail
 
 
 class Failing:
@@ -82,7 +83,7 @@ async def test_a_job_that_waits_takes_no_slot(gateway: ScriptedGateway) -> None:
 async def test_where_too_many_wait_the_next_stays_in_hand_so_that_no_more_are_taken(
     gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_ROOM", 5)
+    monkeypatch.setattr(retry_backlog, "_ROOM", 5)
     gateway.push(*(gateway.job(retries=9) for _ in range(20)))
     async with working(gateway, Failing(60.0).step, window_per_type=2) as worker:
         await until(lambda: worker.waiting == {"work": 5} and worker.in_hand == {"work": 2})
@@ -91,7 +92,7 @@ async def test_where_too_many_wait_the_next_stays_in_hand_so_that_no_more_are_ta
 async def test_a_task_type_whose_jobs_wait_for_long_takes_no_room_from_the_others(
     gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_ROOM", 1)
+    monkeypatch.setattr(retry_backlog, "_ROOM", 1)
     other = Step("other", undo=None, retry=Retry(retries=9, base=60.0, cap=60.0))
 
     @other.do
@@ -151,7 +152,7 @@ async def test_a_broker_that_is_busy_is_asked_again_for_the_lease(gateway: Scrip
 async def test_a_job_that_waits_for_room_keeps_its_lease(
     gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_ROOM", 1)
+    monkeypatch.setattr(retry_backlog, "_ROOM", 1)
     failing = Failing(60.0)
     gateway.push(gateway.job(key=1, retries=9, lease=0.7), gateway.job(key=2, retries=9, lease=0.7))
     async with working(gateway, failing.step, lease=0.7) as worker:

@@ -12,16 +12,16 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 from structlog.testing import capture_logs
 
+from saga.kit import Job, Retry, Step, Unavailable
+from saga.kit.definition.outcomes import JobReply
+from saga.kit.execution.crash_guard import CrashGuard, Journal
+from saga.kit.execution.doubt import Doubt
+from saga.kit.execution.lease import Lease
+from saga.kit.execution.replies import JobReplies
+from saga.kit.subscription.job_subscription import LANDING
 from tests.kit.bench import QUICK, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
-from workers.kit import Job, Retry, Step, Unavailable
-from workers.kit.activations import Activations, Journal
-from workers.kit.answers import Answers
-from workers.kit.doubt import Doubt
-from workers.kit.intake import LANDING
-from workers.kit.lease import Lease
-from workers.kit.outcomes import Answer
 
 
 async def test_jobs_of_the_stream_and_of_the_poll_are_completed(gateway: ScriptedGateway, bench: Bench) -> None:
@@ -176,7 +176,7 @@ async def test_a_stop_makes_no_suspects_of_jobs_whose_answer_the_broker_has_not_
     journal = Journal.open(tmp_path)
     gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
     gateway.push(gateway.job(key=7))
-    async with working(gateway, bench.step, drain=0.2, activations=Activations(3, journal)):
+    async with working(gateway, bench.step, drain=0.2, activations=CrashGuard(3, journal)):
         await until(lambda: bool(gateway.told))
     journal.close()
     after = Journal.open(tmp_path)
@@ -241,14 +241,14 @@ async def test_a_bug_of_the_workers_own_is_logged_and_frees_the_slot(
     gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.go.set()
-    deliver = Answers.deliver
+    deliver = JobReplies.deliver
 
-    async def faulty(answers: Answers, job: Job, answer: Answer, lease: Lease) -> tuple[Answer, Doubt | None]:
+    async def faulty(answers: JobReplies, job: Job, answer: JobReply, lease: Lease) -> tuple[JobReply, Doubt | None]:
         if job.key == 1:
             raise ZeroDivisionError
         return await deliver(answers, job, answer, lease)
 
-    monkeypatch.setattr(Answers, "deliver", faulty)
+    monkeypatch.setattr(JobReplies, "deliver", faulty)
     gateway.push(gateway.job(), gateway.job())
     with capture_logs() as logs:
         async with working(gateway, bench.step, window=1, window_per_type=1):

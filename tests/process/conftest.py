@@ -8,13 +8,13 @@ from random import Random
 import httpx
 import pytest
 
-from services.kit.tokens import Tokens
+from saga.clients.addresses import Addresses
+from saga.common.tokens import Tokens
+from saga.kit.gateway.connection import open_channel, stub
+from saga.stack import stack as embedded
+from saga.stack.node import ensure_zbctl
 from tests.process.starts import Ways
 from tests.stack import Stack
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
-from workers.cluster.node import ensure_zbctl
-from workers.kit.connection import open_channel, stub
 
 
 @pytest.fixture

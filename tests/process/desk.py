@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pyzeebe import ZeebeClient
 from pyzeebe.proto.gateway_pb2 import SetVariablesRequest
 
+from saga.clients.instances import ElementInstance, Instances
+from saga.operations.compensate.compensator import CODE
 from tests.process.test_paths import CANCELLED, REFUNDED, RELEASED
 from tests.proxy import HeldReply, HoldingProxy
 from tests.stack import ROOT, SAGA, Result, Stack
 from tests.world import World, eventually
-from workers.compensation.compensator import CODE
-from workers.instances import ElementInstance, Instances
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -12,8 +12,8 @@ import grpc
 import httpx
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest, PublishMessageRequest
 
+from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
 from tests.stack import Result
-from workers.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

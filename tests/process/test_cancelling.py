@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 from pyzeebe import ZeebeClient
 
-import workers.steps
+import order_fulfillment.steps
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.kit.definition.discovery import discover, handlers
+from saga.kit.gateway.connection import open_channel, stub
+from saga.operations.compensate.compensator import CODE, Compensator
+from saga.operations.compensate.view import NothingToUndo
+from saga.operations.reconcile.parts import parts
+from saga.stack import stack as embedded
 from tests.at_once import at_once
 from tests.process.desk import PAYMENT, REASON, STEPS, Desk, Ways
 from tests.process.test_paths import ACCEPTED, CANCELLED, CHARGED, DISPATCHED, REFUNDED, RELEASED, RESERVED, SHIPPED
 from tests.searches import LAGS, LaggingSearches, log_of, searching
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
-from workers.compensation.compensator import CODE, Compensator
-from workers.compensation.view import NothingToUndo
-from workers.instances import Instances
-from workers.kit.connection import open_channel, stub
-from workers.kit.discovery import discover, handlers
-from workers.reconcile.parts import parts
 
 NewOrder = Callable[..., dict[str, Any]]
 NOBODY = "http://127.0.0.1:9"
@@ -124,7 +124,7 @@ async def test_an_order_that_has_moved_on_unseen_is_left_alone(
         parts(replace(addresses, rest=searches.url)) as own,
     ):
         desk = Desk(stack, engine, stub(own.channel), own.instances, world, ways)
-        compensator = Compensator(own.instances, desk.broker, handlers(discover(workers.steps)), own.ledgers)
+        compensator = Compensator(own.instances, desk.broker, handlers(discover(order_fulfillment.steps)), own.ledgers)
         with desk.hold(PAYMENT, order_id) as held:
             instance = await desk.start(order)
             await asyncio.to_thread(held.wait_until_applied)

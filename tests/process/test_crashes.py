@@ -10,14 +10,14 @@ import psutil
 import pytest
 from pyzeebe import ZeebeClient
 
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.kit.gateway.connection import open_channel
 from services.card_processor.cards import FAULTS, Fault
 from tests.process.test_paths import ACCEPTED, CHARGED, DISPATCHED, RESERVED, SHIPPED
 from tests.proxy import HoldingProxy
 from tests.stack import Stack
 from tests.world import Effects, World, eventually
-from workers.addresses import Addresses
-from workers.instances import Instances
-from workers.kit.connection import open_channel
 
 NewOrder = Callable[..., dict[str, Any]]
 

@@ -2,8 +2,8 @@
 
 import psutil
 
+from saga.stack.stack import PARTS
 from tests.stack import Stack
-from workers.cluster.stack import PARTS
 
 _MOST_BYTES = 900_000_000
 _MOST_SECONDS = 16.0

@@ -9,9 +9,9 @@ import pytest
 from pyzeebe import ZeebeClient
 from pyzeebe.errors import MessageAlreadyExistsError
 
+from saga.clients.instances import Instances
 from tests.stack import Stack
 from tests.world import NOTHING, Effects, World, eventually
-from workers.instances import Instances
 
 Order = dict[str, Any]
 NewOrder = Callable[..., Order]

@@ -11,18 +11,18 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from services.kit.tokens import Tokens
+from order_fulfillment.publisher import NotPublished, OrderPublisher
+from saga.clients import zeebe
+from saga.clients.addresses import Addresses
+from saga.clients.failure import Failure
+from saga.clients.instances import Instances
+from saga.clients.participant import Participant
+from saga.common.tokens import Tokens
+from saga.kit.gateway.connection import open_channel
 from tests.proxy import HoldingProxy
 from tests.runtime.faulty import FaultyGateway
 from tests.stack import Stack, free_port
 from tests.world import World, eventually
-from workers import client
-from workers.addresses import Addresses
-from workers.failure import Failure
-from workers.instances import Instances
-from workers.kit.connection import open_channel
-from workers.participant import Participant
-from workers.placing import NotPublished, Placing
 
 NewOrder = Callable[..., dict[str, Any]]
 Lines = list[Any]
@@ -104,7 +104,7 @@ async def through(faulty: FaultyGateway) -> AsyncIterator[grpc.aio.Channel]:
 
 
 @asynccontextmanager
-async def running(placing: Placing) -> AsyncIterator[None]:
+async def running(placing: OrderPublisher) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.create_task(placing.run(stop))
     try:
@@ -134,7 +134,7 @@ async def some(lines: Lines) -> None:
 
 async def test_a_placed_order_is_started_and_forgotten(shop: Shop, channel: grpc.aio.Channel) -> None:
     order_id = await shop.place()
-    placing = Placing(shop.orders, channel)
+    placing = OrderPublisher(shop.orders, channel)
     with silent() as lines:
         assert await placing.publish() == 1
     assert [line["event"] for line in lines] == ["orders published"]
@@ -146,7 +146,7 @@ async def test_an_order_is_not_started_again_when_the_brokers_reply_is_lost(
     shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel
 ) -> None:
     order_id = await shop.place()
-    placing = Placing(shop.orders, through)
+    placing = OrderPublisher(shop.orders, through)
     faulty.lose_replies("PublishMessage", 1)
     with silent(), pytest.raises(NotPublished, match=r"^broker: UNAVAILABLE$"):
         await placing.publish()
@@ -167,9 +167,9 @@ async def test_an_order_is_not_started_again_when_it_could_not_be_marked(
     hooks = {"request": [cut]}
     async with httpx.AsyncClient(base_url=addresses.service("orders"), event_hooks=hooks) as cut_off:
         with silent(), pytest.raises(NotPublished, match=r"^orders at .* does not answer \(ConnectError\)\.$"):
-            await Placing(Participant("orders", cut_off, shop.tokens), channel).publish()
+            await OrderPublisher(Participant("orders", cut_off, shop.tokens), channel).publish()
     assert await shop.waits(order_id)
-    assert await Placing(shop.orders, channel).publish() == 1
+    assert await OrderPublisher(shop.orders, channel).publish() == 1
     await shop.sees_one_start(order_id)
 
 
@@ -177,9 +177,9 @@ async def test_an_order_waits_for_its_process_to_be_deployed(
     shop: Shop, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = await shop.place()
-    placing = Placing(shop.orders, channel)
+    placing = OrderPublisher(shop.orders, channel)
     with monkeypatch.context() as patch:
-        patch.setattr("workers.placing.PROCESS", "of-a-broker-that-lost-its-disk")
+        patch.setattr("order_fulfillment.publisher.PROCESS", "of-a-broker-that-lost-its-disk")
         with silent(), pytest.raises(NotPublished, match=r"^broker: the process of-a-broker-that-.* is not deployed$"):
             await placing.publish()
     assert await shop.waits(order_id)
@@ -190,14 +190,14 @@ async def test_an_order_waits_for_its_process_to_be_deployed(
 async def test_no_message_is_published_by_hand_for_a_process_that_is_not_deployed(
     addresses: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PROCESS", "not-there")
+    monkeypatch.setattr(zeebe, "PROCESS", "not-there")
     with pytest.raises(Failure, match=r"is not deployed\. Run `saga deploy` first; nothing was started"):
-        await client.place(addresses, "4711", {"orderId": "4711"})
+        await zeebe.place(addresses, "4711", {"orderId": "4711"})
 
 
 async def test_several_publishers_at_once_start_each_order_once(shop: Shop, channel: grpc.aio.Channel) -> None:
     order_ids = [await shop.place() for _ in range(10)]
-    await asyncio.gather(*(Placing(shop.orders, channel).publish() for _ in range(4)))
+    await asyncio.gather(*(OrderPublisher(shop.orders, channel).publish() for _ in range(4)))
     for order_id in order_ids:
         await shop.sees_one_start(order_id)
 
@@ -209,7 +209,7 @@ async def test_what_is_too_much_for_one_batch_is_published_all_the_same(shop: Sh
         return [order_id for order_id in order_ids if await shop.waits(order_id)]
 
     with silent() as lines:
-        async with running(Placing(shop.orders, channel)):
+        async with running(OrderPublisher(shop.orders, channel)):
             await eventually(left, lambda orders: not orders)
     batches = [line["orders"] for line in lines if line["event"] == "orders published"]
     assert sum(batches) == 40
@@ -222,7 +222,7 @@ async def test_orders_wait_for_a_broker_that_is_away_or_busy(
     shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel, status: grpc.StatusCode
 ) -> None:
     with silent() as lines:
-        async with running(Placing(shop.orders, through)):
+        async with running(OrderPublisher(shop.orders, through)):
             with faulty.refusing(status):
                 order_id = await shop.place()
                 await some(lines)
@@ -242,7 +242,7 @@ async def test_orders_wait_for_an_orders_service_that_is_away(
     with silent() as lines:
         async with (
             httpx.AsyncClient(base_url=way.url) as http,
-            running(Placing(Participant("orders", http, shop.tokens), channel)),
+            running(OrderPublisher(Participant("orders", http, shop.tokens), channel)),
         ):
             await some(lines)
             way.start(addresses.service("orders"))
@@ -256,7 +256,7 @@ async def test_it_stops_at_once_while_everything_is_away(shop: Shop) -> None:
     nobody = f"127.0.0.1:{free_port()}"
     async with httpx.AsyncClient(base_url=f"http://{nobody}") as http, grpc.aio.insecure_channel(nobody) as channel:
         with capture_logs() as lines:
-            async with running(Placing(Participant("orders", http, shop.tokens), channel)):
+            async with running(OrderPublisher(Participant("orders", http, shop.tokens), channel)):
                 await some(lines)
 
 
@@ -271,7 +271,7 @@ async def test_a_token_that_is_missing_or_wrong_is_named(
     shop: Shop, channel: grpc.aio.Channel, environment: dict[str, str], said: str
 ) -> None:
     with pytest.raises(NotPublished) as caught:
-        await Placing(Participant("orders", shop.http, Tokens(environment)), channel).publish()
+        await OrderPublisher(Participant("orders", shop.http, Tokens(environment)), channel).publish()
     assert said in str(caught.value)
 
 
@@ -281,7 +281,7 @@ async def test_an_answer_that_lists_no_orders_is_not_repeated(shop: Shop, channe
     )
     async with httpx.AsyncClient(transport=fake_orders, base_url="http://orders") as http:
         with pytest.raises(NotPublished) as caught:
-            await Placing(Participant("orders", http, shop.tokens), channel).publish()
+            await OrderPublisher(Participant("orders", http, shop.tokens), channel).publish()
     assert str(caught.value) == (
         "orders at http://orders answers what is not understood here. Is it that service, of this version?"
     )

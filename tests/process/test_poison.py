@@ -9,14 +9,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-import workers.steps
+import order_fulfillment.steps
+from order_fulfillment.docs import DIAGRAM
+from saga.clients.instances import Instances
+from saga.kit.definition import compensate
+from saga.kit.definition.discovery import discover, handlers
 from tests.stack import Stack
 from tests.standing import Standing
 from tests.world import World, eventually
-from workers.docs import DIAGRAM
-from workers.instances import Instances
-from workers.kit import compensate
-from workers.kit.discovery import discover, handlers
 
 Order = dict[str, Any]
 Case = tuple[str, str, str]
@@ -37,7 +37,7 @@ POISON: dict[str, object] = {
 }
 for _ in range(500):
     POISON["too many levels"] = [POISON["too many levels"]]
-HANDLERS = handlers(discover(workers.steps))
+HANDLERS = handlers(discover(order_fulfillment.steps))
 ELEMENTS = {
     task.find("{*}extensionElements/{*}taskDefinition").get("type"): task.get("id")  # type: ignore[union-attr]
     for task in ET.parse(DIAGRAM).iter("{http://www.omg.org/spec/BPMN/20100524/MODEL}serviceTask")  # noqa: S314 - ours

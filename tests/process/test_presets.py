@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.clients.gateway import ORDER_PLACED, PROCESS
+from saga.clients.instances import Instances
 from tests.process.starts import Order, Ways
 from tests.stack import Stack
 from tests.world import eventually
-from workers.addresses import Addresses
-from workers.gateway import ORDER_PLACED, PROCESS
-from workers.instances import Instances
 
 NewOrder = Callable[..., Order]
 Starts = dict[str, Callable[[Order], Awaitable[object]]]

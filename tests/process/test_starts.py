@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import pytest
 
+from saga.stack import stack as embedded
 from tests.benchmarks.orders import ledger
 from tests.benchmarks.orders.records import Records
 from tests.process.starts import Ways
 from tests.stack import Stack
 from tests.world import World, eventually
-from workers.cluster import stack as embedded
 
 PIECES = 3
 """What each order has of pieces; the shelves hold a million of either article."""

@@ -12,13 +12,13 @@ import pytest
 from pyzeebe import ZeebeClient
 
 import services
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.stack.node import ensure_zbctl
 from tests.parts import missing
 from tests.proxy import HoldingProxy
 from tests.stack import ROOT, Stack
 from tests.world import World, eventually
-from workers.addresses import Addresses
-from workers.cluster.node import ensure_zbctl
-from workers.instances import Instances
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "bpmn" / "README.md")
 COMMANDS = [
@@ -143,15 +143,18 @@ def test_the_zbctl_lines_that_the_demo_prints_work_as_printed(stack: Stack) -> N
 def test_the_step_that_the_docs_show_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     (example,) = re.findall(
-        r"<!-- example: workers/steps/(\w+)\.py -->\n```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL
+        r"<!-- example: workers/order_fulfillment/steps/(\w+)\.py -->\n```python\n(.*?)^```",
+        page,
+        re.MULTILINE | re.DOTALL,
     )
     name, source = example
     package = tmp_path / "shown"
     shutil.copytree(ROOT / "workers" / "steps", package)
     (package / f"{name}.py").write_text(source)
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import shown; from workers.addresses import Addresses; "
-        "from workers.kit.discovery import discover, handlers; found = handlers(discover(shown)); print(*found); "
+        "import sys; sys.path.insert(0, sys.argv[1]); import shown; from saga.clients.addresses import Addresses; "
+        "from saga.kit.definition.discovery import discover, handlers; "
+        "found = handlers(discover(shown)); print(*found); "
         "[Addresses.of(0).service(name) for handler in found.values() for name in handler.services]"
     )
     unnamed = Stack(tmp_path, {}).run("python", "-c", program, str(tmp_path))

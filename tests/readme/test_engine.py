@@ -2,19 +2,19 @@
 
 import re
 
+from saga.engine import admission, records, streams
+from saga.engine.command import _parser
+from saga.engine.core import active, engine, follow_ups, subscriptions, times, variables
+from saga.engine.core.bpmn import xml
+from saga.engine.core.bpmn.reader import _IGNORED, _TYPES
+from saga.engine.core.commands import jobs
+from saga.engine.gateway import server, status
+from saga.engine.gateway.servicer import _CALLS, _STREAMS, SERVICE
+from saga.engine.rest import call, conditions, definitions, search
+from saga.engine.rest.application import ROUTES, UNSERVED
+from saga.feel import evaluate, scope
+from saga.feel.parse import MAX_DEPTH
 from tests.stack import ROOT
-from workers.engine import admission, records, streams
-from workers.engine.command import _parser
-from workers.engine.core import active, engine, follow_ups, subscriptions, times, variables
-from workers.engine.core.bpmn import xml
-from workers.engine.core.bpmn.reader import _IGNORED, _TYPES
-from workers.engine.core.commands import jobs
-from workers.engine.gateway import server, status
-from workers.engine.gateway.servicer import _CALLS, _STREAMS, SERVICE
-from workers.engine.rest import call, conditions, definitions, search
-from workers.engine.rest.application import ROUTES, UNSERVED
-from workers.feel import evaluate, scope
-from workers.feel.parse import MAX_DEPTH
 
 PAGE = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
 WORDS = {

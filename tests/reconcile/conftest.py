@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import services
+from saga.clients.addresses import Addresses
+from saga.stack import stack as embedded
 from tests.reconcile.lab import Lab, laboratory
 from tests.stack import Stack
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
 
 PARTS = ("engine", *services.PORTS)
 """Of a laboratory's stack."""

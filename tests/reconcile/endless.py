@@ -11,13 +11,14 @@ from xml.etree import ElementTree as ET
 import grpc
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients.gateway import PROCESS
+from saga.clients.instances import Instances
+from saga.common.project import BPMN
+from saga.engine.access import Receive
+from saga.engine.access import Send as SendMessage
 from tests.asgi import Message
 from tests.runtime.faulty import FaultyGateway, Send
 from tests.searches import RestProxy
-from workers.engine.access import Receive
-from workers.engine.access import Send as SendMessage
-from workers.gateway import BPMN, PROCESS
-from workers.instances import Instances
 
 if TYPE_CHECKING:
     from tests.runtime.faulty import Context

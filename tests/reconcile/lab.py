@@ -14,15 +14,15 @@ import grpc
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients.addresses import Addresses
+from saga.clients.gateway import PROCESS
+from saga.clients.instances import Instances
+from saga.kit.gateway.connection import stub
 from tests import warm
 from tests.proxy import HeldReply, HoldingProxy
 from tests.reconcile.endless import EndlessGateway, EndlessSearches
 from tests.stack import Stack, free_port
 from tests.world import Effects, World, answers, eventually
-from workers.addresses import Addresses
-from workers.gateway import PROCESS
-from workers.instances import Instances
-from workers.kit.connection import stub
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

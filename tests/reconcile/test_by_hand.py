@@ -17,6 +17,11 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 import services
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances
+from saga.common.project import BPMN
+from saga.kit.definition.retry import UNDO
+from saga.operations.reconcile.manual_tasks import PROCESS
 from tests.reconcile.lab import Lab
 from tests.reconcile.test_command import NOW, NewOrder, found, reconcile
 from tests.reconcile.test_faults import DOS, RECORD, Case, cases, operator_cancels
@@ -25,11 +30,6 @@ from tests.runtime.broker import Broker
 from tests.searches import LAGS, searching
 from tests.stack import free_port
 from tests.world import eventually
-from workers.addresses import Addresses
-from workers.gateway import BPMN
-from workers.instances import Instances
-from workers.kit.retry import UNDO
-from workers.reconcile.by_hand import PROCESS
 
 RESERVING = DOS[1]
 """Leaves two effects: an order at orders, a reservation at inventory."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.stack import stack as embedded
 from tests.benchmarks.orders.records import Records
 from tests.reconcile.conftest import PARTS, opened
 from tests.reconcile.lab import Lab, kill
@@ -17,8 +19,6 @@ from tests.reconcile.test_faults import DOS, Case, cases
 from tests.searches import LaggingSearches, asking, log_of
 from tests.stack import Stack
 from tests.world import eventually
-from workers.addresses import Addresses
-from workers.cluster import stack as embedded
 
 NewOrder = Callable[..., dict[str, Any]]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import grpc
 import pytest
 
-from workers.failure import Failure
-from workers.instances import ElementInstance, Instances, ProcessInstance
-from workers.reconcile.records import PATIENCE, Records
-from workers.reconcile.verdict import Element, Instance, Verdict, verdict
+from saga.clients.failure import Failure
+from saga.clients.instances import ElementInstance, Instances, ProcessInstance
+from saga.operations.reconcile.records import PATIENCE, Records
+from saga.operations.reconcile.verdict import Element, Instance, Verdict, verdict
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from workers.reconcile.verdict import Element, Instance, Verdict, verdict
+from saga.operations.reconcile.verdict import Element, Instance, Verdict, verdict
 
 KEEP, UNDO, WAIT, ASK = Verdict.KEEP, Verdict.UNDO, Verdict.WAIT, Verdict.ASK
 TABLE = {

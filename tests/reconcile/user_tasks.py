@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
+from saga.clients.instances import Instances
+from saga.operations.reconcile.manual_tasks import PROCESS
 from tests.world import eventually
-from workers.instances import Instances
-from workers.reconcile.by_hand import PROCESS
 
 
 class UserTasks:

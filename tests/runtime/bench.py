@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from saga.kit import Declined, Job, Receipt, Retry, Step, Unavailable, Variables
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.doubt import Doubt
+from saga.kit.execution.middleware import Middleware
+from saga.kit.execution.worker import Worker
+from saga.kit.gateway.connection import open_channel
+from saga.kit.settings import EngineSettings, WorkerSettings
 from tests.kit.bench import Seen, until
 from tests.runtime.broker import Broker
-from workers.kit import Declined, Job, Receipt, Retry, Step, Unavailable, Variables
-from workers.kit.connection import open_channel
-from workers.kit.discovery import handlers
-from workers.kit.doubt import Doubt
-from workers.kit.middleware import Middleware
-from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.kit.worker import Worker
 
 REFUSED = "REFUSED"
 """The error that every task of a test's process catches."""

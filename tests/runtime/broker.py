@@ -10,13 +10,13 @@ import grpc
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients.addresses import Addresses
+from saga.clients.instances import Instances, ProcessInstance
+from saga.clients.ports import HOST, Ports
+from saga.clients.rest import RestClient
+from saga.kit.gateway.connection import open_channel, stub
 from tests.engine import jobs, row
 from tests.world import eventually
-from workers.addresses import Addresses
-from workers.cluster.ports import HOST, Ports
-from workers.instances import Instances, ProcessInstance
-from workers.kit.connection import open_channel, stub
-from workers.rest import RestClient
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

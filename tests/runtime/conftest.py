@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.kit.settings import EngineSettings
 from tests.runtime.bench import Bench
 from tests.runtime.broker import Broker
 from tests.runtime.faulty import FaultyGateway
 from tests.stack import Stack
-from workers.addresses import Addresses
-from workers.kit.settings import EngineSettings
 
 
 @pytest.fixture(scope="session")

@@ -11,15 +11,15 @@ import sys
 from pathlib import Path
 from random import SystemRandom
 
-from services.kit.logs import configure_logging
+from saga.common.logs import configure_logging
+from saga.kit import Step
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.crash_guard import CrashGuard, Journal
+from saga.kit.execution.worker import Worker
+from saga.kit.gateway.connection import open_channel
+from saga.kit.settings import EngineSettings, WorkerSettings
 from tests.kit.bench import until
 from tests.runtime.bench import Done, Task
-from workers.kit import Step
-from workers.kit.activations import Activations, Journal
-from workers.kit.connection import open_channel
-from workers.kit.discovery import handlers
-from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.kit.worker import Worker
 
 
 def step(task_type: str) -> Step:
@@ -39,7 +39,7 @@ async def main(address: str, folder: Path, task_types: list[str]) -> None:
     configure_logging("fleet")  # to standard error
     settings = WorkerSettings()
     async with open_channel(EngineSettings(ZEEBE_ADDRESS=address)) as channel:
-        activations = Activations(settings.activations, Journal.open(folder))
+        activations = CrashGuard(settings.activations, Journal.open(folder))
         by_type = handlers([step(task_type) for task_type in task_types])
         worker = Worker(channel, by_type, {}, settings, SystemRandom(), activations=activations)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.clients.addresses import Addresses
+from saga.kit.settings import EngineSettings
 from tests.runtime.faulty import FaultyGateway, Send
-from workers.addresses import Addresses
-from workers.kit.settings import EngineSettings
 
 if TYPE_CHECKING:
     from tests.runtime.faulty import Context, Upstream

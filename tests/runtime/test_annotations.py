@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from saga.clients.addresses import Addresses
+from saga.kit import Job, Step
 from tests.kit.bench import Seen
 from tests.runtime.bench import Bench, Done, Task, working
-from workers.addresses import Addresses
-from workers.kit import Job, Step
 
 
 async def test_annotations_that_are_text_are_read(bench: Bench, addresses: Addresses) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.kit.settings import EngineSettings
 from tests.kit.bench import until
 from tests.process.test_crashes import back_again
 from tests.runtime.bench import Bench, working
@@ -20,8 +22,6 @@ from tests.runtime.broker import Broker
 from tests.runtime.quirks import WireLosingGateway, through_one_of
 from tests.stack import ROOT, Stack
 from tests.world import eventually
-from workers.addresses import Addresses
-from workers.kit.settings import EngineSettings
 
 Start = Callable[..., Awaitable[Process]]
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from saga.clients.addresses import Addresses
+from saga.kit.execution.doubt import Doubt
+from saga.kit.gateway.connection import open_channel, stub
+from saga.kit.settings import EngineSettings
 from tests.kit.bench import until
 from tests.runtime.bench import Bench, working
 from tests.runtime.broker import result
 from tests.runtime.faulty import FaultyGateway
 from tests.runtime.quirks import SeveringGateway, through_one_of
-from workers.addresses import Addresses
-from workers.kit.connection import open_channel, stub
-from workers.kit.doubt import Doubt
-from workers.kit.settings import EngineSettings
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

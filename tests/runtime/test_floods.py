@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from saga.clients.addresses import Addresses
 from tests.kit.bench import until
 from tests.runtime.bench import Bench, working
 from tests.runtime.quirks import UnboundedGateway, through_one_of
 from tests.world import eventually
-from workers.addresses import Addresses
 
 
 @pytest.mark.parametrize("jobs", [300, pytest.param(1_500, marks=pytest.mark.proof)])

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from saga.clients.addresses import Addresses
+from saga.kit import Job, Receipt, Retry, Step, Unavailable
+from saga.kit.definition.outcomes import Complete
+from saga.kit.observability.log import Log
+from saga.kit.settings import EngineSettings
 from tests.kit.bench import Bench as KitBench
 from tests.kit.bench import Seen, until
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.runtime.bench import Bench, Done, Task, working
 from tests.runtime.broker import Broker
 from tests.runtime.quirks import ForgettingGateway, PushFirstGateway, through_one_of
-from workers.addresses import Addresses
-from workers.kit import Job, Receipt, Retry, Step, Unavailable
-from workers.kit.log import Log
-from workers.kit.outcomes import Complete
-from workers.kit.settings import EngineSettings
 
 CARD = "4242424242424242"
 

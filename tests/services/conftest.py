@@ -16,14 +16,14 @@ import structlog
 from sqlalchemy import make_url
 
 import services
-from services.kit.auth import Callers, callers_of
-from services.kit.database import Database
-from services.kit.logs import configure_logging
-from services.kit.provisioning import provision
-from services.kit.relay import Relay
-from services.kit.server import make_server, router_of
-from services.kit.settings import LimitSettings
-from services.kit.tokens import Tokens
+from saga.common.logs import configure_logging
+from saga.common.tokens import Tokens
+from services.participant.auth import Callers, callers_of
+from services.participant.database import Database
+from services.participant.provisioning import provision
+from services.participant.relay import Relay
+from services.participant.server import make_server, router_of
+from services.participant.settings import LimitSettings
 from tests.proxy import HoldingProxy, proxy_before
 from tests.services.participant import OwnToken, Participant, Participants, known_to, token
 from tests.services.postgres import Admin, Postgres

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.kit.server import router_of
+from services.participant.server import router_of
 from tests.services.participant import tokens_of
 from tests.warm import Service
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
-from services.kit.auth import OPEN, caller_of, callers_of
-from services.kit.tokens import Tokens
+from saga.common.tokens import Tokens
+from services.participant.auth import OPEN, caller_of, callers_of
 
 ITEMS = [{"sku": "KEYBOARD", "quantity": 2}, {"sku": "MOUSE", "quantity": 1}]
 ADDRESS = {

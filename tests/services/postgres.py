@@ -16,8 +16,8 @@ from urllib.parse import quote
 import asyncpg
 import psutil
 
+from saga.stack import launcher
 from tests.stack import free_port
-from workers.cluster import child
 
 Admin: TypeAlias = asyncpg.Connection
 """An administrator's connection, which sees every schema."""
@@ -110,7 +110,7 @@ class Postgres:
 
     def _command(self, name: str, *arguments: str) -> list[str]:
         """Return the command line of a program that is no longer root, and ends when the tests' process ends."""
-        tied = [sys.executable, "-I", "-S", child.__file__, str(os.getpid()), str(int(signal.SIGQUIT)), _USER, "--"]
+        tied = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(int(signal.SIGQUIT)), _USER, "--"]
         return [*tied, str(self._bin / name), *arguments]
 
 

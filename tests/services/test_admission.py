@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.kit.admission import Admission, NoPlaceError
+from services.participant.admission import Admission, NoPlaceError
 
 
 def soon(seconds: float = 5.0) -> float:

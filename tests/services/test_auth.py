@@ -11,17 +11,17 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
+import order_fulfillment.steps
 import services
-import workers.steps
-from services.kit.auth import Callers, caller_of, callers_of
-from services.kit.server import router_of
-from services.kit.tokens import Tokens
+from order_fulfillment.docs import commands
+from saga.common.tokens import Tokens
+from saga.kit.definition.discovery import discover, handlers
+from saga.stack.tokens import NO_STEPS
+from services.participant.auth import Callers, caller_of, callers_of
+from services.participant.server import router_of
 from tests.services.conftest import Logged, running
 from tests.services.participant import CHARGE, HOLD, Participant, Participants, bearer, caller, code, key, token
 from tests.services.postgres import Admin
-from workers.cluster.tokens import NO_STEPS
-from workers.docs import commands
-from workers.kit.discovery import discover, handlers
 
 NAMES = sorted(services.PORTS)
 
@@ -105,7 +105,7 @@ async def test_probes_and_documentation_need_no_token(participants: Participants
 
 def test_each_command_of_each_step_is_one_that_its_task_type_may_send() -> None:
     checked = set()
-    for handler in handlers(discover(workers.steps)).values():
+    for handler in handlers(discover(order_fulfillment.steps)).values():
         for line in commands(handler):
             command = re.fullmatch(r"(\w+): `(\w+) (\S+)`", line)
             assert command

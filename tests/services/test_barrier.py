@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.kit.problems import Refusal
+from services.participant.problems import Refusal
 from services.shipping.commands import ADDRESS_UNSERVICEABLE, Parcel, Shipment, ship
 from tests.services.participant import ADDRESS, CHARGE, DECLINES, HOLD, ORDER, PARCEL, Participants, code
 from tests.services.postgres import Admin

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from services.card_processor.cards import Fault
-from services.kit.provisioning import StartError
+from services.participant.provisioning import StartError
 from tests.services.conftest import running
 from tests.services.participant import DECLINES, PAYS, POOR, code
 from tests.services.postgres import Admin

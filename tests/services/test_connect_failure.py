@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from services.kit import database
-from services.kit.connect_failure import why_not_connected
-from services.kit.provisioning import StartError, provision, require_current
+from services.participant import database
+from services.participant.connect_failure import why_not_connected
+from services.participant.provisioning import StartError, provision, require_current
 from tests.services.postgres import Postgres
 
 _SSL_REQUEST = 8

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.auth import callers_of
-from services.kit.server import router_of
+from services.participant.auth import callers_of
+from services.participant.server import router_of
 from tests.services.conftest import OwnDatabase
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port

@@ -36,7 +36,7 @@ async def gifts(tmp_path: Path, postgres: Postgres) -> AsyncIterator[httpx.Async
     environment = {"DATABASE_URL": postgres.url(), "PORT": str(port), "PYTHONPATH": str(tmp_path)}
     tokens = {f"TOKEN_{caller.replace('-', '_').upper()}": token(caller) for caller in CALLERS}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from services.kit.server import serve; serve('gifts')"),
+        *(sys.executable, "-c", "from services.participant.server import serve; serve('gifts')"),
         cwd=tmp_path,
         env={**environment, **tokens},
         stderr=asyncio.subprocess.DEVNULL,

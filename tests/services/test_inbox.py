@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.kit import inbox
 from services.orders import timeline
+from services.participant import inbox
 from tests.services.conftest import OwnDatabase, running
 from tests.services.participant import Participant, code
 from tests.services.postgres import Admin

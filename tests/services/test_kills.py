@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from services.kit.server import router_of
+from services.participant.server import router_of
 from tests.proxy import proxy_before
 from tests.services.forked import forked
 from tests.services.participant import OwnToken, Participant

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from services.kit import relay
+from services.participant import relay
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer
 from tests.services.deliveries import Outbox, all_are, events_url, lines, reserve

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import httpx
 import pytest
 
-from services.kit import connection, limits
-from services.kit.limits import DEPTH, Rate
-from services.kit.settings import LimitSettings
+from services.participant import connection, limits
+from services.participant.limits import DEPTH, Rate
+from services.participant.settings import LimitSettings
 from tests.services.conftest import running
 from tests.services.participant import HOLD, PARCEL, Participant, bearer, code, key
 from tests.services.postgres import Admin

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from services.kit import limits
-from services.kit.database import Database
-from services.kit.limits import Line
+from services.participant import limits
+from services.participant.database import Database
+from services.participant.limits import Line
 
 BODY: Message = {"type": "http.request", "body": b"{}", "more_body": False}
 GONE: Message = {"type": "http.disconnect"}

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pydantic import BaseModel
 
-from services.kit.logs import REDACTED
+from saga.common.logs import REDACTED
 from tests.services.conftest import Logged, logging_to
 from tests.services.participant import ADDRESS, PAYS
 

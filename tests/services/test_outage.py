@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.kit.provisioning import provision
+from services.participant.provisioning import provision
 from tests.services.conftest import running
 from tests.services.participant import HOLD, Participant, code
 from tests.services.postgres import Postgres

@@ -5,8 +5,8 @@ import statistics
 
 import pytest
 
-from services.kit import admission, database
-from services.kit.provisioning import provision
+from services.participant import admission, database
+from services.participant.provisioning import provision
 from tests.benchmarks.bars import Samples, judge
 from tests.benchmarks.participants import overload
 from tests.benchmarks.participants.callers import Plan

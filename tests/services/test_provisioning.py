@@ -12,8 +12,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import services
-from services.kit import schema
-from services.kit.provisioning import StartError, provision, require_current
+from services.participant import schema
+from services.participant.provisioning import StartError, provision, require_current
 from tests.services.conftest import running
 from tests.services.participant import HOLD, code
 from tests.services.postgres import PASSWORD, Admin, Postgres

@@ -11,8 +11,8 @@ import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from services.kit import relay
-from services.kit.tokens import Tokens
+from saga.common.tokens import Tokens
+from services.participant import relay
 from tests.proxy import HoldingProxy
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer

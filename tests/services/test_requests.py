@@ -11,12 +11,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 import services
-from services.kit.app import create_app
-from services.kit.auth import OPEN, Callers, called_by
-from services.kit.database import Database
-from services.kit.models import Request
-from services.kit.server import router_of
-from services.kit.settings import LimitSettings
+from services.participant.app import create_app
+from services.participant.auth import OPEN, Callers, called_by
+from services.participant.database import Database
+from services.participant.models import Request
+from services.participant.server import router_of
+from services.participant.settings import LimitSettings
 from tests.services.conftest import Logged
 from tests.services.participant import (
     ADDRESS,

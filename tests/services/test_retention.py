@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from services.kit.settings import LimitSettings, ServiceSettings
+from services.participant.settings import LimitSettings, ServiceSettings
 from tests.services.conftest import OwnDatabase, running
 from tests.services.consumer import FakeConsumer
 from tests.services.participant import CHARGE, HOLD, ORDER, PARCEL, Participant, code

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 import services
-from services.kit.connection import listening
-from services.kit.server import router_of
+from services.participant.connection import listening
+from services.participant.server import router_of
 from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
 from tests.services.postgres import PASSWORD, Postgres
 from tests.stack import free_port
@@ -28,7 +28,7 @@ PATIENCE = 60
 @contextmanager
 def started(name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", f"from services.kit.server import serve; serve({name!r})"],
+        [sys.executable, "-c", f"from services.participant.server import serve; serve({name!r})"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **tokens_of(router_of(name)), **environment},
         stdout=subprocess.PIPE,

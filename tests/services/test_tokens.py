@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.tokens import TokenMissingError, Tokens
+from saga.common.tokens import TokenMissingError, Tokens
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr("services.kit.tokens.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("saga.common.tokens.time.monotonic", lambda: now[0])
     return now
 
 

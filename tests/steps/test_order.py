@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workers.docs import DIAGRAM
-from workers.kit.variables import field_errors
-from workers.order import Order
+from order_fulfillment.docs import DIAGRAM
+from order_fulfillment.model import Order
+from saga.kit.definition.variables import field_errors
 
 GOOD: dict[str, Any] = json.loads((DIAGRAM.parent / "examples" / "fulfilled.json").read_text())
 WRONG: list[tuple[dict[str, object], str]] = [

@@ -9,16 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
-import workers.steps
-from workers.cli.samples import EXAMPLES
-from workers.kit.discovery import discover, handlers
-from workers.kit.handler import Handler
-from workers.kit.job import Job
-from workers.kit.runner import Runner
-from workers.kit.service import Participants
-from workers.kit.threads import Threads
+import order_fulfillment.steps
+from order_fulfillment.samples import EXAMPLES
+from saga.kit.definition.discovery import discover, handlers
+from saga.kit.definition.handler import Handler
+from saga.kit.definition.job import Job
+from saga.kit.definition.service import Participants
+from saga.kit.execution.runner import Runner
+from saga.kit.execution.threads import Threads
 
-HANDLERS = handlers(discover(workers.steps))
+HANDLERS = handlers(discover(order_fulfillment.steps))
 BASE = "http://participant.test:8101"
 HOSTILE = [
     *(

@@ -5,12 +5,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-import workers.steps
-from workers import docs
-from workers.kit.discovery import discover, handlers
-from workers.kit.handler import Handler
+import order_fulfillment.steps
+from order_fulfillment import docs
+from saga.kit.definition.discovery import discover, handlers
+from saga.kit.definition.handler import Handler
 
-HANDLERS = handlers(discover(workers.steps))
+HANDLERS = handlers(discover(order_fulfillment.steps))
 DEFINITIONS = {
     definition.get("type"): definition
     for definition in ET.parse(docs.DIAGRAM).iter("{http://camunda.org/schema/zeebe/1.0}taskDefinition")  # noqa: S314 - ours
@@ -43,7 +43,7 @@ def test_every_step_leaves_a_variable_of_its_own() -> None:
 
 
 def test_a_step_is_read_in_a_minute() -> None:
-    files = [file for file in Path(workers.steps.__path__[0]).glob("*.py") if file.name != "__init__.py"]
+    files = [file for file in Path(order_fulfillment.steps.__path__[0]).glob("*.py") if file.name != "__init__.py"]
     assert {
         file.name: len(file.read_text().splitlines()) for file in files if len(file.read_text().splitlines()) > 80
     } == {}

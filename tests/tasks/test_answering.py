@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from saga.clients.failure import Failure
+from saga.operations.tasks.answering import Answering
 from tests.tasks.test_forms import form_of
-from workers.failure import Failure
-from workers.tasks.answering import Answering
 
 NUMBER = {"type": "number", "key": "x"}
 TEXT = {"type": "textfield", "key": "x"}

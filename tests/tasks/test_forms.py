@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bpmn.render import BPMN
-from workers.failure import Failure
-from workers.tasks.forms import Form, Kind, Option, Text
+from saga.clients.failure import Failure
+from saga.operations.tasks.forms import Form, Kind, Option, Text
 
 
 def form_of(*components: dict[str, Any]) -> Form:

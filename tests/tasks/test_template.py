@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bpmn.render import BPMN
-from workers.tasks.template import fill, is_true
+from saga.operations.tasks.template import fill, is_true
 
 VARIABLES: dict[str, Any] = {
     "orderId": "4711",

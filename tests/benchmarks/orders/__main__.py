@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from saga.cli.options import PortOffset
 from tests.benchmarks.orders.run import SETS, Batch, Sample, run
-from workers.cli.options import PortOffset
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

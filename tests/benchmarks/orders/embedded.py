@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 
 import stamina
 
-from workers.addresses import Addresses
-from workers.client import deploy, resources
-from workers.cluster.stack import Stack
-from workers.failure import Failure
+from saga.clients.addresses import Addresses
+from saga.clients.failure import Failure
+from saga.clients.zeebe import deploy, resources
+from saga.stack.stack import Stack
 
 _DEPLOY_SECONDS = 60.0
 """A cold broker that has just said that it is ready may take longer for its first command than a client waits."""

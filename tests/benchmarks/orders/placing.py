@@ -9,8 +9,9 @@ from typing import Any
 import grpc
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest
 
-from workers.gateway import BPMN, PROCESS
-from workers.kit.connection import stub
+from saga.clients.gateway import PROCESS
+from saga.common.project import BPMN
+from saga.kit.gateway.connection import stub
 
 _IN_FLIGHT = 16
 """Creations at once: more than a broker on two cores takes up, so that it is never without one."""

@@ -1,7 +1,8 @@
 """The same workers written plainly: pyzeebe and httpx as their documentation shows them, with the defaults of both.
 
 `python -m tests.benchmarks.orders.plain` runs it; ZEEBE_ADDRESS, ORDERS_URL, TOKENS and so on say where everything is.
-It sends what `workers/steps` sends, under the same keys and with the same bodies, and leaves the same receipts.
+It sends what the steps of order_fulfillment send, under the same keys, with the same bodies, and leaves the same
+receipts.
 """
 # ruff: noqa: N803 - pyzeebe fetches the process variables that a task's parameters are named after
 # mypy: disable-error-code="arg-type"
@@ -16,7 +17,7 @@ import httpx
 from pyzeebe import Job, ZeebeTaskRouter, ZeebeWorker, create_insecure_channel
 from pyzeebe.errors import BusinessError
 
-from services.kit.tokens import read_tokens
+from saga.common.tokens import read_tokens
 
 REFUSALS = frozenset(
     {

@@ -17,15 +17,15 @@ from random import Random
 import grpc
 
 import services
+from saga.clients.addresses import Addresses
+from saga.kit.gateway.connection import open_channel
+from saga.stack.stack import Stack
 from tests.benchmarks.orders import embedded, ledger, placing
 from tests.benchmarks.orders.records import Records
 from tests.benchmarks.orders.usage import cpu_seconds, part_pids
 from tests.world import World, eventually
-from workers.addresses import Addresses
-from workers.cluster.stack import Stack
-from workers.kit.connection import open_channel
 
-SETS = {"ours": ("workers.cli", "workers"), "plain": ("tests.benchmarks.orders.plain",)}
+SETS = {"ours": ("saga.cli", "workers"), "plain": ("tests.benchmarks.orders.plain",)}
 """What `python -m` is told for each worker set."""
 _WARM_UP = 150
 """Orders before the first measurement, with each set: connections are opened once."""

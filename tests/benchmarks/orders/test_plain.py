@@ -1,9 +1,9 @@
 """The plain workers do the work that ours do: no task type and no refusal is missing in them."""
 
-import workers.steps
+import order_fulfillment.steps
+from order_fulfillment.docs import elements
+from saga.kit.definition.discovery import discover
 from tests.benchmarks.orders import plain
-from workers.docs import elements
-from workers.kit.discovery import discover
 
 
 def test_the_plain_workers_have_every_task_of_the_diagram() -> None:
@@ -11,4 +11,4 @@ def test_the_plain_workers_have_every_task_of_the_diagram() -> None:
 
 
 def test_the_plain_workers_know_every_refusal() -> None:
-    assert frozenset().union(*(step.refuses for step in discover(workers.steps))) == plain.REFUSALS
+    assert frozenset().union(*(step.refuses for step in discover(order_fulfillment.steps))) == plain.REFUSALS

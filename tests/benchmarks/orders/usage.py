@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from workers.cluster.stack import Stack
+from saga.stack.stack import Stack
 
 
 def part_pids(stack: Stack) -> dict[str, int]:

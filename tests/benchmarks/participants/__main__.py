@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 from rich.console import Console
 
-from services.kit.provisioning import provision
+from services.participant.provisioning import provision
 from tests.benchmarks import report
 from tests.benchmarks.bars import Bar, Samples, Sense, judge
 from tests.benchmarks.participants import client

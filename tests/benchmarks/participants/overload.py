@@ -19,9 +19,9 @@ import asyncpg
 import httpx
 from rich.console import Console
 
-from services.kit.auth import callers_of
-from services.kit.provisioning import provision
-from services.kit.server import router_of
+from services.participant.auth import callers_of
+from services.participant.provisioning import provision
+from services.participant.server import router_of
 from tests.benchmarks import report
 from tests.benchmarks.bars import Bar, Samples, Sense, judge
 from tests.benchmarks.participants.callers import Plan, Result
@@ -72,7 +72,7 @@ async def serving() -> AsyncIterator[Inventory]:
     tokens = {caller: uuid4().hex for caller in callers_of(router_of("inventory"))}
     variables = {f"TOKEN_{caller.upper().replace('-', '_')}": token for caller, token in tokens.items()}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers.cli", "services", "inventory"),
+        *(sys.executable, "-m", "saga.cli", "services", "inventory"),
         env=os.environ | variables | {"INVENTORY_DATABASE_URL": role, "DATABASE_URL": role, "PORT": str(port)},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

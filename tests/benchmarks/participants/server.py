@@ -9,16 +9,16 @@ import sys
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
+from saga.common.logs import configure_logging
+from saga.common.tokens import read_tokens
 from services.inventory import commands
 from services.inventory.app import router as inventory
 from services.inventory.commands import Hold, Release, Reservation
-from services.kit.app import create_app
-from services.kit.auth import Callers, called_by, callers_of
-from services.kit.database import Database, Reading
-from services.kit.logs import configure_logging
-from services.kit.models import OrderId
-from services.kit.settings import LimitSettings
-from services.kit.tokens import read_tokens
+from services.participant.app import create_app
+from services.participant.auth import Callers, called_by, callers_of
+from services.participant.database import Database, Reading
+from services.participant.models import OrderId
+from services.participant.settings import LimitSettings
 
 bare = APIRouter(prefix="/bare")
 

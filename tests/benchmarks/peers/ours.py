@@ -1,4 +1,4 @@
-"""Ours: workers.kit with a validated step per task type; logging, metrics and the journal as `saga workers` has them.
+"""Ours: saga.kit with a validated step per task type; logging, metrics and the journal as `saga workers` has them.
 
 Arguments: the gateway's address, the number of jobs in flight.
 """
@@ -12,16 +12,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import SystemRandom
 
-from services.kit.logs import configure_logging
+from saga.common.logs import configure_logging
+from saga.kit import Receipt, Step, Variables
+from saga.kit.definition.discovery import handlers
+from saga.kit.execution.crash_guard import CrashGuard, Journal
+from saga.kit.execution.worker import Worker
+from saga.kit.gateway.connection import open_channel
+from saga.kit.observability.log import Log
+from saga.kit.observability.metrics import Metrics
+from saga.kit.settings import EngineSettings, WorkerSettings
 from tests.benchmarks.peers.control import obey, run
-from workers.kit import Receipt, Step, Variables
-from workers.kit.activations import Activations, Journal
-from workers.kit.connection import open_channel
-from workers.kit.discovery import handlers
-from workers.kit.log import Log
-from workers.kit.metrics import Metrics
-from workers.kit.settings import EngineSettings, WorkerSettings
-from workers.kit.worker import Worker
 
 
 class Order(Variables):
@@ -70,7 +70,7 @@ async def _serve(address: str, in_flight: int, journal: Journal) -> None:
                 WorkerSettings(window=in_flight, window_per_type=in_flight),
                 SystemRandom(),
                 middleware=[Log(), metrics],
-                activations=Activations(3, journal),
+                activations=CrashGuard(3, journal),
             )
             metrics.watch(worker)
             gc.freeze()  # as `saga workers` does

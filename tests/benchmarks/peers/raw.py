@@ -17,10 +17,10 @@ from pyzeebe.proto.gateway_pb2 import (
     StreamActivatedJobsRequest,
 )
 
+from saga.kit.gateway.connection import stub
 from tests.benchmarks.load import TRANSIENT
 from tests.benchmarks.peers.control import obey, run
 from tests.benchmarks.peers.task import FETCHED, RESULT
-from workers.kit.connection import stub
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub

@@ -12,13 +12,13 @@ import grpc
 import psutil
 from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, TopologyRequest
 
+from saga.kit.gateway.connection import stub
 from tests.benchmarks import lineup
 from tests.benchmarks.bars import ECHO_COST, ECHO_RATE
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.peers.task import RESULT
 from tests.benchmarks.work import Work, until_done
 from tests.stack import free_port
-from workers.kit.connection import stub
 
 _HERE = Path(__file__).parents[1] / "peers"
 _STARTS = 5
@@ -85,7 +85,7 @@ async def _start() -> tuple[float, float]:
     options = ("--port", "--rest-port", "--management-port")
     arguments = [text for option, port in zip(options, ports, strict=True) for text in (option, str(port))]
     started = time.perf_counter()
-    async with _process(sys.executable, "-m", "workers.cli", "engine", "--memory", *arguments, wait=False) as process:
+    async with _process(sys.executable, "-m", "saga.cli", "engine", "--memory", *arguments, wait=False) as process:
         while True:
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:

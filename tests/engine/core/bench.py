@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from workers.engine.core import Answer, Command, Engine, Record, Rejection
+from saga.engine.core import Answer, Command, Engine, Record, Rejection
 
 START = 1_000_000
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from saga.engine.core import Engine, Record
+from saga.engine.core.state import State
 from tests.engine.core.bench import Bench
-from workers.engine.core import Engine, Record
-from workers.engine.core.state import State
 
 _INDEXES = (
     "children",

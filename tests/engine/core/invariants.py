@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from workers.engine.core.behaviors import behavior_of
-from workers.engine.core.entities import ElementInstance
-from workers.engine.core.executable import load
-from workers.engine.core.state import State
+from saga.engine.core.behaviors import behavior_of
+from saga.engine.core.entities import ElementInstance
+from saga.engine.core.executable import load
+from saga.engine.core.state import State
 
 
 def check(state: State) -> None:

@@ -14,9 +14,9 @@ from unittest.mock import patch
 
 import msgspec
 
+from saga.engine.core import Answer, Command, Engine, Record
 from tests.engine.core.bench import START
 from tests.stack import ROOT
-from workers.engine.core import Answer, Command, Engine, Record
 
 Operation = tuple[str, int, dict[str, Any]]
 """`command`, `due` or `resume`; the machine's time in milliseconds; and the command."""
@@ -67,11 +67,11 @@ class Session:
 def bounded(follow_ups: int) -> Iterator[None]:
     """Let commands carry out so many follow-ups, and let a process that never rests be noticed soon."""
     with (
-        patch("workers.engine.core.engine.MAX_FOLLOW_UPS", follow_ups),
-        patch("workers.engine.core.engine.RESUMED", follow_ups),
-        patch("workers.engine.core.follow_ups.MAX_HOPS", 40),
-        patch("workers.engine.core.active.MAX_ACTIVE", 60),
-        patch("workers.engine.core.lifecycle.PORTION", 2),
+        patch("saga.engine.core.engine.MAX_FOLLOW_UPS", follow_ups),
+        patch("saga.engine.core.engine.RESUMED", follow_ups),
+        patch("saga.engine.core.follow_ups.MAX_HOPS", 40),
+        patch("saga.engine.core.active.MAX_ACTIVE", 60),
+        patch("saga.engine.core.lifecycle.PORTION", 2),
     ):
         yield
 

@@ -1,6 +1,6 @@
+from saga.engine.core import Engine
 from tests.engine.core.bench import START, Bench
 from tests.engine.drawing import draw, end, mapping, message, start, task
-from workers.engine.core import Engine
 
 ONE = draw("p", "start > a > end", start=start(), a=task("t"), end=end())
 

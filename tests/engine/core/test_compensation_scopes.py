@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from saga.engine.core import Command
 from tests.engine.core.bench import Bench, activation
 from tests.engine.drawing import (
     compensate,
@@ -15,7 +16,6 @@ from tests.engine.drawing import (
     task,
     undone_by,
 )
-from workers.engine.core import Command
 
 UNDONE = {
     "a": task("a"),
@@ -199,7 +199,7 @@ def test_a_handler_that_an_interruption_forestalls_is_over(bench: Bench) -> None
     job = bench.job("a")["key"]
     stop = {"name": "m", "correlationKey": "1", "messageId": "", "timeToLive": 0, "variables": "{}"}
     commands = (Command("JOB", "COMPLETE", job, {"variables": "{}"}), Command("MESSAGE", "PUBLISH", value=stop))
-    with patch("workers.engine.core.engine.MAX_FOLLOW_UPS", 1):
+    with patch("saga.engine.core.engine.MAX_FOLLOW_UPS", 1):
         for command in commands:
             bench.log += bench.engine.process(command, bench.now).records
     bench.drain()

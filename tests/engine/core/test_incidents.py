@@ -1,5 +1,8 @@
 import pytest
 
+from saga.engine.core import follow_ups
+from saga.engine.core.follow_ups import MAX_HOPS
+from saga.engine.core.lifecycle import activated
 from tests.engine.core.bench import Bench
 from tests.engine.drawing import (
     condition,
@@ -13,9 +16,6 @@ from tests.engine.drawing import (
     start,
     task,
 )
-from workers.engine.core import follow_ups
-from workers.engine.core.follow_ups import MAX_HOPS
-from workers.engine.core.lifecycle import activated
 
 FAILING = mapping({"x": "=assert(v, v != null)"})
 
@@ -143,7 +143,7 @@ def test_a_follow_up_that_the_engine_fails_to_carry_out_is_kept_in_its_incident(
 ) -> None:
     bench.deploy(draw("p", "start > a > end", start=start(), a=task("a"), end=end(), b=error_boundary("a")))
     with monkeypatch.context() as broken:
-        broken.setattr("workers.engine.core.lifecycle.enter", lambda *_args, **_more: 1 / 0)
+        broken.setattr("saga.engine.core.lifecycle.enter", lambda *_args, **_more: 1 / 0)
         instance = bench.create()
     incident = bench.incident()
     assert (incident["errorType"], incident["elementInstanceKey"]) == ("UNKNOWN", instance)
@@ -162,7 +162,7 @@ def test_a_failed_follow_up_holds_its_scope_and_goes_with_it(bench: Bench, monke
         activated(work, instance)  # type: ignore[arg-type]
 
     with monkeypatch.context() as broken:
-        broken.setattr("workers.engine.core.lifecycle.activated", fails_for_b)
+        broken.setattr("saga.engine.core.lifecycle.activated", fails_for_b)
         instance = bench.create()
     bench.complete("a")
     assert bench.fate(instance) == "ACTIVE"

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from saga.engine.core import Answer, Engine
 from tests.amount import portions
 from tests.engine.core.bench import START, Bench, activation, creation, modification
 from tests.engine.core.conftest import assert_same, replay
 from tests.engine.core.invariants import check
 from tests.engine.core.scenario import FORM, JOB_TYPES, ORDER
-from workers.engine.core import Answer, Engine
 
 KEYS = ("1", "2")
 ACTIVATED = ("a", "b", "u", "g", "late", "undo_a", "then_b", "all", "later", "stopped", "failed", "done")
@@ -177,7 +177,7 @@ def play_interleaved(moves: list[tuple[int, int]]) -> None:
     """Carry out moves, of which each may come between the follow-ups of those before it."""
     bench = Interleaving()
     player = Player(bench)
-    with patch("workers.engine.core.engine.MAX_FOLLOW_UPS", 2):
+    with patch("saga.engine.core.engine.MAX_FOLLOW_UPS", 2):
         for move, choice in moves:
             player.play(move, choice)
         Bench.drain(bench)

@@ -1,6 +1,6 @@
+from saga.engine.core import Engine
 from tests.engine.core.bench import Bench, creation
 from tests.engine.core.scenario import play
-from workers.engine.core import Engine
 
 
 def test_keys_rise_and_are_given_once(bench: Bench) -> None:

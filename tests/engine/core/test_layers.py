@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CORE = Path(__file__).parents[3] / "workers" / "engine" / "core"
+CORE = Path(__file__).parents[3] / "workers" / "saga" / "engine" / "core"
 MODULES = sorted(CORE.rglob("*.py"))
 OTHERS = {"lxml", "msgspec"}
 FORBIDDEN = {

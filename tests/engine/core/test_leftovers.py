@@ -2,6 +2,7 @@
 
 import pytest
 
+from saga.engine.core import Answer, Command, follow_ups
 from tests.engine.core.bench import Bench, creation, modification
 from tests.engine.core.invariants import check
 from tests.engine.drawing import (
@@ -21,7 +22,6 @@ from tests.engine.drawing import (
     subprocess,
     task,
 )
-from workers.engine.core import Answer, Command, follow_ups
 
 FORKED = draw(
     "p",
@@ -60,7 +60,7 @@ def test_a_token_that_reaches_a_join_of_an_ending_instance_does_not_keep_it(monk
     Bench.drain(bench)
     (job,) = bench.jobs("a")
     with monkeypatch.context() as patched:
-        patched.setattr("workers.engine.core.engine.MAX_FOLLOW_UPS", 0)
+        patched.setattr("saga.engine.core.engine.MAX_FOLLOW_UPS", 0)
         bench.do("PROCESS_INSTANCE", "CANCEL", instance)
         bench.do("JOB", "COMPLETE", job, variables="{}")
     Bench.drain(bench)

@@ -6,6 +6,11 @@ import msgspec
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.engine.core import Command, active, follow_ups
+from saga.engine.core.commands import jobs
+from saga.engine.core.engine import MAX_FOLLOW_UPS, RECORDS, RESUMED
+from saga.engine.core.lifecycle import PORTION
+from saga.engine.core.times import FAR
 from tests.engine.core.bench import Bench, creation
 from tests.engine.core.conftest import replay
 from tests.engine.drawing import (
@@ -32,11 +37,6 @@ from tests.engine.drawing import (
     task,
     timer,
 )
-from workers.engine.core import Command, active, follow_ups
-from workers.engine.core.commands import jobs
-from workers.engine.core.engine import MAX_FOLLOW_UPS, RECORDS, RESUMED
-from workers.engine.core.lifecycle import PORTION
-from workers.engine.core.times import FAR
 
 LOOP = draw(
     "loop",

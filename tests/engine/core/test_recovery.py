@@ -5,12 +5,12 @@ from pathlib import Path
 
 import msgspec
 
+from saga.engine.core import Command, Engine, Record
+from saga.engine.core.commands.registry import _HANDLERS
 from tests.engine.core.bench import Bench, creation
 from tests.engine.core.conftest import assert_same, replay
 from tests.engine.core.scenario import JOB_TYPES, fingerprint, play
 from tests.engine.drawing import draw, gateway, start
-from workers.engine.core import Command, Engine, Record
-from workers.engine.core.commands.registry import _HANDLERS
 
 ROOT = Path(__file__).parents[3]
 

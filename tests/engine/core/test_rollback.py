@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from saga.engine.core import Answer, Command, Engine, Record, Rejection
 from tests.engine.core.bench import Bench
 from tests.engine.core.conftest import assert_same
 from tests.engine.core.scenario import play
-from workers.engine.core import Answer, Command, Engine, Record, Rejection
 
 
 class BrokenError(Exception):

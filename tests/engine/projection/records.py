@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from workers.engine.core import Record
+from saga.engine.core import Record
 
 START = 1_700_000_000_000
 """Engine time of the first record, in milliseconds."""

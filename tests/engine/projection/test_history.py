@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
+from saga.engine.projection import forget, history, write
 from tests.engine.projection.records import START, Instance, Story
 from tests.engine.projection.test_project import empty, everything
-from workers.engine.projection import forget, history, write
 
 NEVER = START * 2
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from saga.engine.projection import SCHEMA, write
 from tests.engine.projection.records import START, Story
-from workers.engine.projection import SCHEMA, write
 
 Rows = list[dict[str, Any]]
 

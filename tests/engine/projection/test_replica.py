@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
+from saga.engine import projection
+from saga.engine.log import Log
+from saga.engine.projection import Reader, Replica
 from tests.engine.projection.test_project import long_story
-from workers.engine import projection
-from workers.engine.log import Log
-from workers.engine.projection import Reader, Replica
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from saga.engine import projection, rest
+from saga.engine.access import Access, ASGIApp
+from saga.engine.core import Engine
+from saga.engine.log import Log
+from saga.engine.recovery import recover
+from saga.engine.writer import Writer
 from tests.engine.rest import diagrams, filled
-from workers.engine import projection, rest
-from workers.engine.access import Access, ASGIApp
-from workers.engine.core import Engine
-from workers.engine.log import Log
-from workers.engine.recovery import recover
-from workers.engine.writer import Writer
 
 ADDRESS = "http://127.0.0.1:8080"
 

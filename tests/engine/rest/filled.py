@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import httpx
 
+from saga.engine import projection, rest
+from saga.engine.access import Access
+from saga.engine.log import Log
+from saga.engine.writer import Writer
 from tests.engine.projection.records import START, Story
-from workers.engine import projection, rest
-from workers.engine.access import Access
-from workers.engine.log import Log
-from workers.engine.writer import Writer
 
 NOBODY = cast("Writer", None)
 """Searches need no writer."""

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from saga.engine.writer import Activated, JobRequest
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service
-from workers.engine.writer import Activated, JobRequest
 
 ACTIVATION = {"type": "pay", "timeout": 60_000, "maxJobsToActivate": 5, "requestTimeout": -1}
 

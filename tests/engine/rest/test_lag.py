@@ -4,10 +4,10 @@ from contextlib import closing
 
 import httpx
 
+from saga.engine import rest
+from saga.engine.access import Access
+from saga.engine.projection import Replica
 from tests.engine.rest.conftest import Service
-from workers.engine import rest
-from workers.engine.access import Access
-from workers.engine.projection import Replica
 
 
 async def test_what_lags_is_not_found_until_it_is_shown(engine: Service) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from saga.engine.rest import cluster, commands, definitions, fields, jobs, tasks
+from saga.engine.rest.application import ROUTES, UNSERVED
+from saga.engine.rest.openapi import make_document
 from tests.engine.rest.conftest import Service
-from workers.engine.rest import cluster, commands, definitions, fields, jobs, tasks
-from workers.engine.rest.application import ROUTES, UNSERVED
-from workers.engine.rest.openapi import make_document
 
 PATHS: dict[str, dict[str, Any]] = make_document()["paths"]
 BODIES: dict[str, fields.Fields] = {

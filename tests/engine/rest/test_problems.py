@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from saga.engine.errors import Busy, Stopping
+from saga.engine.rest import cluster
+from saga.engine.rest.application import ROUTES
+from saga.engine.rest.call import LARGEST_BODY
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service, serving
-from workers.engine.errors import Busy, Stopping
-from workers.engine.rest import cluster
-from workers.engine.rest.application import ROUTES
-from workers.engine.rest.call import LARGEST_BODY
 
 EVERY_ROUTE = [(method, path) for path, methods in ROUTES.items() for method in methods]
 WITH_BODY = [(method, path) for method, path in EVERY_ROUTE if method != "GET" and path != "/v2/deployments"]

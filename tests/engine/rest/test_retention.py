@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
+from saga.engine.projection import history
 from tests.engine.drawing import call, draw, end, start, task
 from tests.engine.process import PATIENCE
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service, serving
-from workers.engine.projection import history
 
 DAY = 86_400_000
 BEGIN = 2_000_000_000_000

@@ -8,10 +8,10 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from services.inventory import app as inventory
-from services.kit.barrier import Barrier
-from services.kit.database import Database
-from services.kit.problems import Problem
 from services.orders import app as orders
+from services.participant.barrier import Barrier
+from services.participant.database import Database
+from services.participant.problems import Problem
 from services.payment import app as payment
 from services.payment.commands import CardPayment, Charge
 from services.shipping import app as shipping

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Connection, event, util
 
-from services.kit.database import Database
+from services.participant.database import Database
 
 _SOON = 0.002
 """Seconds in which a statement ends, as a rule; after them it is asked for what it waits."""

@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.inventory import commands as inventory
 from services.inventory.tables import stock
-from services.kit import barrier, outbox
-from services.kit.problems import Refusal
-from services.kit.rows import Rows, StoredAnswer
-from services.kit.statements import Op
-from services.kit.statements import barrier as table
 from services.orders import commands as orders
 from services.orders.tables import decisions
+from services.participant import barrier, outbox
+from services.participant.problems import Refusal
+from services.participant.rows import Rows, StoredAnswer
+from services.participant.statements import Op
+from services.participant.statements import barrier as table
 
 Patch = pytest.MonkeyPatch
 _insert = Rows.insert

@@ -6,10 +6,10 @@ from uuid import uuid4
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.kit.problems import FENCED, Problem
-from services.kit.rows import Rows, StoredAnswer
-from services.kit.statements import Op
-from services.kit.statements import barrier as table
+from services.participant.problems import FENCED, Problem
+from services.participant.rows import Rows, StoredAnswer
+from services.participant.statements import Op
+from services.participant.statements import barrier as table
 from services.payment.commands import CardPayment, Charge
 from services.payment.processor import Outcome
 from tests.services.model.mutations import Patch, do_of

@@ -9,8 +9,8 @@ import asyncpg
 from pydantic import BaseModel
 
 from services.inventory.commands import Hold, Release, Reservation
-from services.kit.models import Item, Money, Nothing
 from services.orders.commands import Acceptance, Cancellation, NewOrder, Progress, Status
+from services.participant.models import Item, Money, Nothing
 from services.shipping.commands import Parcel, ShipmentCancellation
 from tests.services.model.books import Books, require
 from tests.services.model.commands import CANCELLATION, DISPATCH, ORDER, RESERVATION, SHIPMENT, Branch, Command

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import asyncpg
 from pydantic import BaseModel
 
-from services.kit.cards import last_four
-from services.kit.models import Money
+from services.participant.cards import last_four
+from services.participant.models import Money
 from services.payment.commands import Charge, Payment, Refund
 from tests.services.model.books import Books, require
 from tests.services.model.commands import PAYMENT, Answer, Branch, Command

@@ -15,7 +15,7 @@ import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from services.kit import database
+from services.participant import database
 from tests.services.model.elsewhere import MachineElsewhere
 from tests.services.model.lanes import Lane
 from tests.services.model.machine import LANES, Machine, World

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
-from services.kit.app import create_app
-from services.kit.auth import Callers, callers_of
-from services.kit.database import Database
-from services.kit.server import router_of
-from services.kit.settings import LimitSettings
+from services.participant.app import create_app
+from services.participant.auth import Callers, callers_of
+from services.participant.database import Database
+from services.participant.server import router_of
+from services.participant.settings import LimitSettings
 from services.payment.processor import CardProcessor
 from tests.services.model.lanes import Killed, Lane
 from tests.services.participant import known_to

@@ -1,0 +1,1 @@
+"""What workers and participants share: HTTP clients, tokens and logs. Services import no other part of the library."""

@@ -1,0 +1,1 @@
+"""What becomes of a job between its activation and the reply to Zeebe."""

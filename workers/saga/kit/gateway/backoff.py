@@ -1,0 +1,49 @@
+"""How long to wait before the broker is asked again."""
+
+import asyncio
+from contextlib import suppress
+from random import Random
+
+import grpc
+
+from saga.kit.gateway.channel_watch import ChannelWatch
+
+MAX_BACKOFF = 0.5
+"""Seconds between two tries at most, while the link is up."""
+_BUSY = 0.08
+"""Seconds at most between two tries of what a broker refuses because it is busy: it is there, and done in a moment."""
+_OUTAGE = 2.0
+"""Seconds between two tries while the link is down, should its coming back go unnoticed."""
+
+
+class Backoff:
+    """Pauses between tries to reach the broker: jittered, doubling from milliseconds to a cap.
+
+    While the link is down no try can help, so all who wait go on when it comes back, and not before: an outage costs
+    nothing, however many task types there are, and ends for all of them at once.
+    """
+
+    def __init__(self, random: Random, link: ChannelWatch, base: float = 0.02, cap: float = MAX_BACKOFF) -> None:
+        """Begin at `base` seconds and never pass `cap`."""
+        self._random = random
+        self._link = link
+        self._base = base
+        self._cap = cap
+        self._failures = 0
+
+    def reset(self) -> None:
+        """Forget the failures: the broker answered."""
+        self._failures = 0
+
+    async def pause(self, code: grpc.StatusCode | None = None) -> None:
+        """Sleep after one more failure, whose status is `code` where it has one."""
+        if not self._link.up.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_OUTAGE):
+                    await self._link.up.wait()
+            self._failures = 0
+        cap = _BUSY if code is grpc.StatusCode.RESOURCE_EXHAUSTED else self._cap
+        delay = min(cap, self._base * 2**self._failures)
+        # Past the cap the count means nothing more; stopping it keeps the power small through long outages.
+        self._failures = min(self._failures + 1, 16)
+        await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))

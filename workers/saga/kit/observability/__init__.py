@@ -1,0 +1,1 @@
+"""What a worker shows of itself: log lines, metrics, and its health over HTTP."""

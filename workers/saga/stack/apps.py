@@ -1,0 +1,65 @@
+"""The project's own parts: the engine, the participant services, the workers and the reconciler."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from saga.clients.ports import HOST, Ports
+from saga.common import project
+from saga.stack.layout import Layout
+from saga.stack.parts import Part, http_probe
+
+
+def engine(layout: Layout, ports: Ports) -> Part:
+    """Return the part that runs the embedded engine, its log in the stack's data.
+
+    `SAGA_ENGINE_VALUES=1` lets its records show variables and messages too.
+    """
+    return Part(
+        name="engine",
+        command=[
+            *(sys.executable, "-m", "saga.cli", "engine"),
+            *("--data", str(layout.engine)),
+            *("--port", str(ports.zeebe)),
+            *("--rest-port", str(ports.rest)),
+            *("--management-port", str(ports.management)),
+            *(["--values"] if os.environ.get("SAGA_ENGINE_VALUES") == "1" else []),
+        ],
+        ready=http_probe(f"http://{HOST}:{ports.management}/ready"),
+    )
+
+
+def service(name: str, ports: Ports, environment: Mapping[str, str]) -> Part:
+    """Return the part of the participant `name`."""
+    port = ports.services[name]
+    return Part(
+        name=name,
+        command=[sys.executable, "-m", "saga.cli", "services", name],
+        environment={**environment, "HOST": HOST, "PORT": str(port)},
+        needs=frozenset({"postgres"}),
+        ready=http_probe(f"http://{HOST}:{port}/ready"),
+    )
+
+
+def workers(layout: Layout, ports: Ports, environment: Mapping[str, str]) -> Part:
+    """Return the part that runs every step."""
+    own = {"WORKER_HOST": HOST, "WORKER_PORT": str(ports.workers), "WORKER_STATE": str(layout.data / "workers")}
+    return Part(
+        name="workers",
+        command=[sys.executable, "-m", "saga.cli", "workers"],
+        environment={**environment, **own},
+        needs=frozenset({"engine", *project.ports()}),
+        ready=http_probe(f"http://{HOST}:{ports.workers}/ready"),
+    )
+
+
+def reconciler(ports: Ports, environment: Mapping[str, str]) -> Part:
+    """Return the part that settles what instances leave behind."""
+    own = {"RECONCILER_HOST": HOST, "RECONCILER_PORT": str(ports.reconciler)}
+    return Part(
+        name="reconciler",
+        command=[sys.executable, "-m", "saga.cli", "reconcile", "--watch"],
+        environment={**environment, **own},
+        needs=frozenset({"engine", *project.ports()}),
+        ready=http_probe(f"http://{HOST}:{ports.reconciler}/ready"),
+    )
