@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from random import SystemRandom
 from typing import TypeAlias
 
 import asyncpg
 import httpx
 import structlog
 
+from saga.common.backoff import EQUAL_JITTER, ExponentialBackoff
 from saga.common.http_clients import open_client
 from saga.common.responses import fetch, retry_after
 from saga.common.tokens import TokenMissingError, Tokens
@@ -35,8 +35,6 @@ _POST_TIMEOUT = 5.0
 """Seconds for one delivery: shorter than the drain, which the one in flight may use."""
 _QUERY_TIMEOUT = 6.0
 """Seconds for one query: a little more than the server itself grants."""
-_PAUSES = (0.1, 5.0)
-"""Seconds between two tries: at first, and at most."""
 _PATIENCE = 60.0
 """Seconds that a consumer's Retry-After is followed at most."""
 _REMIND = 60.0
@@ -69,7 +67,6 @@ _TIDY = tuple(
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _log = structlog.get_logger(__name__)
-_random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ class Relay:
         self._tokens = tokens
         self._retention = retention
         self._stopping = asyncio.Event()
-        self._failures = 0
+        self._backoff = ExponentialBackoff(base=0.1, cap=5.0, jitter=EQUAL_JITTER)
         self._reported = ("", 0.0)
         self._batch = LIMIT
 
@@ -207,10 +204,7 @@ class Relay:
 
     async def _back_off(self, failed: _Failed) -> None:
         self._report(failed.reason)
-        first, most = _PAUSES
-        pause = _random.uniform(0.5, 1.0) * min(first * 2**self._failures, most)
-        self._failures = min(self._failures + 1, 16)  # Past the cap the count means nothing more.
-        await self._stopped_within(max(pause, failed.retry_after))
+        await self._stopped_within(max(next(self._backoff), failed.retry_after))
 
     def _report(self, reason: str) -> None:
         """Log a failure when it is new, and from time to time while it lasts."""
@@ -220,9 +214,9 @@ class Relay:
             self._reported = reason, time.monotonic()
 
     def _recover(self) -> None:
-        if self._failures:
+        if self._backoff.failures:
             _log.info("events are delivered again")
-        self._failures = 0
+        self._backoff.reset()
         self._reported = "", 0.0
 
     async def _stopped_within(self, seconds: float) -> bool:

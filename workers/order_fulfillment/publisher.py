@@ -32,8 +32,6 @@ _BATCH = 16
 """Orders that are published at once: a broker on two cores pushes back when there are more, and has other work too."""
 _POLL = 1.0
 """Seconds between two looks for new orders."""
-_PAUSES = (0.1, 5.0)
-"""Seconds between two tries: at first, and at most."""
 _PATIENCE = 5.0
 """Seconds for which orders wait before the log says so: that a broker is busy for a moment is nothing new."""
 _DEADLINE = 10.0
@@ -72,8 +70,7 @@ class OrderPublisher:
         self._orders = orders
         self._gateway = stub(channel)
         self._link = ChannelWatch(channel)
-        first, most = _PAUSES
-        self._backoff = Backoff(SystemRandom(), self._link, first, most)
+        self._backoff = Backoff(SystemRandom(), self._link, base=0.1, cap=5.0)
         self._waiting_since: float | None = None
         self._told: str | None = None
         """What the log says is in the way."""

@@ -6,7 +6,7 @@ A cluster's searches lag behind the engine, by about a second. What is not shown
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
 from saga.clients.rest import RestClient
+from saga.common.backoff import ExponentialBackoff
 
 _PAUSE = 0.25
 """Seconds between two looks at most."""
@@ -259,7 +260,7 @@ class Instances:
             Failure: The cluster does not show it as ended in time.
         """
         end = time.monotonic() + wait
-        for pause in pauses(_PAUSE):
+        for pause in search_delays(_PAUSE):
             elements = await self.elements(instance)
             shown = await self.get(instance)
             if shown is not None and shown.has_ended and _is_whole(elements):
@@ -271,12 +272,9 @@ class Instances:
         raise Failure(message)
 
 
-def pauses(most: float) -> Iterator[float]:
-    """Yield the seconds between looks without end: a short pause first, each twice the last, `most` at most."""
-    pause = min(_FIRST_PAUSE, most)
-    while True:
-        yield pause
-        pause = min(pause * 2, most)
+def search_delays(cap: float) -> ExponentialBackoff:
+    """Return the seconds between two searches for the same thing: a short delay first, `cap` at most."""
+    return ExponentialBackoff(base=_FIRST_PAUSE, cap=cap)
 
 
 def _no_definition(key: int) -> Failure:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
+from saga.common.backoff import exponential_delay
+
 _RISING = 64
 """Waits after which none is longer than the one before: so many doublings take any base past any cap."""
 
@@ -44,7 +46,7 @@ class Retry:
         return f"{tries} with waits of about {_in_words(self.span)} in all"
 
     def _delay(self, attempt: int) -> float:
-        return min(self.cap, self.base * self.factor ** min(attempt, _RISING))
+        return exponential_delay(attempt, base=self.base, cap=self.cap, factor=self.factor)
 
 
 def _in_words(seconds: float) -> str:

@@ -16,7 +16,7 @@ import grpc
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest as Modification
 
 from saga.clients.failure import Failure
-from saga.clients.instances import ElementInstance, Instances, pauses
+from saga.clients.instances import ElementInstance, Instances, search_delays
 from saga.kit.definition.compensate import Compensate
 from saga.kit.definition.handler import Handler
 from saga.operations.compensate.view import NothingToUndo, View, look
@@ -79,7 +79,7 @@ class Compensator:
         """
         end = time.monotonic() + _PATIENCE
         said = "The cluster shows nothing active in it."
-        for pause in pauses(_PAUSE):
+        for pause in search_delays(_PAUSE):
             view = await look(self._instances, key)
             if view.is_on_path:
                 return []

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from saga.clients.failure import Failure
-from saga.clients.instances import ElementInstance, Instances, ProcessInstance, pauses
+from saga.clients.instances import ElementInstance, Instances, ProcessInstance, search_delays
 from saga.operations.compensate.view import diagram_of, ending, known
 from saga.operations.incidents.incident_types import without_values
 
@@ -28,7 +28,7 @@ async def follow(instances: Instances, key: int, left: Sequence[ElementInstance]
     """
     end = time.monotonic() + _PATIENCE
     gone = {element.key for element in left}
-    for pause in pauses(_PAUSE):
+    for pause in search_delays(_PAUSE):
         instance = await known(instances, key)
         if instance.has_ended:
             await _check_path(instances, instance)

@@ -11,7 +11,7 @@ import grpc
 from pyzeebe.proto import gateway_pb2 as pb
 
 from saga.clients.failure import Failure
-from saga.clients.instances import ElementInstance, Instances, pauses
+from saga.clients.instances import ElementInstance, Instances, search_delays
 from saga.kit.gateway.credentials import why_no_token
 from saga.operations.incidents.search import AT_ONCE, Incident, Incidents
 
@@ -108,7 +108,7 @@ class IncidentRetry:
     async def _watch(self, incident: Incident) -> Outcome:
         """Look at the element: that the engine took the command says nothing of the job's next try."""
         free_since: float | None = None
-        for pause in pauses(_PAUSE):
+        for pause in search_delays(_PAUSE):
             await asyncio.sleep(pause)
             try:
                 async with self._room:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from order_fulfillment.model import OrderVariables
 from saga.clients.failure import Failure
+from saga.common.backoff import exponential_delay
 from saga.common.responses import fetch
 from saga.kit.execution.middleware import JobOutcome, Middleware
 from saga.operations.reconcile.sweep import Finding, Sweeper
@@ -68,8 +69,8 @@ class Doubts:
         """Follow them with `sweeper`; `account` hears what came of it."""
         self._sweeper = sweeper
         self._account = account
-        self._due: dict[str, tuple[float, float]] = {}
-        """By order: when it is looked at next, and how long the pause before was; in seconds."""
+        self._due: dict[str, tuple[float, int]] = {}
+        """By order: when it is looked at next, and how often it was before."""
         self._news = asyncio.Event()
 
     def receive(self, body: bytes) -> bool:
@@ -79,7 +80,7 @@ class Doubts:
         except ValidationError:
             return False
         if len(self._due) < _MOST:
-            self._due.setdefault(order.order_id, (time.monotonic() + _FIRST, _FIRST))
+            self._due.setdefault(order.order_id, (time.monotonic() + _FIRST, 0))
             self._news.set()
         return True
 
@@ -107,6 +108,10 @@ class Doubts:
                 open_ = open_ or any(each.verdict is Verdict.WAIT or each.why_not for each in settled)
         except Failure as failure:
             troubles.append(str(failure))
-        _, pause = self._due.pop(order)
-        if (open_ or troubles) and pause < _LAST:
-            self._due[order] = time.monotonic() + pause * 2, pause * 2
+        _, looks = self._due.pop(order)
+        if (open_ or troubles) and _delay(looks) < _LAST:
+            self._due[order] = time.monotonic() + _delay(looks + 1), looks + 1
+
+
+def _delay(looks: int) -> float:
+    return exponential_delay(looks, base=_FIRST, cap=_LAST)
