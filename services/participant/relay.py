@@ -35,7 +35,7 @@ _POST_TIMEOUT = 5.0
 """Seconds for one delivery: shorter than the drain, which the one in flight may use."""
 _QUERY_TIMEOUT = 6.0
 """Seconds for one query: a little more than the server itself grants."""
-_PATIENCE = 60.0
+_MAX_RETRY_AFTER = 60.0
 """Seconds that a consumer's Retry-After is followed at most."""
 _REMIND = 60.0
 """Seconds after which a failure that lasts is logged again."""
@@ -193,7 +193,9 @@ class Relay:
             return _Failed(f"consumer: {type(error).__name__}", is_slow=is_slow)
         if answer.is_success:
             return None
-        return _Failed(f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _PATIENCE) or 0.0)
+        return _Failed(
+            f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _MAX_RETRY_AFTER) or 0.0
+        )
 
     async def _tidy(self, connection: _Connection) -> None:
         for statement in _TIDY:

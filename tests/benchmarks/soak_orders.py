@@ -13,7 +13,7 @@ from saga.common.backoff import EQUAL_JITTER, ExponentialBackoff
 from tests.benchmarks.orders import placing
 from tests.benchmarks.orders.ledger import FULFILLED
 
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 """Seconds until an order that cannot be created is given up: far longer than a broker takes to come back."""
 _WRONG = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 """The engine will never take such a creation: the soak itself is at fault."""
@@ -110,7 +110,7 @@ class Stream:
         (variables,) = placing.orders([order.order_id], order.kind.example)
         backoff = ExponentialBackoff(base=0.1, cap=2.0, jitter=EQUAL_JITTER, random=self.random)
         loop = asyncio.get_running_loop()
-        end = loop.time() + _PATIENCE
+        end = loop.time() + _TIMEOUT
         while loop.time() < end:
             try:
                 await placing.create(self.channel, variables)

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
 from saga.clients.failure import Failure
-from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, is_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, NotDeployed, require_deployed
 from saga.clients.participant import Participant
 from saga.kit.gateway.backoff import Backoff
 from saga.kit.gateway.channel_watch import ChannelWatch
@@ -32,8 +32,8 @@ _BATCH = 16
 """Orders that are published at once: a broker on two cores pushes back when there are more, and has other work too."""
 _POLL = 1.0
 """Seconds between two looks for new orders."""
-_PATIENCE = 5.0
-"""Seconds for which orders wait before the log says so: that a broker is busy for a moment is nothing new."""
+_WARN_AFTER = 5.0
+"""Seconds for which orders wait before the log says so: a broker is often busy for a moment."""
 _DEADLINE = 10.0
 """Seconds that the broker has for one message: as long as it is busy, it answers at once."""
 
@@ -108,19 +108,14 @@ class OrderPublisher:
         return len(taken)
 
     async def _require_process(self) -> None:
-        """Check that the process is there: the broker takes an order without it, and starts nothing, not even later.
-
-        Each time, for a broker that has lost its data has lost the process as well.
-        """
         try:
-            if await is_deployed(self._gateway, PROCESS):
-                return
+            await require_deployed(self._gateway, PROCESS)
+        except NotDeployed as failure:
+            raise NotPublished(str(failure)) from None
         except grpc.aio.AioRpcError as error:
             code = code_of(error)
             message = f"broker: {code.name}"
             raise NotPublished(message, code) from None
-        message = f"broker: the process {PROCESS} is not deployed"
-        raise NotPublished(message)
 
     async def _pass(self) -> Coroutine[None, None, None]:
         """Publish once; return the pause before the next time."""
@@ -164,7 +159,7 @@ class OrderPublisher:
             self._waiting_since = self._told = None
             return
         self._waiting_since = self._waiting_since or time.monotonic()
-        if trouble != self._told and time.monotonic() - self._waiting_since > _PATIENCE:
+        if trouble != self._told and time.monotonic() - self._waiting_since > _WARN_AFTER:
             _log.warning("placed orders wait", why=trouble)
             self._told = trouble
 

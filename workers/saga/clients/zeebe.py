@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import stamina
@@ -23,15 +23,11 @@ from pyzeebe.grpc_internals.types import DeployResourceResponse
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, Ended, channel, is_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, Ended, NotDeployed, channel, require_deployed
 from saga.common.project import BPMN
 from saga.kit.gateway.connection import proxy_hint_of, stub
 from saga.kit.gateway.credentials import why_no_token
 
-if TYPE_CHECKING:
-    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
-
-_NOT_DEPLOYED = f"The process {PROCESS} is not deployed. Run `saga deploy` first; nothing was started."
 _WAIT_SECONDS = 600
 
 
@@ -114,7 +110,7 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
                 ended = await client.run_process_with_result(PROCESS, variables, timeout=_WAIT_SECONDS * 1000)
                 return ended.process_instance_key, Ended.model_validate(ended.variables)
     except ProcessDefinitionNotFoundError as error:
-        raise Failure(_NOT_DEPLOYED) from error
+        raise NotDeployed(PROCESS) from error
     except ProcessTimeoutError as error:
         message = (
             f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; `saga incidents` says whether "
@@ -134,14 +130,9 @@ async def place(addresses: Addresses, order_id: str, variables: Mapping[str, Any
         Failure: The process is not deployed, the message was published before, or the engine does not answer.
     """
     async with engine(addresses) as client, channel(addresses) as opened:
-        await _require_process(stub(opened))
+        with suppress(grpc.aio.AioRpcError):  # The message's own call says what is wrong.
+            await require_deployed(stub(opened), PROCESS)
         await _publish(client, order_id, variables)
-
-
-async def _require_process(gateway: "GatewayAsyncStub") -> None:
-    with suppress(grpc.aio.AioRpcError):  # What is wrong, the message's own call says.
-        if not await is_deployed(gateway, PROCESS):
-            raise Failure(_NOT_DEPLOYED)
 
 
 async def _publish(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CODE = "CANCELLED_BY_OPERATOR"
 """The code of the refusal that the instance ends with."""
-_PATIENCE = 15.0
+_TIMEOUT = 15.0
 """Seconds for an instance that has moved on whenever it is looked at."""
 _PAUSE = 0.5
 """Seconds between two looks at most."""
@@ -77,7 +77,7 @@ class Compensator:
             NothingToUndo: It has ended, or another instance carries out its saga.
             Failure: It cannot be brought there; the message says why.
         """
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         said = "The cluster shows nothing active in it."
         for pause in search_delays(_PAUSE):
             view = await look(self._instances, key)

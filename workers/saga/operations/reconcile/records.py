@@ -22,7 +22,7 @@ from saga.operations.reconcile.verdict import Element, Instance
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-PATIENCE = 900.0
+UNKNOWN_AFTER = 900.0
 """Seconds for which the searches and the broker may disagree before an instance counts as unknown."""
 _DEADLINE = 10.0
 """Seconds for one question to the broker."""
@@ -103,7 +103,7 @@ class Records:
     async def _open(self, instance: int, made: datetime, *, is_shown: bool, stands_still: bool) -> Instance:
         """Say what an instance is of which no end is shown; asks the broker where that looks wrong."""
         was_lost = self._lost_at is not None and made < self._lost_at
-        is_young = datetime.now(UTC) - made < timedelta(seconds=PATIENCE)
+        is_young = datetime.now(UTC) - made < timedelta(seconds=UNKNOWN_AFTER)
         if is_young and not was_lost and not stands_still:
             return Instance.ACTIVE
         state = await self._ask_broker(instance)
@@ -117,7 +117,7 @@ class Records:
     def _unknown_in_the_end(self, instance: int) -> Instance:
         now = self._clock()
         since = self._disagree_since.setdefault(instance, now)
-        return Instance.UNKNOWN if now - since > PATIENCE else Instance.ACTIVE
+        return Instance.UNKNOWN if now - since > UNKNOWN_AFTER else Instance.ACTIVE
 
     async def _ask_broker(self, instance: int) -> Instance | None:
         """Return what the broker knows of an instance by asking for nothing, in two ways; None where it has none.
