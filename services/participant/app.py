@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.participant.auth import OPEN, Callers, Door
 from services.participant.database import Database, database_of
-from services.participant.limits import Bodies, Line, Rate
+from services.participant.limits import BOUNDS, Bodies, Line, Rate, RequestBounds
 from services.participant.problems import (
     DATABASE_UNAVAILABLE,
     INTERNAL,
@@ -75,7 +75,14 @@ async def ready(request: Request) -> Health:
     return Health(status="ready")
 
 
-def create_app(title: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings) -> FastAPI:
+def create_app(  # noqa: PLR0913, PLR0917 - what a service is made of
+    title: str,
+    router: APIRouter,
+    database: Database,
+    callers: Callers,
+    limits: LimitSettings,
+    bounds: RequestBounds = BOUNDS,
+) -> FastAPI:
     """Return the application that answers `router`'s routes from `database`, to its `callers`, within `limits`."""
     # A redirect would lead to the Host that the caller names.
     app = FastAPI(title=title, version="1", redirect_slashes=False)
@@ -87,9 +94,9 @@ def create_app(title: str, router: APIRouter, database: Database, callers: Calle
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     # The last one added is the outermost.
-    app.add_middleware(Line, database=database, exempt=OPEN)
-    app.add_middleware(Bodies, most=limits.max_body)
-    app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit))
+    app.add_middleware(Line, database=database, exempt=OPEN, concurrency=bounds.concurrency)
+    app.add_middleware(Bodies, most=limits.max_body, bounds=bounds)
+    app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit), linger=bounds.linger)
     app.add_middleware(_Bugs)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app

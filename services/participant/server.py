@@ -16,9 +16,10 @@ from saga.common.logs import configure_logging
 from saga.common.tokens import Tokens, read_tokens
 from services.participant.app import create_app
 from services.participant.auth import Callers, callers_of
-from services.participant.connection import BoundedConnection, listening
+from services.participant.connection import bounded_connection, listening
 from services.participant.database import Database
 from services.participant.ledger import router as ledger_router
+from services.participant.limits import BOUNDS, RequestBounds
 from services.participant.provisioning import StartError, provision, require_current
 from services.participant.relay import Relay
 from services.participant.retention import router as retention_router
@@ -96,14 +97,19 @@ def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -
     return Relay(database, str(settings.events_url), tokens=tokens, retention=settings.retention)
 
 
-def make_server(
-    name: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings
+def make_server(  # noqa: PLR0913, PLR0917 - what a service is made of
+    name: str,
+    router: APIRouter,
+    database: Database,
+    callers: Callers,
+    limits: LimitSettings,
+    bounds: RequestBounds = BOUNDS,
 ) -> uvicorn.Server:
     """Return the HTTP server that answers `router`'s routes, of the service `name`, to its `callers`."""
-    app = create_app(name, router, database, callers, limits)
+    app = create_app(name, router, database, callers, limits, bounds)
     config = uvicorn.Config(
         app,
-        http=BoundedConnection,
+        http=bounded_connection(bounds.header_timeout),
         lifespan="off",
         ws="none",
         log_config=None,

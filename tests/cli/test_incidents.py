@@ -13,7 +13,6 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga.clients import rest
 from saga.clients.addresses import Addresses
 from saga.clients.instances import Instances
 from saga.operations.incidents.retry import IncidentRetry, Verdict
@@ -383,14 +382,16 @@ async def test_a_job_that_nobody_does_is_not_called_gone(standing: Standing, sho
 
 
 async def test_more_incidents_than_a_page_come_in_the_order_of_time(
-    standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
+    asked: Stack, standing: Standing, sums: str
 ) -> None:
     keys = [await standing.start({"card": CARD}, process=sums) for _ in range(5)]
     for instance in keys:
         await standing.incident(instance)
-    monkeypatch.setattr(rest, "_PAGE", 2)
     wanted = Wanted(process=sums, type="IO_MAPPING_ERROR")
-    assert [each.process_instance_key async for each in Incidents(shown).open(wanted)] == keys
+    address = asked.environment.get("CAMUNDA_REST_ADDRESS") or Addresses.of(asked.offset).rest
+    assert address
+    async with Instances(address, page_size=2) as two_a_page:
+        assert [each.process_instance_key async for each in Incidents(two_a_page).open(wanted)] == keys
     await cancelled(standing, *keys)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from saga.engine import backup, log_check, projection
+from saga.engine import log_check, projection
 from saga.engine.backup import BackupError, back_up
 from saga.engine.log import Log, LogError
 from tests.engine.process import COMMAND, PATIENCE, create, deploy, read_log, refusal, running, task
@@ -165,12 +165,13 @@ async def test_a_full_disk_leaves_no_file(log: Path, tmp_path: Path) -> None:
 def test_a_backup_that_is_interrupted_leaves_no_file(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_log: Path, part: Path) -> None:
-        part.write_text("half")
+    (tmp_path / "kept").mkdir()
+
+    def interrupt(_file: int) -> None:
+        assert len(list((tmp_path / "kept").iterdir())) == 1, "the copy, under another name"
         raise KeyboardInterrupt
 
-    (tmp_path / "kept").mkdir()
-    monkeypatch.setattr(backup, "_copy", interrupt)
+    monkeypatch.setattr("os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         back_up(log, tmp_path / "kept" / "backup")
     assert list((tmp_path / "kept").iterdir()) == []

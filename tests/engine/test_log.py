@@ -141,8 +141,8 @@ def test_another_user_s_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert file_system(tmp_path)
-    mounts = [("/", "ext4"), (str(tmp_path), "nfs4"), (f"{tmp_path}/local", "xfs")]
-    monkeypatch.setattr(folder, "_mounts", lambda: mounts)
+    found = [("/", "ext4"), (str(tmp_path), "nfs4"), (f"{tmp_path}/local", "xfs")]
+    monkeypatch.setattr(folder, "mounts", lambda: found)
     with pytest.raises(FolderError, match=r"network file system \(nfs4\)"):
         DataFolder(tmp_path / "data")
     assert not (tmp_path / "data").exists()

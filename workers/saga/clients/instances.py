@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.rest import RestClient
+from saga.clients.rest import PAGE, RestClient
 from saga.common.backoff import ExponentialBackoff
 
 _PAUSE = 0.25
@@ -101,13 +101,15 @@ class _Variable(_Item):
 class Instances:
     """Asks the cluster about process instances; enter it to check the credentials, or just ask."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, page_size: int = PAGE) -> None:
         """`base_url` is that of the REST API, before `/v2`; credentials come from the environment.
+
+        Searches ask for `page_size` items at a time.
 
         Raises:
             Failure: The environment does not name the credentials as it must.
         """
-        self._rest = RestClient(base_url)
+        self._rest = RestClient(base_url, page_size=page_size)
 
     @classmethod
     def at(cls, addresses: Addresses) -> Self:

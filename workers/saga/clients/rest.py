@@ -16,8 +16,8 @@ from saga.kit.gateway.connection import LOOPBACK, oauth
 from saga.kit.gateway.credentials import ClientCredentials, NoToken
 from saga.kit.settings import EngineSettings
 
-_PAGE = 500
-"""Items of one page."""
+PAGE = 500
+"""Items of one page of a search."""
 _MOST = 16 * MOST
 """Bytes of one answer: a page has the values of variables, a definition its whole diagram."""
 _TIMEOUT = 10.0
@@ -94,13 +94,16 @@ class Bearer(httpx.Auth):
 class RestClient:
     """Asks one cluster; nothing is sent until the first question."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, page_size: int = PAGE) -> None:
         """`base_url` is the address before `/v2`; credentials come from the environment.
+
+        Searches ask for `page_size` items at a time.
 
         Raises:
             Failure: The environment names half of the credentials, or a token would leave in plain text.
         """
         self._auth, self._variables = _credentials(base_url)
+        self._page_size = page_size
         base_url = base_url.rstrip("/").removesuffix("/v2")
         self._http = open_client(base_url, timeout=_TIMEOUT, auth=self._auth)
 
@@ -160,7 +163,7 @@ class RestClient:
             Failure: The cluster does not answer, or refuses, or answers with something else.
         """
         order = [{"field": field, "order": "ASC"} for field in sort]
-        body: dict[str, Any] = {"filter": filters, "sort": order, "page": {"limit": _PAGE}}
+        body: dict[str, Any] = {"filter": filters, "sort": order, "page": {"limit": self._page_size}}
         seen, cursors = 0, {None, ""}
         while True:
             page = await self._search(path + query, body)
@@ -173,7 +176,7 @@ class RestClient:
             if is_all or not page.items or page.info.end in cursors:
                 return
             cursors.add(page.info.end)
-            body["page"] = {"limit": _PAGE, "after": page.info.end}
+            body["page"] = {"limit": self._page_size, "after": page.info.end}
 
     async def count(self, path: str, filters: Mapping[str, object]) -> int:
         """Return how many items match `filters`; a cluster stops counting at 10,000.

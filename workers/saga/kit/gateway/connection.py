@@ -8,7 +8,7 @@ import grpc
 from pydantic import HttpUrl
 
 from saga.common.http_clients import grpc_proxy_hint, is_this_machine
-from saga.kit.gateway.credentials import ClientCredentials
+from saga.kit.gateway.credentials import TIMEOUT, ClientCredentials
 from saga.kit.gateway.proto import GatewayStub
 from saga.kit.settings import EngineSettings
 
@@ -56,19 +56,19 @@ _SAAS_OAUTH = HttpUrl("https://login.cloud.camunda.io/oauth/token")
 _SAAS_AUDIENCE = "zeebe.camunda.io"
 
 
-def open_channel(settings: EngineSettings) -> grpc.aio.Channel:
+def open_channel(settings: EngineSettings, *, token_timeout: float = TIMEOUT) -> grpc.aio.Channel:
     """Open the channel that the settings ask for: Camunda SaaS, OAuth, TLS or plain text.
 
     Plain text is chosen where `ZEEBE_INSECURE_CONNECTION` says so, the address has the scheme grpc or http, or
     nothing is said and the host is this machine; a token is never sent over it. Nothing is sent yet: a wrong
-    address shows at the first call.
+    address shows at the first call. The OAuth server has `token_timeout` seconds for an answer.
 
     Raises:
         ValueError: The settings lack something; the message names it.
         OSError: The certificate cannot be read.
     """
     insecure, target = plain_text(settings)
-    token = oauth(settings)
+    token = oauth(settings, timeout=token_timeout)
     if token:
         if settings.cluster_id:
             target = f"{settings.cluster_id}.{settings.cluster_region}.zeebe.camunda.io:443"
@@ -128,8 +128,10 @@ def _parts(address: str) -> tuple[str, str, str]:
     return scheme, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host
 
 
-def oauth(settings: EngineSettings) -> ClientCredentials | None:
+def oauth(settings: EngineSettings, *, timeout: float = TIMEOUT) -> ClientCredentials | None:
     """Return the token source that the settings ask for; None where they name no client.
+
+    The OAuth server has `timeout` seconds for an answer.
 
     Raises:
         ValueError: The settings lack something; the message names it.
@@ -142,7 +144,8 @@ def oauth(settings: EngineSettings) -> ClientCredentials | None:
     if not url or not audience:
         message = f"set {'CAMUNDA_TOKEN_AUDIENCE' if url else 'CAMUNDA_OAUTH_URL'}, as CAMUNDA_CLIENT_ID is set"
         raise ValueError(message)
-    return ClientCredentials(url, settings.client_id, settings.client_secret, audience, settings.scope)
+    secret = settings.client_secret
+    return ClientCredentials(url, settings.client_id, secret, audience, settings.scope, timeout=timeout)
 
 
 def _tls(settings: EngineSettings) -> grpc.ChannelCredentials:
