@@ -4,25 +4,11 @@ uvicorn waits for a request's headers for ever and keeps whatever comes of them.
 """
 
 import asyncio
-import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_BACKLOG = 2048
 _HEADER_BYTES = 65_536
 """Bytes that may arrive before the headers are complete."""
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; at `::` it takes IPv4 as well, which the system may have turned off.
-
-    Raises:
-        OSError: The address cannot be had.
-    """
-    if ":" not in host:
-        return socket.create_server((host, port), backlog=_BACKLOG)
-    both = host == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both, backlog=_BACKLOG)
 
 
 class BoundedConnection(HttpToolsProtocol):

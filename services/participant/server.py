@@ -2,21 +2,21 @@
 
 import asyncio
 import importlib
-import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, closing
 
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
+from saga.common.http_server import EmbeddedServer, listening
 from saga.common.logs import configure_logging
+from saga.common.signals import on_stop_signal
 from saga.common.tokens import Tokens, read_tokens
 from services.participant.app import create_app
 from services.participant.auth import Callers, callers_of
-from services.participant.connection import bounded_connection, listening
+from services.participant.connection import bounded_connection
 from services.participant.database import Database
 from services.participant.ledger import router as ledger_router
 from services.participant.limits import BOUNDS, RequestBounds
@@ -76,9 +76,7 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
             if relay:
                 relay.stop()
 
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop, number)
+        on_stop_signal(stop)
         await server.serve(sockets=[listener])
     _log.info("stopped")
 
@@ -121,7 +119,7 @@ def make_server(  # noqa: PLR0913, PLR0917 - what a service is made of
     return _Server(config, app)
 
 
-class _Server(uvicorn.Server):
+class _Server(EmbeddedServer):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
@@ -133,11 +131,6 @@ class _Server(uvicorn.Server):
         """
         async with self._app.router.lifespan_context(self._app):
             await super().serve(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `_run`: uvicorn raises them again at the end, which would make each stop a failure."""
-        yield
 
 
 def _require_tokens(callers: Callers) -> None:

@@ -87,11 +87,11 @@ async def test_who_never_sends_the_rest_of_a_request_keeps_no_process_from_its_e
         return b""
 
     path = str(tmp_path / "w.sock")
-    server = HealthServer(f"unix:{path}", 0, health, metrics)
+    server = HealthServer(f"unix:{path}", 0, health, metrics, {"/notes": lambda _: True})
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     _, writer = await asyncio.open_unix_connection(path)
-    writer.write(b"GET /ready HTTP/1.1\r\nHost: worker\r\nContent-Length: 5\r\n\r\n")
+    writer.write(b"POST /notes HTTP/1.1\r\nHost: worker\r\nContent-Length: 5\r\n\r\n")
     await writer.drain()
     await until(lambda: bool(server.server_state.tasks))
     server.should_exit = True

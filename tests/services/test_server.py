@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 import services
-from services.participant.connection import listening
+from saga.common.http_server import listening
 from services.participant.server import router_of
 from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
 from tests.services.postgres import PASSWORD, Postgres

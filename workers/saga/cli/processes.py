@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from saga.common.backoff import ExponentialBackoff
+from saga.common.signals import on_stop_signal
 from saga.kit.observability.health import Health, HealthServer
 from saga.kit.settings import WorkerSettings
 from saga.stack import launcher
@@ -145,9 +146,7 @@ def run_processes(count: int, port_offset: int, settings: WorkerSettings) -> int
     async def run() -> int:
         with tempfile.TemporaryDirectory(prefix="saga-workers-") as sockets:
             processes = Processes(count, port_offset, settings, Path(sockets))
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, processes.stop)
+            on_stop_signal(lambda _: processes.stop())
             return await processes.run()
 
     return asyncio.run(run())

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import re
-import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -27,6 +26,7 @@ from saga.clients.tokens import for_step
 from saga.common.http_clients import open_client
 from saga.common.logs import configure_logging
 from saga.common.pools import Pools
+from saga.common.signals import on_stop_signal
 from saga.common.tokens import read_tokens
 from saga.kit.definition.discovery import discover, handlers
 from saga.kit.execution.crash_guard import CrashGuard, Journal
@@ -93,9 +93,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             token=for_step(read_tokens()),
         )
         metrics.watch(worker)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
+        on_stop_signal(lambda _: worker.stop())
 
         async def health() -> Health:
             return Health(worker.ready, worker.unreachable)
