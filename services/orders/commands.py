@@ -9,9 +9,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
+from saga.common.problems import FieldError
 from services.orders.tables import claims, decisions, order_items, orders, products
 from services.participant.models import Answer, Item, Items, Money, Name, Nothing, Request
-from services.participant.problems import FieldError, Problem, ProblemType, Refusal
+from services.participant.problems import Problem, ProblemType, Refusal
 
 ORDER_DUPLICATE = ProblemType("ORDER_DUPLICATE", 409, "Another process instance holds the order")
 ORDER_INVALID = ProblemType("ORDER_INVALID", 422, "The order cannot be accepted")

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from saga.common.problems import FieldError
 from services.participant.auth import OPEN, Callers, Door
 from services.participant.database import Database, database_of
 from services.participant.limits import BOUNDS, Bodies, Line, Rate, RequestBounds
@@ -24,7 +25,6 @@ from services.participant.problems import (
     RATE_LIMITED,
     REQUEST_INVALID,
     REQUEST_MALFORMED,
-    FieldError,
     Problem,
     ProblemDocument,
     ProblemType,
@@ -165,18 +165,10 @@ def _route(request: Request) -> str:
 
 
 def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
-    if kind == "extra_forbidden":
-        # Its name is the caller's own text, which may hold anything.
-        return FieldError(field=_field(location[:-1]), message="has an unknown field")
-    return FieldError(field=_field(location), message=message)
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    """Write a location as a person does: `("body", "items", 0, "sku")` is `items[0].sku`."""
-    where, *rest = location
-    if where == "body" and (not rest or isinstance(rest[0], int)):
-        return "body"  # The whole of it, or an offset into what is no JSON.
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest).removeprefix(".")
+    where, *path = location
+    if where == "body" and path and isinstance(path[0], int):
+        path = []  # An offset into what is not valid JSON.
+    return FieldError.of(kind, path, message, whole="body")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -19,12 +19,12 @@ from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
+from saga.common.problems import FieldError
 from services.participant import outbox
 from services.participant.database import Database, database_of
 from services.participant.problems import (
     ANSWER_FORGOTTEN,
     REQUEST_INVALID,
-    FieldError,
     Problem,
     Refusal,
 )

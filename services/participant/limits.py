@@ -11,10 +11,11 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from saga.common.problems import FieldError
 from services.participant.admission import Admission, NoPlaceError, one_deadline
 from services.participant.database import Database
 from services.participant.headers import unreadable
-from services.participant.problems import BODY_LATE, BODY_TOO_LARGE, REQUEST_INVALID, FieldError, Problem
+from services.participant.problems import BODY_LATE, BODY_TOO_LARGE, REQUEST_INVALID, Problem
 
 DEPTH = 16
 """Objects and arrays in one another that a body may have; ours have three."""

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.common.problems import FieldError
 from saga.kit import Broken, Declined, Retry, Step, Unavailable, Variables
-from saga.kit.definition.outcomes import Fail, FieldError, StepError
+from saga.kit.definition.outcomes import Fail, StepError
 from saga.kit.execution.admission import Admission
 from saga.kit.execution.middleware import JobOutcome
 from tests.kit.bench import Bench, Seen, until, working

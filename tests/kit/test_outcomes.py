@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
+from saga.common.problems import FieldError
 from saga.kit.definition.outcomes import (
     Attempt,
     Broken,
     Declined,
     Fail,
-    FieldError,
     JobReply,
     Throw,
     Unavailable,

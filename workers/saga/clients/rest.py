@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, S
 from typing import Any, NoReturn, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from saga.clients.environment import read
 from saga.clients.failure import Failure, bad_input
 from saga.common.http_clients import open_client, proxy_hint
-from saga.common.responses import MOST, PROBLEM, fetch, media_type
+from saga.common.problems import is_problem, problem_of
+from saga.common.responses import MOST, fetch
 from saga.kit.gateway.connection import LOOPBACK, oauth
 from saga.kit.gateway.credentials import ClientCredentials, NoToken
 from saga.kit.settings import EngineSettings
@@ -51,14 +52,6 @@ class _PageInfo(BaseModel):
 class _Page(BaseModel):
     items: list[Any]
     info: _PageInfo = Field(alias="page")
-
-
-class _Problem(BaseModel):
-    """What a refusal says (RFC 9457)."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    detail: str
 
 
 class Bearer(httpx.Auth):
@@ -123,7 +116,7 @@ class RestClient:
             Failure: The cluster does not answer, or refuses.
         """
         response = await self._send("GET", path, tries=_TRIES)
-        if response.status_code == httpx.codes.NOT_FOUND and _is_problem(response):
+        if response.status_code == httpx.codes.NOT_FOUND and is_problem(response):
             return None
         return self._checked(response)
 
@@ -150,7 +143,7 @@ class RestClient:
             Failure: The cluster does not answer, or refuses us, or fails.
         """
         response = await self._send("POST", path, body)
-        if response.status_code in _REFUSED_COMMAND and _is_problem(response):
+        if response.status_code in _REFUSED_COMMAND and is_problem(response):
             return response.status_code
         return self._checked(response).status_code
 
@@ -269,15 +262,6 @@ def _credentials(base_url: str) -> tuple[httpx.Auth | None, str]:
     return httpx.BasicAuth(basic.username, basic.password.get_secret_value()), f"Check {_BASIC}."
 
 
-def _is_problem(response: httpx.Response) -> bool:
-    """Tell whether the cluster itself refuses: a 404 of whatever else listens there says nothing about an instance."""
-    return media_type(response) == PROBLEM
-
-
 def _detail(response: httpx.Response) -> str:
-    if not _is_problem(response):
-        return ""
-    try:
-        return f" ({_Problem.model_validate_json(response.content).detail})"
-    except ValidationError:
-        return ""
+    problem = problem_of(response)
+    return f" ({problem.detail})" if problem and problem.detail else ""

@@ -12,7 +12,6 @@ import httpx
 
 MOST: Final = 1_048_576
 """Bytes of a body that are read."""
-PROBLEM: Final = "application/problem+json"
 _UNREAD = "unread"
 _DIGITS = 9
 """Digits of Retry-After that are read; no wait is longer."""

@@ -18,6 +18,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from random import Random
 
+from saga.common.problems import FieldError
 from saga.kit.definition.retry import Retry
 
 _WISH_LIMIT = 86_400.0
@@ -26,24 +27,6 @@ _ERROR_LIMIT = 50
 """Fields that a participant may name as wrong; the broker takes no record without end."""
 _MESSAGE_LIMIT = 2_000
 """Characters of an incident's text: enough for a person, far below the broker's record limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One field of some input that is not as it must be; never holds the field's value."""
-
-    field: str
-    message: str
-
-    def __post_init__(self) -> None:
-        """Check that both are text.
-
-        Raises:
-            TypeError: One of them is not.
-        """
-        if not (isinstance(self.field, str) and isinstance(self.message, str)):
-            wrong = "FieldError takes a field and a message, both of them text"
-            raise TypeError(wrong)
 
 
 class StepError(Exception):

@@ -11,13 +11,13 @@ from http import HTTPStatus
 from typing import Protocol, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from saga.common.responses import PROBLEM, fetch, media_type, retry_after, why_unread
+from saga.common.problems import field_path, problem_of
+from saga.common.responses import fetch, retry_after, why_unread
 from saga.kit.definition.job import Job
-from saga.kit.definition.outcomes import Broken, Declined, FieldError, Unavailable
+from saga.kit.definition.outcomes import Broken, Declined, Unavailable
 from saga.kit.definition.passing import is_passing
-from saga.kit.definition.variables import KEEPS
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
 
@@ -56,17 +56,6 @@ def no_token(task_type: str, *, look_again: bool = False) -> str:
     del look_again
     message = f"There is no token for {task_type}: this worker was made without any."
     raise Broken(message)
-
-
-class Problem(BaseModel):
-    """What we read of an RFC 9457 problem document; everything else in it is the participant's own."""
-
-    model_config = ConfigDict(cache_strings=KEEPS)
-
-    code: str
-    detail: str = ""
-    title: str = ""
-    errors: list[FieldError] = []
 
 
 class Service:
@@ -145,7 +134,7 @@ class Service:
         try:
             return answer.model_validate_json(response.content)
         except ValidationError as error:
-            fields = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+            fields = ", ".join(field_path(each["loc"]) for each in error.errors())
             message = (
                 f"{self._name} answered {response.status_code} with a body that is no {answer.__name__} ({fields})."
             )
@@ -154,15 +143,16 @@ class Service:
     def _error(self, response: httpx.Response) -> Declined | Unavailable | Broken:
         status = response.status_code
         problem = problem_of(response)
+        # A participant's own has a code; one without is that of somebody on the way.
         code = problem.code if problem else None
         in_progress = status == HTTPStatus.CONFLICT and code == _IN_PROGRESS
-        if in_progress or is_passing(status, is_problem=problem is not None):
+        if in_progress or is_passing(status, is_problem=code is not None):
             wish = retry_after(response, _RETRY_AFTER_MOST)
             return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", wish)
-        if problem and status in _REFUSAL and code not in _NOT_BUSINESS:
-            return Declined(problem.code, problem.detail or problem.title, tuple(problem.errors))
+        if problem and code is not None and status in _REFUSAL and code not in _NOT_BUSINESS:
+            return Declined(code, problem.detail or problem.title, tuple(problem.errors))
         # Its code, and not its free text, which may quote the request.
-        said = f" {code}" if problem else ""
+        said = f" {code}" if code is not None else ""
         if status in _NOT_LET_IN:
             caller = self._key.rpartition("/")[2]
             return Broken(
@@ -204,13 +194,3 @@ class BlockingService:
 
     def _wait(self, command: Coroutine[None, None, _Answer]) -> _Answer:
         return asyncio.run_coroutine_threadsafe(command, self._loop).result()
-
-
-def problem_of(response: httpx.Response) -> Problem | None:
-    """Return the problem document that a participant answered with, None where it is none."""
-    if media_type(response) != PROBLEM:
-        return None
-    try:
-        return Problem.model_validate_json(response.content)
-    except ValidationError:
-        return None

@@ -1,14 +1,13 @@
 """What a step reads of its process instance, and what it leaves behind."""
 
 import re
-from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from saga.kit.definition.outcomes import FieldError
+from saga.common.problems import FieldError
 
 _DOCUMENT = "(the document)"
 _ERRORS = 20
@@ -55,24 +54,16 @@ def field_errors(error: ValidationError, document: str = "") -> tuple[FieldError
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     if document and (found := _TOO_DEEP.search(errors[0]["msg"])):
         return (FieldError(_last_field(document.encode()[: int(found[1]) - 1]), "is nested too deeply"),)
-    named = tuple(_field_error(each["type"], each["loc"], each["msg"]) for each in errors[:_ERRORS])
+    named = tuple(
+        FieldError.of(each["type"], each["loc"], each["msg"].removeprefix("Value error, "), whole=_DOCUMENT)
+        for each in errors[:_ERRORS]
+    )
     if len(errors) <= _ERRORS:
         return named
     return (*named, FieldError(_DOCUMENT, f"and {len(errors) - _ERRORS} more"))
-
-
-def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
-    if kind == "extra_forbidden":
-        # The name of a field that nobody knows is the sender's own text: it may hold anything.
-        return FieldError(_path(location[:-1]) or _DOCUMENT, "has an unknown field")
-    return FieldError(_path(location) or _DOCUMENT, message.removeprefix("Value error, "))
 
 
 def _last_field(beginning: bytes) -> str:
     """Return the field of an object in which the beginning of its JSON ends."""
     fields = from_json(beginning, allow_partial=True, cache_strings=KEEPS)
     return next(reversed(fields), _DOCUMENT) if isinstance(fields, dict) else _DOCUMENT
-
-
-def _path(location: Iterable[int | str]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
