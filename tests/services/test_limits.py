@@ -17,7 +17,7 @@ from tests.services.participant import HOLD, PARCEL, Participant, bearer, code, 
 from tests.services.postgres import Admin
 
 MOST = LimitSettings().max_body
-PATIENCE = 10
+TIMEOUT = 10
 """Seconds after which a test that waits for a connection's end fails."""
 
 
@@ -33,13 +33,13 @@ class Raw:
         await self._writer.drain()
 
     async def say_for_ever(self, text: bytes) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 await self.say(text)
 
     async def answer(self) -> httpx.Response:
         """Read one answer; the connection stays as it is."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             head = await self._reader.readuntil(b"\r\n\r\n")
             status, *lines = head.decode().split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines if line)
@@ -48,7 +48,7 @@ class Raw:
 
     async def ends(self) -> bytes:
         """Return what comes until the service closes the connection."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             try:
                 return await self._reader.read()
             except ConnectionResetError:
@@ -234,7 +234,7 @@ async def test_a_caller_that_sends_too_much_is_held_back_and_no_other(
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
         query = "SELECT count(*) FROM shipping.shipments WHERE starts_with(order_id, $1)"
         assert await admin.fetchval(query, order_id) == len(answered) - len(refused)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while (await shipping.do(f"/shipments/{order_id}-41", PARCEL)).status_code != 200:
                 pass
 
@@ -256,7 +256,7 @@ async def test_what_was_counted_of_callers_long_gone_is_forgotten() -> None:
     rate = Rate(1)
     for number in range(100):
         assert rate.admits("address", str(number))
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while len(rate._counts) > 2:  # noqa: SLF001 - its memory
             rate.admits("address", "me")
             await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ from tests.services.consumer import FakeConsumer
 from tests.services.deliveries import Outbox, TimelineIds, all_are, events_url, lines, reserve
 from tests.services.forked import forked
 from tests.services.participant import HOLD, Participant, bearer, key, token
-from tests.services.test_server import PATIENCE, started, until_ready
+from tests.services.test_server import TIMEOUT, started, until_ready
 from tests.stack import free_port
 from tests.world import eventually
 
@@ -121,7 +121,7 @@ async def test_a_service_that_is_told_to_end_ends_and_marks_the_delivery_in_flig
         await asyncio.to_thread(held.wait_until_applied)
         process.send_signal(signal.SIGTERM)
         held.release()
-        _, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+        _, log = await asyncio.to_thread(process.communicate, timeout=TIMEOUT)
     assert process.returncode == 0, log
     assert all_are("delivered", 1)(await outbox())
 

@@ -66,7 +66,7 @@ class Records:
             gateway: The broker.
             lost_at: When the broker lost its data, as a person says: an instance that did something before, that the
                 searches show as active and that the broker does not know, was lost.
-            clock: Seconds, by which the patience is measured.
+            clock: Gives the seconds by which `UNKNOWN_AFTER` is measured.
         """
         self._instances = instances
         self._gateway = gateway
