@@ -77,7 +77,7 @@ def _unhurried() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "_CONNECT_TIMEOUT", _UNHURRIED)
         patch.setattr(database, "_TRANSACTION_TIMEOUT", _UNHURRIED)
-        for bound in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        for bound in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
             patch.setitem(database._BOUNDS, bound, f"{_UNHURRIED * 1_000:.0f}")  # noqa: SLF001 - the server's own bounds
         yield
 
