@@ -18,7 +18,7 @@ _SOON = 0.002
 """Seconds in which a statement ends, as a rule; after them it is asked for what it waits."""
 _BOUND = 20.0
 """Seconds after which a lane that neither ends nor waits for another is stuck."""
-UNHURRIED = DatabaseTimeouts(connect=60.0, transaction=60.0, statement=60.0, idle_in_transaction=60.0)
+UNHURRIED = DatabaseTimeouts(connect=60.0, transaction=60.0, lock=60.0, statement=60.0, idle_in_transaction=60.0)
 """Nothing is answered 503 because a loaded machine is slow: time is no part of the model."""
 
 
