@@ -18,7 +18,7 @@ from saga.kit.execution.crash_guard import CrashGuard, Journal
 from saga.kit.execution.doubt import Doubt
 from saga.kit.execution.lease import Lease
 from saga.kit.execution.replies import JobReplies
-from saga.kit.subscription.job_subscription import LANDING
+from saga.kit.execution.timing import WorkerTiming
 from tests.kit.bench import QUICK, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
@@ -82,7 +82,7 @@ async def test_what_does_not_end_in_time_is_handed_back_with_its_retries_and_no_
 
 async def test_what_arrived_and_found_no_slot_is_handed_back_too(gateway: ScriptedGateway, bench: Bench) -> None:
     gateway.push(*(gateway.job(retries=3) for _ in range(6)))
-    async with working(gateway, bench.step, landing=LANDING, window=2, window_per_type=2, drain=0.2) as worker:
+    async with working(gateway, bench.step, timing=WorkerTiming(), window=2, window_per_type=2, drain=0.2) as worker:
         await until(lambda: bench.running > 0)
         await until(gateway.all_pushed)
         worker.stop()
@@ -106,7 +106,7 @@ async def test_a_stop_is_bounded_while_the_broker_is_away(gateway: ScriptedGatew
 async def test_a_job_that_comes_while_the_worker_stops_is_handed_back(
     gateway: ScriptedGateway, bench: Bench, come: Callable[[ScriptedGateway, pb.ActivatedJob], None]
 ) -> None:
-    async with working(gateway, bench.step, pace=QUICK, landing=LANDING, drain=0.2) as worker:
+    async with working(gateway, bench.step, schedule=QUICK, timing=WorkerTiming(), drain=0.2) as worker:
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
         worker.stop()
         come(gateway, gateway.job(retries=3))
@@ -136,14 +136,14 @@ async def test_a_job_in_hand_that_is_pushed_once_more_and_finds_no_slot_is_not_h
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.push(gateway.job(key=7))
-    async with working(gateway, bench.step, landing=LANDING, window=1, window_per_type=1) as worker:
+    async with working(gateway, bench.step, timing=WorkerTiming(), window=1, window_per_type=1) as worker:
         await until(lambda: bench.running == 1)
         gateway.push(gateway.job(key=7))
         await until(gateway.all_pushed)
         worker.stop()
         await until(lambda: gateway.streams == 0)
         bench.go.set()
-        await until(lambda: not worker.in_hand)
+        await until(lambda: not worker.active)
     assert [type(request) for request in gateway.told] == [pb.CompleteJobRequest]
 
 
@@ -159,7 +159,7 @@ async def test_what_is_given_out_again_after_its_answer_and_finds_no_slot_is_han
 
     gateway.replies = replies
     gateway.push(gateway.job(key=7, retries=3))
-    async with working(gateway, step, landing=LANDING, window=1, window_per_type=1) as worker:
+    async with working(gateway, step, timing=WorkerTiming(), window=1, window_per_type=1) as worker:
         await until(lambda: len(gateway.told) == 1)
         gateway.push(gateway.job(key=7, retries=2))
         await until(gateway.all_pushed)
@@ -176,7 +176,7 @@ async def test_a_stop_makes_no_suspects_of_jobs_whose_answer_the_broker_has_not_
     journal = Journal.open(tmp_path)
     gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
     gateway.push(gateway.job(key=7))
-    async with working(gateway, bench.step, drain=0.2, activations=CrashGuard(3, journal)):
+    async with working(gateway, bench.step, drain=0.2, crash_guard=CrashGuard(3, journal)):
         await until(lambda: bool(gateway.told))
     journal.close()
     after = Journal.open(tmp_path)
@@ -205,7 +205,7 @@ async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGat
     gateway.push(*(gateway.job(task_type=each) for each in ("work", "other") * 10))
     async with working(gateway, bench.step, beside=[other.step], window=5, window_per_type=4) as worker:
         await until(lambda: bench.running + other.running == 5)
-        assert worker.in_hand.total() == 5
+        assert worker.active.total() == 5
         bench.go.set()
         other.go.set()
         await until(lambda: len(gateway.told) == 20)
@@ -213,7 +213,7 @@ async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGat
 
 
 async def test_only_what_a_step_reads_is_fetched(gateway: ScriptedGateway, bench: Bench) -> None:
-    async with working(gateway, bench.step, pace=QUICK):
+    async with working(gateway, bench.step, schedule=QUICK):
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
     assert gateway.fetched == {("name",)}
 

@@ -48,17 +48,17 @@ class WorkerSettings(BaseSettings):
     lease: float = Field(10.0, gt=0.0, le=_LONGEST)
     """How long a job is ours before the broker gives it to another worker (the job timeout); extended while it runs."""
     window: int = Field(256, ge=1, le=_MOST)
-    """Jobs in hand at most, over all task types."""
+    """Active jobs at most, over all task types."""
     window_per_type: int = Field(64, ge=1, le=_MOST)
-    """Jobs in hand at most, per task type."""
+    """Active jobs at most, per task type."""
     threads: int = Field(16, ge=1, le=_MOST)
     """Jobs at most that run on a thread at once, those of the steps that block."""
     activations: int = Field(3, ge=1, le=_MOST)
-    """How often a job is begun without ever being answered; then it becomes an incident."""
+    """How often a job is begun without a reply; then it becomes an incident."""
     drain: float = Field(20.0, ge=0.0, le=_LONGEST)
-    """How long a stopping worker lets its jobs end before it hands them back."""
+    """How long a stopping worker lets its jobs end before it releases them."""
     patience: float = Field(30.0, ge=0.0, le=_LONGEST)
-    """How long a task type may be out of reach before `/ready` says so."""
+    """How long a task type may be unreachable before `/ready` reports it."""
     host: str = "127.0.0.1"
     """Where `/live`, `/ready` and `/metrics` answer; `unix:PATH` is a socket."""
     port: int = Field(8100, ge=0, le=65_535)

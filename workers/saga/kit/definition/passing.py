@@ -1,9 +1,9 @@
-"""Which statuses of a participant pass by themselves: the one table, and why each is in it.
+"""Transient statuses of a participant: the one table, with the reason for each of them.
 
-Only what is in the table is tried again by itself. The question for each status is who says it. A proxy, load balancer
-or CDN says that the participant was not reached, is too busy, or did not answer in time: that passes, and since nobody
-knows whether the command took effect, only its own key may ask again. The participant itself says that it has a bug or
-that the request is wrong: that is the same at each repeat, so a person looks at it at once.
+Only these are retried automatically. What counts is the sender of a status. A proxy, load balancer or CDN reports that
+the participant was not reached, is too busy, or did not respond in time: that is transient, and because the effect of
+the command is unknown, only its own key may be used again. The participant itself reports that it has a bug or that the
+request is wrong: a retry would give the same status, so a person has to look at once.
 """
 
 from typing import Final
