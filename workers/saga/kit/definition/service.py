@@ -17,7 +17,7 @@ from saga.common.responses import PROBLEM, fetch, media_type, retry_after, why_u
 from saga.kit.definition.handler import Handler
 from saga.kit.definition.job import Job
 from saga.kit.definition.outcomes import Broken, Declined, FieldError, Unavailable
-from saga.kit.definition.passing import is_passing
+from saga.kit.definition.transient import is_transient
 from saga.kit.definition.variables import KEEPS
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -155,7 +155,7 @@ class Service:
         problem = problem_of(response)
         code = problem.code if problem else None
         in_progress = status == HTTPStatus.CONFLICT and code == _IN_PROGRESS
-        if in_progress or is_passing(status, is_problem=problem is not None):
+        if in_progress or is_transient(status, is_problem=problem is not None):
             wish = retry_after(response, _RETRY_AFTER_MOST)
             return Unavailable(f"{self._name} answered {status} {code or ''}".rstrip() + ".", wish)
         if problem and status in _REFUSAL and code not in _NOT_BUSINESS:

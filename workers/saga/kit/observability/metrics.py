@@ -20,11 +20,11 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 class Metrics(Middleware, Collector):
     """Counts how jobs end and how long they take.
 
-    A job costs two additions; the library's families are made when somebody asks for them.
+    A job costs two additions; the library's metric families are built on request.
     """
 
     def __init__(self) -> None:
-        """Begin at zero, in a registry of its own."""
+        """Start at zero, in a registry of its own."""
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self._seconds: dict[str, list[float]] = {}
         """By task type: how many jobs fell into each bucket, those beyond the last one, and the sum of all."""
@@ -51,7 +51,7 @@ class Metrics(Middleware, Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        """Make the metrics of this moment."""
+        """Build the current metrics."""
         ended = CounterMetricFamily("saga_jobs_ended", "Jobs that ended.", labels=["task_type", "outcome"])
         for (task_type, outcome), count in self._outcomes.items():
             ended.add_metric([task_type, outcome], count)

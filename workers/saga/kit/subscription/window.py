@@ -50,7 +50,7 @@ class Window:
             self._process.give_back(slots)
 
     def close(self) -> None:
-        """Let nobody take slots any more; whoever waits gets none."""
+        """Assign no more slots; every `take` that waits returns False."""
         self._closed = True
         while self._waiting:
             waiter = self._waiting.popleft()

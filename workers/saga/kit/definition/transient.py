@@ -8,7 +8,7 @@ request is wrong: a retry would give the same status, so a person has to look at
 
 from typing import Final
 
-PASSING: Final = {
+TRANSIENT: Final = {
     408: "the request did not arrive in time (RFC 9110; our BODY_LATE; HAProxy; AWS ALB)",
     425: "too early (RFC 8470): the request came in TLS early data, which a proxy does not pass on",
     429: "too many requests (RFC 6585; our RATE_LIMITED; Envoy's and Cloudflare's rate limits)",
@@ -26,18 +26,18 @@ PASSING: Final = {
     529: "the service is overloaded (a convention of several hosters and APIs)",
     530: "Cloudflare: its look-up of the origin's name failed, or the site is paused",
 }
-"""The passing statuses."""
-NAMELESS: Final = 500
-"""Passing only without a problem document. With one the participant says itself that it has a bug. Without one a load
-balancer may have said it: AWS ALB does when a rule of its firewall fails, Google's front end when a server of its own
-does, HAProxy and nginx when they run out of something of theirs.
+"""The transient statuses."""
+WITHOUT_PROBLEM: Final = 500
+"""Transient only without a problem document. With one, the participant itself reports a bug. Without one, a load
+balancer may have sent it: AWS ALB if a rule of its firewall fails, Google's front end if one of its own servers fails,
+HAProxy and nginx if they run out of a resource.
 
-Not passing on purpose: 501, 505, 506, 508, 510 and 511 (nothing changes them but a person), 507 (RFC 4918: not to be
-repeated until somebody asks for it), 526 (Cloudflare: the origin's certificate is not valid) and 561 (AWS ALB: the
-identity provider refuses).
+Not transient on purpose: 501, 505, 506, 508, 510 and 511 (only a person can change them), 507 (RFC 4918: to be repeated
+only on request), 526 (Cloudflare: the origin's certificate is not valid) and 561 (AWS ALB: the identity provider
+refuses).
 """
 
 
-def is_passing(status: int, *, is_problem: bool) -> bool:
-    """Tell whether a status passes by itself; `is_problem` where it came with a problem document of the participant."""
-    return status in PASSING or (status == NAMELESS and not is_problem)
+def is_transient(status: int, *, is_problem: bool) -> bool:
+    """Tell whether a status is transient; `is_problem` if it came with a problem document of the participant."""
+    return status in TRANSIENT or (status == WITHOUT_PROBLEM and not is_problem)
