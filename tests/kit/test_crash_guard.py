@@ -59,7 +59,7 @@ def test_processes_that_live_have_journals_of_their_own(journal: Journal, tmp_pa
     other.close()
 
 
-def test_a_suspect_that_never_came_back_is_forgotten_after_a_day(
+def test_a_quarantined_job_that_is_never_activated_again_is_forgotten_after_a_day(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal.begin(7, 1)
@@ -115,7 +115,7 @@ async def test_a_retried_incident_gets_its_activations_anew(
     assert isinstance(gateway.told[1], pb.CompleteJobRequest)
 
 
-async def test_suspects_run_one_at_a_time_and_others_beside_them(
+async def test_quarantined_jobs_run_one_at_a_time_and_others_beside_them(
     gateway: ScriptedGateway, bench: Bench, journal: Journal
 ) -> None:
     journal.begun.update({7: 1, 8: 1})
@@ -167,7 +167,7 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
     assert all(json.loads(r.variables) for r in gateway.told if isinstance(r, pb.CompleteJobRequest))
 
 
-async def test_suspects_that_wait_long_for_another_step_aside_and_take_no_slot(
+async def test_quarantined_jobs_that_wait_long_for_another_are_put_off_and_take_no_slot(
     gateway: ScriptedGateway, bench: Bench, journal: Journal
 ) -> None:
     timing = replace(AT_ONCE, quarantine_timeout=0.1)
@@ -181,7 +181,7 @@ async def test_suspects_that_wait_long_for_another_step_aside_and_take_no_slot(
 
 
 @pytest.mark.parametrize(("quarantine", "put_off"), [(0.1, 1), (60.0, 0)], ids=["put off", "next"])
-async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
+async def test_a_stop_does_not_forget_quarantined_jobs_that_were_not_admitted(
     gateway: ScriptedGateway,
     bench: Bench,
     journal: Journal,
@@ -197,7 +197,7 @@ async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
     async with working(gateway, bench.step, crash_guard=CrashGuard(3, journal), timing=timing) as worker:
         expected = 1, put_off, 2 - put_off
         await until(lambda: (bench.running, worker.waiting.total(), worker.active.total()) == expected)
-    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
+    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were released"
     assert left_behind(journal, tmp_path) == {2: 2}
 
 

@@ -158,7 +158,7 @@ async def test_a_long_poll_that_is_answered_at_once_is_no_reason_to_spin(
         await until(lambda: worker.ready and len(gateway.told) == 1)
 
 
-async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
+async def test_a_worker_that_is_pushed_more_than_it_can_do_releases_jobs_and_polls(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.push(*(gateway.job(lease=2.0) for _ in range(20)))
@@ -169,9 +169,9 @@ async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
         bench.go.set()
         await until(lambda: len(gateway.told) >= 20)
         assert gateway.streams == 0
-    handed_back = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
-    assert handed_back
-    assert all((request.retries, request.retryBackOff) == (3, 0) for request in handed_back)
+    released = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
+    assert released
+    assert all((request.retries, request.retryBackOff) == (3, 0) for request in released)
     assert {request.jobKey for request in gateway.told} == set(range(1, 21))
 
 
@@ -289,7 +289,7 @@ async def test_jobs_are_pushed_again_where_polls_fail(
         gateway.replies.set()
 
 
-async def test_what_a_stream_that_gives_way_had_brought_is_handed_back_where_the_worker_stops_just_then(
+async def test_what_a_stream_that_gives_way_had_brought_is_released_if_the_worker_stops_just_then(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     timing = replace(AT_ONCE, stream_quiet=60.0, stream_drain=60.0)

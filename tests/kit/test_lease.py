@@ -43,7 +43,7 @@ async def test_a_step_is_ended_at_its_limit_however_often_its_lease_is_extended(
     assert "whether it took effect is unknown" in answer.message
 
 
-async def test_a_step_that_swallows_its_end_is_told_again_a_lease_later(gateway: ScriptedGateway) -> None:
+async def test_a_step_that_swallows_its_cancellation_is_cancelled_again_a_lease_later(gateway: ScriptedGateway) -> None:
     step, seen, ends = Step("work", undo=None, limit=0.3), Seen(), []
 
     @step.do
@@ -125,7 +125,7 @@ async def test_a_job_whose_lease_could_not_be_extended_just_now_is_run_while_it_
     assert [request.jobKey for request in gateway.told] == told
 
 
-async def test_a_second_delivery_renews_the_lease_of_the_job_in_hand(gateway: ScriptedGateway) -> None:
+async def test_a_second_activation_renews_the_lease_of_the_active_job(gateway: ScriptedGateway) -> None:
     bench = Bench(extend_lease=False)
     seen = Seen()
     async with working(gateway, bench.step, seen, lease=1.0):
@@ -185,7 +185,7 @@ class _Extending:
             await self.go.wait()
 
 
-async def test_an_older_delivery_of_the_job_in_hand_does_not_shorten_its_lease(gateway: ScriptedGateway) -> None:
+async def test_an_older_activation_of_the_active_job_does_not_shorten_its_lease(gateway: ScriptedGateway) -> None:
     bench, seen = Bench(extend_lease=False), Seen()
     async with working(gateway, bench.step, seen, lease=2.0):
         gateway.push(gateway.job(key=7, lease=2.0))

@@ -57,7 +57,7 @@ async def test_an_answer_is_given_again_until_the_broker_has_it(
         (grpc.StatusCode.FAILED_PRECONDITION, None, Doubt.NOT_ALLOWED),
     ],
 )
-async def test_an_answer_that_nobody_may_have_taken_is_told_as_in_doubt(
+async def test_a_reply_that_may_not_have_been_accepted_is_reported_as_in_doubt(
     gateway: ScriptedGateway,
     bench: Bench,
     first: grpc.StatusCode,

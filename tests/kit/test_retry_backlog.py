@@ -79,7 +79,7 @@ async def test_a_job_that_waits_takes_no_slot(gateway: ScriptedGateway) -> None:
         assert not worker.active
 
 
-async def test_where_too_many_wait_the_next_stays_in_hand_so_that_no_more_are_taken(
+async def test_if_too_many_wait_the_next_stays_active_so_that_no_more_are_taken(
     gateway: ScriptedGateway,
 ) -> None:
     timing = replace(AT_ONCE, backlog_places=5)
@@ -101,7 +101,7 @@ async def test_a_task_type_whose_jobs_wait_for_long_takes_no_room_from_the_other
         await until(lambda: worker.waiting == {"work": 1, "other": 1})
 
 
-async def test_a_worker_that_stops_hands_back_at_once_what_waits(gateway: ScriptedGateway) -> None:
+async def test_a_worker_that_stops_releases_at_once_what_waits(gateway: ScriptedGateway) -> None:
     gateway.push(gateway.job(retries=9), gateway.job(retries=9))
     async with working(gateway, Failing(60.0).step) as worker:
         await until(lambda: worker.waiting == {"work": 2})
@@ -179,7 +179,7 @@ async def test_the_wait_s_lease_is_not_cut_by_an_extension_that_is_under_way(gat
         assert gateway.leases == [1.0, 61.0], "the last one counts"
 
 
-async def test_a_job_that_is_given_out_again_meanwhile_waits_no_more(gateway: ScriptedGateway) -> None:
+async def test_a_job_that_is_activated_again_meanwhile_waits_no_more(gateway: ScriptedGateway) -> None:
     failing = Failing(60.0, times=1)
     gateway.push(gateway.job(key=7, retries=9))
     async with working(gateway, failing.step) as worker:
@@ -206,7 +206,7 @@ async def test_a_copy_that_lay_in_a_buffer_until_its_lease_was_over_ends_no_wait
     assert len(failing.runs) == 2
 
 
-async def test_an_instance_that_is_gone_when_the_wait_is_over_is_told_as_doubt(gateway: ScriptedGateway) -> None:
+async def test_an_instance_that_is_gone_when_the_wait_is_over_is_reported_as_doubt(gateway: ScriptedGateway) -> None:
     seen = Seen()
     gateway.verdict = lambda _request: grpc.StatusCode.NOT_FOUND
     gateway.push(gateway.job(retries=9))

@@ -1,4 +1,4 @@
-"""Steps that block: on threads, bounded, and in hand until they return."""
+"""Blocking steps: on a bounded number of threads, and active until they return."""
 
 import asyncio
 import subprocess
@@ -76,7 +76,7 @@ async def test_no_more_threads_run_than_the_pool_has(gateway: ScriptedGateway, b
 
 
 @pytest.mark.parametrize("retries", [2, 9])
-async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_returns(
+async def test_a_job_past_its_limit_on_a_thread_gets_a_reply_and_stays_active_until_it_returns(
     gateway: ScriptedGateway, retries: int
 ) -> None:
     """It is retried then: by the broker, or by a person who has given it other tries."""
@@ -178,7 +178,7 @@ async def test_the_time_in_which_a_job_waits_for_a_thread_is_not_the_step_s(gate
     assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
 
 
-async def test_the_undo_in_place_of_a_do_stays_in_hand_while_its_thread_runs(gateway: ScriptedGateway) -> None:
+async def test_the_undo_in_place_of_a_do_stays_active_while_its_thread_runs(gateway: ScriptedGateway) -> None:
     go, undos = threading.Event(), []
     step = Step("work", undo="take-back", refuses={"CANCELLED"}, limit=0.3)
 
@@ -277,7 +277,7 @@ async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGatew
     assert status == 0
     assert time.monotonic() - begun < 20
     (told,) = gateway.told
-    assert (told.retries, told.retryBackOff) == (3, 0), "it is handed back"
+    assert (told.retries, told.retryBackOff) == (3, 0), "it is released"
 
 
 @respx.mock
