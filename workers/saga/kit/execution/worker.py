@@ -50,33 +50,39 @@ class Worker:
         job = Job.of(activated)
         active = self._active.get(job.key)
         served = self._served[job.task_type]
-        if (active is not None or job.key in self._backlog) and time.monotonic() >= lease_ends:
+        is_waiting = job.key in self._backlog
+        if (active is not None or is_waiting) and time.monotonic() >= lease_ends:
             # A copy that lay in a buffer until its lease was over: the one that we have is younger.
             served.window.give_back()
         elif active is not None:
             if not active.keep_reactivation(job, activated, lease_ends):
                 served.window.give_back()
         else:
-            self._backlog.drop(job.key)
+            if is_waiting:
+                self._backlog.drop(job.key)
             lease = Lease(self._parts.settings.lease, lease_ends)
             self._active[job.key] = active = ActiveJob(job, served.handler, lease)
             active.task = asyncio.create_task(self._live(active))
 
     async def _live(self, active: ActiveJob) -> None:
+        """Take the job from its admission to its end."""
         job, parts = active.job, self._parts
         served = self._served[job.task_type]
         received = time.monotonic()
         was_admitted = False
         try:
+            # received → admitted → running
             reply = await parts.admission.run(active, served.runner)
-            if reply is None or active.state is JobState.RELEASED:
+            if reply is None or active.state is JobState.RELEASED:  # None: its lease was lost before it began.
                 return
             was_admitted = active.state is not JobState.RECEIVED
             sent: JobReply | None = reply
             doubt: Doubt | None = None
+            # → deferred, if there is a backoff; then the backlog sends the reply, or it is sent now
             if isinstance(reply, Fail) and reply.backoff:
                 active.defer(reply)
                 sent = await self._backlog.keep(job, reply, active.lease)
+            # → replying
             if sent is not None:
                 active.start_reply(reply)
                 served.window.replying += 1
@@ -85,17 +91,20 @@ class Worker:
                 finally:
                     served.window.replying -= 1
                 reply = reply if last is sent else last
+            # → replied
             active.finish_reply()
             if was_admitted and doubt is not Doubt.UNANSWERED:  # Otherwise Zeebe activates the job again.
                 parts.crash_guard.end(job.key)
             parts.report(JobOutcome(job, reply, doubt, time.monotonic() - received))
-            await parts.threads.returned(job.key)
+            if served.runner.may_block:
+                await parts.threads.returned(job.key)
         except asyncio.CancelledError:  # The worker stops.
             self._cut_off(active, time.monotonic() - received, was_admitted=was_admitted)
             raise
         except Exception as error:  # noqa: BLE001 - a bug of ours must not make a job vanish unseen
             await self._reply_bug(active, error)
         finally:
+            # → ended
             active.end()
             del self._active[job.key]
             served.window.give_back()
