@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 
@@ -54,20 +54,29 @@ class Admission:
         self._leases = leases
         self._quarantine_timeout = quarantine_timeout
 
-    async def run(self, active: ActiveJob, runner: Runner) -> JobReply | None:
-        """Admit the job, run it and return the reply; None if its lease was lost before it began."""
-        if active.job.key not in self._crash_guard.quarantined:
-            return await self._run_with_thread(active, runner)
+    def run(self, active: ActiveJob, runner: Runner) -> Awaitable[JobReply | None]:
+        """Admit the job, run it and return the reply; None if its lease was lost before it began.
+
+        Most jobs are not quarantined and need no thread: no coroutine is created for these.
+        """
+        if active.job.key in self._crash_guard.quarantined:
+            return self._run_quarantined(active, runner)
+        return self._run_ready(active, runner)
+
+    def _run_ready(self, active: ActiveJob, runner: Runner) -> Awaitable[JobReply | None]:
+        if runner.may_block and runner.needs_thread(active.job):
+            return self._run_on_thread(active, runner)
+        return self._run_leased(active, runner)
+
+    async def _run_quarantined(self, active: ActiveJob, runner: Runner) -> JobReply | None:
         async with _within(self._quarantine_timeout, self._crash_guard.one_quarantined) as is_next:
             if not is_next:
                 # It waits on in the retry backlog: quarantined jobs must not occupy the whole window.
                 wait = self._random.uniform(*_PUT_OFF)
                 return not_run(active.job.retries, "another job that ran when its worker died takes long", wait)
-            return await self._run_with_thread(active, runner)
+            return await self._run_ready(active, runner)
 
-    async def _run_with_thread(self, active: ActiveJob, runner: Runner) -> JobReply | None:
-        if not (runner.may_block and runner.needs_thread(active.job)):
-            return await self._run_leased(active, runner)
+    async def _run_on_thread(self, active: ActiveJob, runner: Runner) -> JobReply | None:
         limit = active.handler.limit
         async with _within(limit, self._threads.place(active.job.key)) as has_thread:
             if not has_thread:

@@ -25,17 +25,17 @@ class Coordination:
         self.reachability = reachability
         self.stopping = False
         """Whether no more jobs are requested."""
-        self.stream = asyncio.Event()
+        self.streaming = asyncio.Event()
         """Set while jobs are to be streamed."""
-        self.stream.set()
-        self.poll = asyncio.Event()
+        self.streaming.set()
+        self.poll_due = asyncio.Event()
         """Set when there may be jobs that only a poll finds: the stream has ended, or its buffers are full."""
 
     def close(self) -> None:
         """Request no more jobs."""
         self.stopping = True
-        self.stream.set()
-        self.poll.set()
+        self.streaming.set()
+        self.poll_due.set()
 
     def failed(self, method: str, error: Exception) -> None:
         """Note that `method`, which is `stream` or `poll`, did not reach the broker."""

@@ -73,7 +73,7 @@ class JobPoller:
                 # Different for each type: otherwise hundreds of idle types would poll in the same moment for ever.
                 jitter = self._random.uniform(0.5, 1.0)
                 if not backlog and not coordination.stopping:
-                    is_probe = probes or not coordination.stream.is_set()
+                    is_probe = probes or not coordination.streaming.is_set()
                     wait = self._schedule.probe if is_probe else self._schedule.wait * jitter
                     backlog = await self._wait_for_job(wait)
                 coordination.reachability.answered("poll")
@@ -92,15 +92,15 @@ class JobPoller:
                 else:
                     backlog, probes = False, True
                 if probes or self._refusals >= _REFUSALS:
-                    coordination.stream.set()
+                    coordination.streaming.set()
                 await self._backoff.pause(code)
 
     async def _rest(self, seconds: float) -> bool:
         """Leave an idle type to its stream; return whether there may be jobs that it does not bring."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._coordination.poll.wait()
-                self._coordination.poll.clear()
+                await self._coordination.poll_due.wait()
+                self._coordination.poll_due.clear()
                 return True
         return False
 
@@ -117,10 +117,10 @@ class JobPoller:
                 self._buffer.receive(buffered.job, buffered.lease_ends)
         finally:
             window.give_back(asked - taken)
-        is_small = taken < min(asked, _WORTHWHILE) and not self._coordination.stream.is_set()
+        is_small = taken < min(asked, _WORTHWHILE) and not self._coordination.streaming.is_set()
         self._small_polls = self._small_polls + 1 if is_small else 0
         if self._small_polls >= _SMALL_POLLS:
-            self._coordination.stream.set()
+            self._coordination.streaming.set()
         if taken == self._batch:
             self._batch = min(self._batch + 1, _BATCH)
         return taken == asked
@@ -137,7 +137,7 @@ class JobPoller:
             return True
         if time.monotonic() - begun < wait / 2:
             raise NoPartitionError
-        self._coordination.stream.set()
+        self._coordination.streaming.set()
         return False
 
     async def _poll(self, most: int, *, wait: float) -> AsyncIterator[BufferedJob]:

@@ -81,15 +81,15 @@ class JobStream:
                 # Polls request no more jobs than there are slots. The stream is tried again when a lease is over.
                 await asyncio.sleep(self._request.lease)
             except _BehindError as behind:
-                self._coordination.stream.clear()
+                self._coordination.streaming.clear()
                 await self._place(behind.rest)
-                await self._coordination.stream.wait()
+                await self._coordination.streaming.wait()
             except Exception as error:  # noqa: BLE001 - whatever ended it, it has to start again
                 self._coordination.failed("stream", error)
             # An unasked end (a gateway's restart, a renewed stream) is not an error, but must not make this loop spin.
             await self._backoff.pause()
             # A type that rarely polls has to poll now: the stream does not bring what arrives while it is being opened.
-            self._coordination.poll.set()
+            self._coordination.poll_due.set()
 
     async def wait_in_flight(self, deadline: float) -> None:
         """Wait until nothing has arrived for a moment, at most until `deadline`.
@@ -120,7 +120,7 @@ class JobStream:
                     unplaced.append(buffered)
                 waited = buffer.waited(buffered)
                 if waited > lease * _QUEUED:
-                    self._coordination.poll.set()
+                    self._coordination.poll_due.set()
                 if waited > lease * _SATURATED:
                     await self._read_rest(call, unplaced)
                     raise _SaturatedError
@@ -132,7 +132,7 @@ class JobStream:
                     raise _BehindError(rest)
         finally:
             call.cancel()
-            self._coordination.poll.set()
+            self._coordination.poll_due.set()
             # Only now: the broker pushes a released job again at once, to us as well while the stream is open.
             for buffered in unplaced:
                 buffer.release(buffered)
