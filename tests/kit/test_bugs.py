@@ -173,7 +173,7 @@ async def test_a_bug_of_the_worker_itself_is_an_incident_too(
     def broken(*_: object) -> bool:
         raise LookupError
 
-    monkeypatch.setattr(Admission, "answer", broken)
+    monkeypatch.setattr(Admission, "run", broken)
     gateway.push(gateway.job())
     async with working(gateway, bench.step):
         await until(lambda: len(gateway.told) == 1)
@@ -202,5 +202,5 @@ async def test_what_cannot_be_sent_is_answered_all_the_same(
     async with working(gateway, step, seen) as worker:
         await until(lambda: len(seen.jobs) == 1)
         assert worker.waiting == {"work": 1}
-    assert seen.jobs[0].answer == Fail(2, backoff, "half a pair: ?")
+    assert seen.jobs[0].reply == Fail(2, backoff, "half a pair: ?")
     assert gateway.told[0].errorMessage == "half a pair: ?"

@@ -19,11 +19,11 @@ from pyzeebe.proto.gateway_pb2_grpc import add_GatewayServicer_to_server
 from structlog.testing import capture_logs
 
 from saga.kit.definition.discovery import handlers
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.wiring import create_worker
 from saga.kit.gateway.connection import open_channel, stub
 from saga.kit.gateway.credentials import MAX_AGE, RETRY_INTERVAL, ClientCredentials, code_of, why_no_token
 from saga.kit.settings import EngineSettings, WorkerSettings
-from tests.kit.bench import Bench, until
+from tests.kit.bench import AT_ONCE, Bench, until
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.tokens import TOKEN, Doorman, FakeClock, FakeTokenServer, FastClock
 from tests.stack import SAGA
@@ -185,7 +185,7 @@ async def test_a_worker_whose_token_is_revoked_goes_on_with_another_one(
     clock: FakeClock, caller: Caller, gateway: ScriptedGateway, tokens: FakeTokenServer, bench: Bench
 ) -> None:
     random = Random(1)  # noqa: S311 - jitter
-    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
+    worker = create_worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, timing=AT_ONCE)
     running = asyncio.create_task(worker.run())
     gateway.leave(gateway.job())
     await until(lambda: bench.running == 1)
@@ -248,7 +248,7 @@ async def test_a_worker_recovers_alone_from_an_oauth_server_that_is_away(
     tokens.life = 10.0
     gateway.leave(gateway.job())
     random = Random(1)  # noqa: S311 - jitter
-    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
+    worker = create_worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, timing=AT_ONCE)
     with capture_logs() as lines:
         running = asyncio.create_task(worker.run())
         await until(lambda: any(line["event"] == "no new token" for line in lines))

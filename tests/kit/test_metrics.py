@@ -36,7 +36,7 @@ async def test_jobs_are_counted_by_type_and_outcome_and_nothing_else(gateway: Sc
     assert "Lovelace" not in text
 
 
-async def test_what_is_in_hand_is_what_is_true_when_asked(gateway: ScriptedGateway, bench: Bench) -> None:
+async def test_the_active_jobs_are_those_of_the_moment_when_asked(gateway: ScriptedGateway, bench: Bench) -> None:
     metrics = Metrics()
     gateway.push(gateway.job(), gateway.job())
     async with working(gateway, bench.step, metrics) as worker:

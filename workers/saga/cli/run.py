@@ -30,7 +30,7 @@ from saga.common.signals import on_stop_signal
 from saga.common.tokens import read_tokens
 from saga.kit.definition.discovery import discover, handlers
 from saga.kit.execution.crash_guard import CrashGuard, Journal
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.wiring import create_worker
 from saga.kit.observability.health import Health, HealthServer
 from saga.kit.observability.log import Log
 from saga.kit.observability.metrics import Metrics
@@ -82,14 +82,14 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
         journal = _journal(settings.state, addresses.engine.address)
         if journal is not None:
             stack.callback(journal.close)
-        worker = Worker(
+        worker = create_worker(
             channel,
             by_type,
             clients,
             settings,
             SystemRandom(),
             middleware=[Log(), metrics, reporter],
-            activations=CrashGuard(settings.activations, journal),
+            crash_guard=CrashGuard(settings.activations, journal),
             token=for_step(read_tokens()),
         )
         metrics.watch(worker)

@@ -1,4 +1,4 @@
-"""What a step reads of its process instance, and what it leaves behind."""
+"""The variables that a step reads from its process instance, and the receipt that it writes."""
 
 import re
 from typing import Literal
@@ -11,17 +11,17 @@ from saga.common.problems import FieldError
 
 _DOCUMENT = "(the document)"
 _ERRORS = 20
-"""Fields that a refusal names at most: it has to fit into the broker's record, whatever was sent."""
+"""Fields that a refusal names at most: it has to fit into a broker's record, whatever the input was."""
 _TOO_DEEP = re.compile(r"recursion limit exceeded at line 1 column (\d+)$")
 KEEPS: Literal["keys"] = "keys"
-"""Of the JSON that it reads, pydantic keeps names of fields only: by default it holds on to 16,384 short texts as well.
+"""Pydantic caches only field names of the JSON that it reads: by default it also caches 16,384 short texts.
 
-They are the customers', and a worker's memory would grow for hours until there are so many.
+These are customers' data, and a worker's memory would grow for hours.
 """
 
 
 class Variables(BaseModel):
-    """What a step reads of its process instance; only these variables are fetched from the broker."""
+    """The variables that a step reads from its process instance; only these are fetched from Zeebe."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, cache_strings=KEEPS
@@ -29,16 +29,16 @@ class Variables(BaseModel):
 
     @property
     def saga_id(self) -> str:
-        """The name of the saga that this job belongs to; participants see it in each idempotency key."""
+        """The name of the saga that the job belongs to; it is part of each idempotency key."""
         raise NotImplementedError
 
 
 class Receipt(BaseModel):
-    """What a step leaves behind: the participant's answer, under one variable of its own.
+    """The result of a step: the participant's response, in a process variable of its own.
 
-    A participant may add fields to its answers at any time; those that the step does not name are left out.
-    NaN and infinity are no JSON (RFC 8259) and are refused: by the model where a field is a number, and else when
-    the receipt is written. A Decimal is written as text with all its digits.
+    A participant may add fields to its responses at any time; fields that the step does not name are left out.
+    NaN and infinity are not valid JSON (RFC 8259) and are refused: by the model if a field is a number, otherwise when
+    the receipt is encoded. A Decimal is encoded as text with all its digits.
     """
 
     model_config = ConfigDict(
@@ -47,7 +47,7 @@ class Receipt(BaseModel):
 
 
 def field_errors(error: ValidationError, document: str = "") -> tuple[FieldError, ...]:
-    """Say each field that is wrong as a person writes it (`items[0].sku`), and never its value.
+    """Return each invalid field in a readable form (`items[0].sku`), and never its value.
 
     With `document`, the JSON on one line that was read, a field that is nested too deeply is named as well.
     """

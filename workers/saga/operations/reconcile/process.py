@@ -6,6 +6,7 @@ from random import SystemRandom
 from order_fulfillment.publisher import OrderPublisher
 from saga.clients.addresses import Addresses
 from saga.clients.environment import read
+from saga.kit.execution.wiring import create_worker
 from saga.kit.execution.worker import Worker
 from saga.kit.observability.health import HealthServer
 from saga.kit.settings import WorkerSettings
@@ -52,4 +53,4 @@ def _worker(reconciler: Parts) -> Worker:
     """Return the worker that does what people have decided."""
     step = settling(reconciler.ledgers, reconciler.undoing)
     by_type = {handler.task_type: handler for handler in step.handlers()}
-    return Worker(reconciler.channel, by_type, {}, read(WorkerSettings), SystemRandom())
+    return create_worker(reconciler.channel, by_type, {}, read(WorkerSettings), SystemRandom())
