@@ -23,15 +23,15 @@ from pyzeebe.grpc_internals.types import DeployResourceResponse
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, Ended, channel, is_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, Ended, channel, is_deployed
 from saga.common.project import BPMN
+from saga.kit.definition.saga import SagaDefinition
 from saga.kit.gateway.connection import proxy_hint_of, stub
 from saga.kit.gateway.credentials import why_no_token
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_NOT_DEPLOYED = f"The process {PROCESS} is not deployed. Run `saga deploy` first; nothing was started."
 _WAIT_SECONDS = 600
 
 
@@ -97,8 +97,10 @@ def _lines(response: DeployResourceResponse) -> Iterator[str]:
                 yield f"{name} version {version} (form {key})"
 
 
-async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: bool) -> tuple[int, Ended | None]:
-    """Create an instance; return its key and, with `wait`, how it ended.
+async def create(
+    client: ZeebeClient, process: str, variables: Mapping[str, Any], *, wait: bool
+) -> tuple[int, Ended | None]:
+    """Create an instance of a process; return its key and, with `wait`, how it ended.
 
     Raises:
         Failure: The process is not deployed, or the instance did not end in time.
@@ -110,11 +112,11 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
         ):
             with attempt:
                 if not wait:
-                    return (await client.run_process(PROCESS, variables)).process_instance_key, None
-                ended = await client.run_process_with_result(PROCESS, variables, timeout=_WAIT_SECONDS * 1000)
+                    return (await client.run_process(process, variables)).process_instance_key, None
+                ended = await client.run_process_with_result(process, variables, timeout=_WAIT_SECONDS * 1000)
                 return ended.process_instance_key, Ended.model_validate(ended.variables)
     except ProcessDefinitionNotFoundError as error:
-        raise Failure(_NOT_DEPLOYED) from error
+        raise _not_deployed(process) from error
     except ProcessTimeoutError as error:
         message = (
             f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; `saga incidents` says whether "
@@ -127,32 +129,41 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
     raise AssertionError  # stamina returns or raises
 
 
-async def place(addresses: Addresses, order_id: str, variables: Mapping[str, Any]) -> None:
-    """Publish `OrderPlaced`; the order's id is the message's, so that a second one within an hour is refused.
+async def place(addresses: Addresses, saga: SagaDefinition, saga_id: str, variables: Mapping[str, Any]) -> None:
+    """Publish the message that starts a saga; its id is the message's, so that a second one within an hour is refused.
 
     Raises:
-        Failure: The process is not deployed, the message was published before, or the engine does not answer.
+        Failure: No message starts this process, the process is not deployed, the message was published before, or the
+            engine does not answer.
     """
+    if saga.start_message is None:
+        message = f"No message starts the process {saga.process}; leave --message out. Nothing was started."
+        raise bad_input(message)
     async with engine(addresses) as client, channel(addresses) as opened:
-        await _require_process(stub(opened))
-        await _publish(client, order_id, variables)
+        await _require_process(stub(opened), saga.process)
+        await _publish(client, saga.start_message, saga_id, variables, saga.noun)
 
 
-async def _require_process(gateway: "GatewayAsyncStub") -> None:
+async def _require_process(gateway: "GatewayAsyncStub", process: str) -> None:
     with suppress(grpc.aio.AioRpcError):  # What is wrong, the message's own call says.
-        if not await is_deployed(gateway, PROCESS):
-            raise Failure(_NOT_DEPLOYED)
+        if not await is_deployed(gateway, process):
+            raise _not_deployed(process)
 
 
-async def _publish(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]) -> None:
+def _not_deployed(process: str) -> Failure:
+    return Failure(f"The process {process} is not deployed. Run `saga deploy` first; nothing was started.")
+
+
+async def _publish(client: ZeebeClient, name: str, saga_id: str, variables: Mapping[str, Any], noun: str) -> None:
     try:
         await client.publish_message(
-            ORDER_PLACED,
-            correlation_key=order_id,
+            name,
+            correlation_key=saga_id,
             variables=variables,
             time_to_live_in_milliseconds=MESSAGE_TTL_MS,
-            message_id=order_id,
+            message_id=saga_id,
         )
     except MessageAlreadyExistsError as error:
-        message = f"Order {order_id} was placed before; its message is still there, and nothing more was started."
+        named = f"{noun.capitalize()} {saga_id}"
+        message = f"{named} was placed before; its message is still there, and nothing more was started."
         raise Failure(message) from error

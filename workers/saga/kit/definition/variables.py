@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
@@ -19,6 +19,9 @@ KEEPS: Literal["keys"] = "keys"
 
 They are the customers', and a worker's memory would grow for hours until there are so many.
 """
+
+SagaId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""The id of a saga: part of URLs, of keys and of messages. Participants take no other."""
 
 
 class Variables(BaseModel):
