@@ -1,7 +1,7 @@
 """Starts one part: ties its life to the supervisor's, gives up root where the part refuses root, then becomes it.
 
-Run as a script, without the packages of the project: `child.py PARENT_PID DEATH_SIGNAL USER -- COMMAND...`. A program
-of its own, because code between fork and exec of a process with threads is not safe.
+Run as a script, without the packages of the project: `launcher.py PARENT_PID DEATH_SIGNAL USER -- COMMAND...`. A
+program of its own, because code between fork and exec of a process with threads is not safe.
 """
 
 import ctypes

@@ -122,10 +122,11 @@ def _initialize(layout: Layout) -> None:
         account = pwd.getpwnam(_UNPRIVILEGED)
         for path in (draft, password):
             os.chown(path, account.pw_uid, account.pw_gid)
-    child = Path(__file__).with_name("child.py")
+    launcher = Path(__file__).with_name("launcher.py")
     made = subprocess.run(  # noqa: S603 - our own script and the wheel's program
         [
-            *(sys.executable, "-I", "-S", str(child), str(os.getpid()), str(int(signal.SIGKILL)), _UNPRIVILEGED, "--"),
+            *(sys.executable, "-I", "-S", str(launcher), str(os.getpid()), str(int(signal.SIGKILL))),
+            *(_UNPRIVILEGED, "--"),
             *(_binary("initdb"), "-D", str(draft), "-U", _ADMIN, f"--pwfile={password}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
         ],

@@ -20,7 +20,7 @@ from saga.stack.logs import tail
 from saga.stack.parts import Part
 from saga.stack.state import PartState, ProcessId, StackState, State, kill_group
 
-_CHILD = Path(__file__).with_name("child.py")
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 _PROBE_INTERVAL = 0.1
 _BACKOFF = 0.2, 5.0
 """Seconds before the first restart, and the most that doubling may lead to."""
@@ -169,7 +169,7 @@ class Supervisor:
     async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
         with (self._logs / f"{part.name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(part.death_signal)), part.user),
+                *(sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), str(int(part.death_signal)), part.user),
                 "--",
                 *part.command,
                 env=os.environ | part.environment,
