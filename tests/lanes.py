@@ -55,6 +55,7 @@ FOLDERS: Mapping[str, Folder] = {
     "readme": Folder("stack", 150),
     "reconcile": Folder("engine", 500),
     "runtime": Folder("stack", 320),
+    "second_process": Folder("engine", 120),
     "services": Folder("services", 1_000),
     "steps": Folder("services", 30),
     "tasks": Folder("services", 30),

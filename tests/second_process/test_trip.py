@@ -14,6 +14,7 @@ from tests.stack import ROOT
 PROJECT = Path(__file__).parent / "project"
 """What a user adds."""
 SCENARIO = Path(__file__).with_name("scenario.py")
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 _SECONDS = 200.0
 
 
@@ -34,6 +35,12 @@ def test_it_edits_no_file_and_adds_three_things() -> None:
     ]
     assert not [path for path in added if (ROOT / path).exists()]
     assert {path.parts[:2] for path in added} == {("bpmn", "trip.bpmn"), ("services", "travel"), ("workers", "trip")}
+
+
+def test_its_definition_is_the_one_that_the_documentation_shows() -> None:
+    shown = re.search(r"<!-- example: workers/trip/__init__.py -->\n```python\n(.*?)```", EXTENDING, re.DOTALL)
+    assert shown
+    assert shown[1] == (PROJECT / "workers" / "trip" / "__init__.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.long  # A stack of its own, and two dozen commands.
