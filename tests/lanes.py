@@ -20,7 +20,7 @@ from tests.stack import ROOT
 
 _ROOT_FOLDER = "."
 """Stands for the test files that lie in no folder of their own."""
-SUM = 4_200
+SUM = 3_860
 """Seconds that all budgets may come to together; it only ever becomes smaller. The aim is 1,300."""
 
 SECONDS = "seconds"
@@ -40,23 +40,24 @@ class Folder:
 
 
 FOLDERS: Mapping[str, Folder] = {
+    "architecture": Folder("engine", 20),
     "benchmarks": Folder("engine", 40),
     "bpmn": Folder("engine", 60),
-    "cli": Folder("stack", 360),
+    "cli": Folder("stack", 320),
     "cluster": Folder("engine", 200),
     "compensation": Folder("stack", 30),
     "compose": Folder("services", 200),
     "conformance": Folder("services", 60),
-    "engine": Folder("engine", 400),
+    "engine": Folder("engine", 360),
     "feel": Folder("services", 40),
     "incidents": Folder("stack", 30),
-    "kit": Folder("services", 200),
-    "process": Folder("stack", 420),
+    "kit": Folder("engine", 200),
+    "process": Folder("stack", 360),
     "readme": Folder("stack", 150),
-    "reconcile": Folder("engine", 500),
+    "reconcile": Folder("engine", 400),
     "runtime": Folder("stack", 320),
-    "second_process": Folder("engine", 120),
-    "services": Folder("services", 1_000),
+    "second_process": Folder("engine", 80),
+    "services": Folder("services", 810),
     "steps": Folder("services", 30),
     "tasks": Folder("services", 30),
     _ROOT_FOLDER: Folder("engine", 120),

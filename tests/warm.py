@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -40,8 +41,10 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; one that has ended gets none."""
-        if self._process.is_alive():
-            os.kill(self.pid, number)
+        # It may have ended, and whoever forked it not have said so yet.
+        with suppress(ProcessLookupError):
+            if self._process.is_alive():
+                os.kill(self.pid, number)
 
     def end(self, seconds: float = _SECONDS) -> int:
         """Return its exit status once it has ended: below 0 what signal ended it.

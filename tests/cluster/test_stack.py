@@ -58,6 +58,14 @@ def test_events_go_to_the_orders_service_or_where_the_user_says(monkeypatch: pyt
     assert stack.application_environment()["EVENTS_URL"] == "http://elsewhere/in"
 
 
+def test_the_engine_keeps_everything_unless_the_environment_names_a_retention(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SAGA_ENGINE_RETENTION", raising=False)
+    assert "--retention" not in apps.engine(Layout.of(0), Ports()).command
+    monkeypatch.setenv("SAGA_ENGINE_RETENTION", "P7D")
+    *_, option, value = apps.engine(Layout.of(0), Ports()).command
+    assert (option, value) == ("--retention", "P7D")
+
+
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A stack whose one part only waits."""

@@ -99,9 +99,10 @@ async def test_a_stream_that_nobody_reads_leaves_jobs_to_polls_and_gives_back_wh
 
 async def test_a_stream_ends_with_unavailable_when_the_engine_stops() -> None:
     async with running() as engine, engine.stub() as stub:
-        call = await stream(stub, "work")
         poll = asyncio.create_task(activate(stub, "work", wait=60_000))
         await asyncio.sleep(0)
+        # It takes the same connection, so once it is open, the poll has arrived too.
+        call = await stream(stub, "work")
         stopped = asyncio.create_task(engine.stop())
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await read(call)

@@ -143,6 +143,6 @@ def test_nobody_but_the_outcomes_table_builds_what_the_engine_is_told() -> None:
         ("outcomes", "Fail"),
         ("outcomes", "Throw"),
         # What the table says, as a request to the gateway.
-        ("answers", "FailJobRequest"),
-        ("answers", "ThrowErrorRequest"),
+        ("replies", "FailJobRequest"),
+        ("replies", "ThrowErrorRequest"),
     }

@@ -164,7 +164,7 @@ def test_every_http_client_is_opened_where_its_proxy_is_decided() -> None:
     ambient = [
         path.name
         for path, call in calls
-        if path.name != "clients.py" and not {each.arg for each in call.keywords} & {"transport", "trust_env"}
+        if path.name != "http_clients.py" and not {each.arg for each in call.keywords} & {"transport", "trust_env"}
     ]
     assert ambient == []
 

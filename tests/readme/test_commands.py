@@ -149,7 +149,7 @@ def test_the_step_that_the_docs_show_is_one(tmp_path: Path) -> None:
     )
     name, source = example
     package = tmp_path / "shown"
-    shutil.copytree(ROOT / "workers" / "steps", package)
+    shutil.copytree(ROOT / "workers" / "order_fulfillment" / "steps", package)
     (package / f"{name}.py").write_text(source)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import shown; from saga.clients.addresses import Addresses; "

@@ -14,8 +14,10 @@ from saga.stack.parts import Part, http_probe
 def engine(layout: Layout, ports: Ports) -> Part:
     """Return the part that runs the embedded engine, its log in the stack's data.
 
-    `SAGA_ENGINE_VALUES=1` lets its records show variables and messages too.
+    `SAGA_ENGINE_VALUES=1` lets its records show variables and messages too; `SAGA_ENGINE_RETENTION=P7D` removes ended
+    instances.
     """
+    retention = os.environ.get("SAGA_ENGINE_RETENTION")
     return Part(
         name="engine",
         command=[
@@ -25,6 +27,7 @@ def engine(layout: Layout, ports: Ports) -> Part:
             *("--rest-port", str(ports.rest)),
             *("--management-port", str(ports.management)),
             *(["--values"] if os.environ.get("SAGA_ENGINE_VALUES") == "1" else []),
+            *(["--retention", retention] if retention else []),
         ],
         ready=http_probe(f"http://{HOST}:{ports.management}/ready"),
     )
