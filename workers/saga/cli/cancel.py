@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 
 from saga.cli.options import PortOffset
+from saga.cli.sagas import chosen
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
 from saga.clients.instances import ElementInstance
 from saga.clients.sagas import saga_of
-from saga.kit.definition.registry import discover_sagas
-from saga.kit.definition.saga import SagaDefinition
+from saga.kit.definition.registry import SagaRegistry
 from saga.kit.gateway.connection import stub
 from saga.operations.compensate.compensator import Compensator
 from saga.operations.compensate.following import follow
@@ -49,19 +49,15 @@ def cancel_command(
 
     Exits with 1 where it has not ended so: a fulfilled order, for one, cannot be cancelled.
     """
-    definitions = [each for each in discover_sagas().definitions if process in {None, each.process}]
-    if not definitions:
-        message = f"No package in workers/ defines the process {process}."
-        raise bad_input(message)
-    nouns = " or ".join(dict.fromkeys(each.noun for each in definitions))
-    possible = [each for each in definitions if each.saga_id(order) is not None]
+    sagas = chosen(process)
+    possible = [each for each in sagas.definitions if each.saga_id(order) is not None]
     if not possible:
-        message = f"No {nouns} can be called so: its id is made of letters, digits, '.', '_' and '-', 64 at most."
+        message = f"No {sagas.nouns} can be called so: its id is made of letters, digits, '.', '_' and '-', 64 at most."
         raise bad_input(message)
     _check(reason)
-    _confirm(f"Undo all that was done for {nouns} {order}, and end it?", yes=yes)
+    _confirm(f"Undo all that was done for {sagas.nouns} {order}, and end it?", yes=yes)
     find_tokens(port_offset)
-    asyncio.run(_cancel(Addresses.of(port_offset), possible, order, reason))
+    asyncio.run(_cancel(Addresses.of(port_offset), SagaRegistry(possible), order, reason))
 
 
 @app.command("compensate")
@@ -97,16 +93,16 @@ def _confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True)
 
 
-async def _cancel(addresses: Addresses, definitions: Sequence[SagaDefinition], saga_id: str, reason: str) -> None:
-    nouns = " or ".join(dict.fromkeys(each.noun for each in definitions))
+async def _cancel(addresses: Addresses, sagas: SagaRegistry, saga_id: str, reason: str) -> None:
     async with parts_for_a_command(addresses) as own:
         operator = _Operator(own)
         found = {
-            each: await own.instances.with_variable(each.key, saga_id, process=each.process) for each in definitions
+            each: await own.instances.with_variable(each.key, saga_id, process=each.process)
+            for each in sagas.definitions
         }
-        having = [each for each in definitions if found[each]]
+        having = [each for each in sagas.definitions if found[each]]
         if not having:
-            message = f"The cluster knows no {nouns} {saga_id}; it may show one about a second after its start."
+            message = f"The cluster knows no {sagas.nouns} {saga_id}; it may show one about a second after its start."
             raise bad_input(message)
         if len(having) > 1:
             processes = ", ".join(each.process for each in having)

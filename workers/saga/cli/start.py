@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from saga.cli.options import PortOffset
+from saga.cli.sagas import chosen
 from saga.clients.addresses import Addresses
 from saga.clients.failure import bad_input
 from saga.clients.zeebe import create, engine, place
-from saga.kit.definition.registry import discover_sagas
+from saga.kit.definition.registry import SagaRegistry
 from saga.kit.definition.saga import SagaDefinition
 from saga.kit.definition.variables import Variables, field_errors
 from saga.stack.tokens import find_tokens
@@ -42,26 +43,11 @@ def start_command(
     if wait and message:
         hint = "--wait needs an instance to wait for, and a message has none yet; leave one of the two out."
         raise bad_input(hint)
-    definitions = _named(process)
+    sagas = chosen(process)
     text = _read(file)
-    saga, started = _check(text, "standard input" if file == "-" else file, definitions)
+    saga, started = _check(text, "standard input" if file == "-" else file, sagas)
     find_tokens(port_offset)
     asyncio.run(_start(saga, started, Addresses.of(port_offset), wait=wait, message=message))
-
-
-def _named(process: str | None) -> Sequence[SagaDefinition]:
-    """Return the definition of a process, or all.
-
-    Raises:
-        Failure: There is no such process, or none at all.
-    """
-    sagas = discover_sagas()
-    found = sagas.definitions if process is None else [each for each in [sagas.of_process(process)] if each]
-    if not found:
-        there_are = ", ".join(each.process for each in sagas.definitions) or "none"
-        message = f"No package in workers/ defines the process {process or 'of a saga'}; there are {there_are}."
-        raise bad_input(message)
-    return found
 
 
 def _read(file: str) -> str:
@@ -77,15 +63,15 @@ def _read(file: str) -> str:
         raise bad_input(message) from error
 
 
-def _check(text: str, name: str, definitions: Sequence[SagaDefinition]) -> tuple[SagaDefinition, Variables]:
+def _check(text: str, name: str, sagas: SagaRegistry) -> tuple[SagaDefinition, Variables]:
     """Return the process that a document starts, and its variables.
 
     Raises:
         Failure: It is no JSON, it is of no process or of several, or a field is wrong; every such field is named.
     """
-    nouns = " or ".join(dict.fromkeys(each.noun for each in definitions))
+    nouns = sagas.nouns
     try:
-        saga = _process_of(json.loads(text), name, definitions)
+        saga = _process_of(json.loads(text), name, sagas.definitions)
         nouns = saga.noun
         return saga, saga.model.model_validate_json(text)
     except RecursionError:
