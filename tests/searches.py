@@ -40,7 +40,7 @@ What holds with a lag is the harder claim: `make test` runs a short one, `make p
 """
 _STEP = 0.1
 """Seconds between two looks at the log."""
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 """Seconds for a thread to begin or to end."""
 _NOBODY = cast("Writer", None)
 """Searches need no writer."""
@@ -65,7 +65,7 @@ class RestProxy:
         self._server = HttpServer(self, listening)
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), daemon=True)
         self._thread.start()
-        assert await asyncio.to_thread(self._begun.wait, _PATIENCE)
+        assert await asyncio.to_thread(self._begun.wait, _TIMEOUT)
         return self
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -75,7 +75,7 @@ class RestProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.should_exit = True
-        await asyncio.to_thread(self._thread.join, _PATIENCE)
+        await asyncio.to_thread(self._thread.join, _TIMEOUT)
 
     async def _run(self) -> None:
         # A server may close a kept connection just when it is used again.

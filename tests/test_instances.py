@@ -10,7 +10,7 @@ import respx
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure
-from saga.clients.instances import Instances, pauses
+from saga.clients.instances import Instances, search_delays
 
 KEY = 2251799813685249
 INSTANCE = {
@@ -214,8 +214,8 @@ def test_an_instances_page_is_known_where_operate_is(monkeypatch: pytest.MonkeyP
     assert Addresses.of(0).instance_page(KEY) == f"https://elsewhere/operate/processes/{KEY}"
 
 
-def test_pauses_begin_short_and_double_up_to_the_longest() -> None:
-    first = [pause for pause, _ in zip(pauses(0.25), range(6), strict=False)]
+def test_searches_are_repeated_soon_and_then_at_most_at_the_longest_delay() -> None:
+    first = [delay for delay, _ in zip(search_delays(0.25), range(6), strict=False)]
     assert first == [0.02, 0.04, 0.08, 0.16, 0.25, 0.25]
 
 

@@ -9,11 +9,10 @@ import pytest
 import respx
 from pydantic import BaseModel
 
-from saga.clients import rest
 from saga.clients.failure import Failure
 from saga.clients.rest import RestClient
-from saga.kit.gateway import credentials
-from tests.kit.tokens import FakeTokenServer
+from saga.kit.gateway.credentials import RETRY_INTERVAL
+from tests.kit.tokens import FakeClock, FakeTokenServer
 
 URL = "http://engine"
 SECRET = "hunter2"  # noqa: S105 - none
@@ -48,9 +47,9 @@ def pages_asked_for(route: respx.Route) -> list[dict[str, Any]]:
 
 
 async def test_pages_are_followed_by_their_cursor(
-    client: RestClient, respx_mock: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
+    respx_mock: respx.MockRouter,
 ) -> None:
-    monkeypatch.setattr(rest, "_PAGE", 2)
+    client = RestClient(URL, page_size=2)
     answers = [page([1, 2], 5, "a"), page([3, 4], 5, "b"), page([5], 5, "c")]
     route = respx_mock.post("/v2/things/search").mock(side_effect=answers)
     assert await numbers(client) == [1, 2, 3, 4, 5]
@@ -225,7 +224,8 @@ async def test_a_token_of_the_oauth_server_is_sent_and_kept(
 async def test_a_token_that_the_cluster_refuses_is_replaced_and_the_question_asked_again(
     respx_mock: respx.MockRouter, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "_PAUSE", 0.0)
+    clock = FakeClock()
+    monkeypatch.setattr("saga.kit.gateway.credentials.time", clock)
     respx_mock.route(host="127.0.0.1").pass_through()
 
     def cluster(request: httpx.Request) -> httpx.Response:
@@ -235,6 +235,7 @@ async def test_a_token_that_the_cluster_refuses_is_replaced_and_the_question_ask
     client = RestClient("https://engine")
     await client.item("/v2/things/1", Thing)
     tokens.revoke()
+    clock.now += RETRY_INTERVAL
     assert await client.item("/v2/things/1", Thing) == Thing(n=1)
     await client.close()
     assert len(tokens.asked) == 2

@@ -37,7 +37,7 @@ async def reserve(connection: AsyncConnection, order_id: str, hold: Hold) -> Res
         Refusal: OUT_OF_STOCK; says which article is short, not how much of it there is.
     """
     quantities = {item.sku: item.quantity for item in hold.items}
-    available = await _lock(connection, quantities)
+    available = await lock_stock(connection, quantities)
     short = sorted(sku for sku, quantity in quantities.items() if available.get(sku, 0) < quantity)
     if short:
         raise Refusal(OUT_OF_STOCK, f"There is not enough of {', '.join(short)}.")
@@ -54,14 +54,14 @@ async def release(connection: AsyncConnection, order_id: str) -> Release:
     held = update(reservations).where(reservations.c.order_id == order_id).values(released=reservations.c.reserved)
     rows = await connection.execute(held.returning(reservations.c.sku, reservations.c.reserved))
     quantities = dict(sorted((sku, reserved) for sku, reserved in rows))
-    await _lock(connection, quantities)
+    await lock_stock(connection, quantities)
     await _move(connection, quantities, sign=-1)
     return Release(
         reservation_id=order_id, items=[Item(sku=sku, quantity=quantity) for sku, quantity in quantities.items()]
     )
 
 
-async def _lock(connection: AsyncConnection, quantities: dict[str, int]) -> dict[str, int]:
+async def lock_stock(connection: AsyncConnection, quantities: dict[str, int]) -> dict[str, int]:
     """Lock the articles' rows and return what is available of each.
 
     Every command locks in the order of the SKUs, so two of them wait for each other in turn and never in a circle.

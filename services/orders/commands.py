@@ -9,9 +9,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
+from saga.common.problems import FieldError
 from services.orders.tables import claims, decisions, order_items, orders, products
 from services.participant.models import Answer, Item, Items, Money, Name, Nothing, Request
-from services.participant.problems import FieldError, Problem, ProblemType, Refusal
+from services.participant.problems import Problem, ProblemType, Refusal
 
 ORDER_DUPLICATE = ProblemType("ORDER_DUPLICATE", 409, "Another process instance holds the order")
 ORDER_INVALID = ProblemType("ORDER_INVALID", 422, "The order cannot be accepted")
@@ -27,7 +28,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-class _Decision(StrEnum):
+class Decision(StrEnum):
     """What came first, and therefore counts."""
 
     DISPATCH = "dispatch"
@@ -127,7 +128,7 @@ async def dispatch(connection: AsyncConnection, order_id: str, _: Nothing) -> Pr
         Refusal: ORDER_CANCELLED; the customer's wish, or the order's undo, came first.
         Problem: ORDER_NOT_FOUND; it was never accepted.
     """
-    if await _decide(connection, order_id, _Decision.DISPATCH) is _Decision.CANCELLATION:
+    if await decide(connection, order_id, Decision.DISPATCH) is Decision.CANCELLATION:
         raise Refusal(ORDER_CANCELLED, f"Order {order_id} was cancelled by the customer.")
     # A condition in the statement, not a look before it: the undo of the order may run at this moment.
     open_order = (orders.c.order_id == order_id) & (orders.c.status != Status.CANCELLED)
@@ -144,11 +145,11 @@ async def dispatch(connection: AsyncConnection, order_id: str, _: Nothing) -> Pr
 
 async def record_cancellation(connection: AsyncConnection, order_id: str, _: Nothing) -> Cancellation:
     """Write down that the customer does not want the order; it counts unless dispatch came first."""
-    decision = await _decide(connection, order_id, _Decision.CANCELLATION)
-    return Cancellation(order_id=order_id, accepted=decision is _Decision.CANCELLATION)
+    decision = await decide(connection, order_id, Decision.CANCELLATION)
+    return Cancellation(order_id=order_id, accepted=decision is Decision.CANCELLATION)
 
 
-async def _decide(connection: AsyncConnection, order_id: str, decision: _Decision) -> _Decision:
+async def decide(connection: AsyncConnection, order_id: str, decision: Decision) -> Decision:
     """Return the order's first decision, which is `decision` if there was none.
 
     The primary key makes one of two simultaneous ones wait for the other, also for an order not yet known.
@@ -157,4 +158,4 @@ async def _decide(connection: AsyncConnection, order_id: str, decision: _Decisio
     if (await connection.execute(statement.returning(decisions.c.decision))).scalar() is not None:
         return decision
     first = await connection.execute(select(decisions.c.decision).where(decisions.c.order_id == order_id))
-    return _Decision(first.scalar_one())
+    return Decision(first.scalar_one())

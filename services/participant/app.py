@@ -12,9 +12,10 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from saga.common.problems import FieldError
 from services.participant.auth import OPEN, Callers, Door
 from services.participant.database import Database, database_of
-from services.participant.limits import Bodies, Line, Rate
+from services.participant.limits import BOUNDS, Bodies, Line, Rate, RequestBounds
 from services.participant.problems import (
     DATABASE_UNAVAILABLE,
     INTERNAL,
@@ -24,7 +25,6 @@ from services.participant.problems import (
     RATE_LIMITED,
     REQUEST_INVALID,
     REQUEST_MALFORMED,
-    FieldError,
     Problem,
     ProblemDocument,
     ProblemType,
@@ -75,7 +75,14 @@ async def ready(request: Request) -> Health:
     return Health(status="ready")
 
 
-def create_app(title: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings) -> FastAPI:
+def create_app(  # noqa: PLR0913, PLR0917 - what a service is made of
+    title: str,
+    router: APIRouter,
+    database: Database,
+    callers: Callers,
+    limits: LimitSettings,
+    bounds: RequestBounds = BOUNDS,
+) -> FastAPI:
     """Return the application that answers `router`'s routes from `database`, to its `callers`, within `limits`."""
     # A redirect would lead to the Host that the caller names.
     app = FastAPI(title=title, version="1", redirect_slashes=False)
@@ -87,9 +94,9 @@ def create_app(title: str, router: APIRouter, database: Database, callers: Calle
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     # The last one added is the outermost.
-    app.add_middleware(Line, database=database, exempt=OPEN)
-    app.add_middleware(Bodies, most=limits.max_body)
-    app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit))
+    app.add_middleware(Line, database=database, exempt=OPEN, concurrency=bounds.concurrency)
+    app.add_middleware(Bodies, most=limits.max_body, bounds=bounds)
+    app.add_middleware(Door, callers=callers, rate=Rate(limits.rate_limit), linger=bounds.linger)
     app.add_middleware(_Bugs)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way
     return app
@@ -158,18 +165,10 @@ def _route(request: Request) -> str:
 
 
 def _field_error(kind: str, location: tuple[int | str, ...], message: str) -> FieldError:
-    if kind == "extra_forbidden":
-        # Its name is the caller's own text, which may hold anything.
-        return FieldError(field=_field(location[:-1]), message="has an unknown field")
-    return FieldError(field=_field(location), message=message)
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    """Write a location as a person does: `("body", "items", 0, "sku")` is `items[0].sku`."""
-    where, *rest = location
-    if where == "body" and (not rest or isinstance(rest[0], int)):
-        return "body"  # The whole of it, or an offset into what is no JSON.
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest).removeprefix(".")
+    where, *path = location
+    if where == "body" and path and isinstance(path[0], int):
+        path = []  # An offset into what is not valid JSON.
+    return FieldError.of(kind, path, message, whole="body")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

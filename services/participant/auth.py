@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from saga.common.tokens import TokenMissingError, Tokens
 from services.participant.headers import cleaned, malformed
-from services.participant.limits import Rate, turn_away
+from services.participant.limits import BOUNDS, Rate, turn_away
 from services.participant.problems import FORBIDDEN, RATE_LIMITED, UNAUTHENTICATED, Problem
 
 OPEN = frozenset({"/live", "/ready", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -113,11 +113,12 @@ class Callers:
 class Door:
     """Turns away who is unknown, and who knocks too often, before anything of a request's body is read."""
 
-    def __init__(self, app: ASGIApp, callers: Callers, rate: Rate) -> None:
-        """Stand before `app`."""
+    def __init__(self, app: ASGIApp, callers: Callers, rate: Rate, linger: float = BOUNDS.linger) -> None:
+        """Stand before `app`; what still comes of a refused request is dropped for `linger` seconds."""
         self._app = app
         self._callers = callers
         self._rate = rate
+        self._linger = linger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer it."""
@@ -129,14 +130,14 @@ class Door:
         is_open = scope["path"] in OPEN
         if not self._rate.admits(*(sorted(known) or _stranger(scope, is_open=is_open))):
             problem = Problem(RATE_LIMITED, "More requests came than one caller may send. Send this one again later.")
-            await turn_away(problem.response(), scope, receive, send)
+            await turn_away(problem.response(), scope, receive, send, self._linger)
         elif wrong:
-            await turn_away(wrong.response(), scope, receive, send)
+            await turn_away(wrong.response(), scope, receive, send, self._linger)
         elif not (known or is_open):
             detail = "Send Authorization: Bearer, and the token of the caller that this operation is for."
             answer = Problem(UNAUTHENTICATED, detail).response()
             answer.headers["WWW-Authenticate"] = "Bearer"
-            await turn_away(answer, scope, receive, send)
+            await turn_away(answer, scope, receive, send, self._linger)
         else:
             await self._app(scope, receive, send)
 

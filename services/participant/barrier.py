@@ -19,12 +19,12 @@ from sqlalchemy import Column, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
+from saga.common.problems import FieldError
 from services.participant import outbox
 from services.participant.database import Database, database_of
 from services.participant.problems import (
     ANSWER_FORGOTTEN,
     REQUEST_INVALID,
-    FieldError,
     Problem,
     Refusal,
 )
@@ -73,7 +73,7 @@ class Barrier:
             rows = self.rows(connection, saga_id)
             fingerprint = fingerprint_of(payload)
             if Op.DO in await rows.insert({Op.DO: fingerprint}):
-                answer = await _run(connection, lambda: business(connection, saga_id, payload))
+                answer = await run_business(connection, lambda: business(connection, saga_id, payload))
                 await self.store(rows, Op.DO, answer, "refused" if answer.refused else "done")
             else:
                 answer = await rows.repeat(Op.DO, fingerprint)
@@ -179,7 +179,8 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
     return dependency
 
 
-async def _run(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> StoredAnswer:
+async def run_business(connection: AsyncConnection, business: Callable[[], Awaitable[BaseModel]]) -> StoredAnswer:
+    """Run a command's business in a savepoint: a refusal keeps nothing of what it wrote."""
     try:
         with telling_what_was_forgotten():
             # A refusal leaves no business rows, but its own barrier row stays.

@@ -4,39 +4,25 @@ uvicorn waits for a request's headers for ever and keeps whatever comes of them.
 """
 
 import asyncio
-import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_HEADER_SECONDS = 10.0
-"""Seconds from a connection's begin, or from a request's first byte, in which all its headers must have arrived."""
-_BACKLOG = 2048
 _HEADER_BYTES = 65_536
 """Bytes that may arrive before the headers are complete."""
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; at `::` it takes IPv4 as well, which the system may have turned off.
-
-    Raises:
-        OSError: The address cannot be had.
-    """
-    if ":" not in host:
-        return socket.create_server((host, port), backlog=_BACKLOG)
-    both = host == "::" and socket.has_dualstack_ipv6()
-    return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both, backlog=_BACKLOG)
 
 
 class BoundedConnection(HttpToolsProtocol):
     """An HTTP connection that is closed when a request's headers are too slow or too long."""
 
+    header_timeout: float
+    """Seconds, from a connection's begin or from a request's first byte, until all its headers have arrived."""
     _deadline: asyncio.TimerHandle | None = None
     _received = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         """Expect a first request."""
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(_HEADER_SECONDS, transport.close)
+        self._deadline = self.loop.call_later(self.header_timeout, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
@@ -52,7 +38,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._received > _HEADER_BYTES:
             self.transport.close()
         elif self._deadline is None:
-            self._deadline = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
+            self._deadline = self.loop.call_later(self.header_timeout, self.transport.close)
 
     def on_headers_complete(self) -> None:
         """Begin the request."""
@@ -64,3 +50,11 @@ class BoundedConnection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def bounded_connection(header_timeout: float) -> type[BoundedConnection]:
+    """Return the class of connections that wait for a request's headers for `header_timeout` seconds.
+
+    uvicorn makes the connections itself, so a class is the only way to tell them.
+    """
+    return type("BoundedConnection", (BoundedConnection,), {"header_timeout": header_timeout})

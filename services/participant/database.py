@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Final
 
 import asyncpg
 import structlog
@@ -17,17 +18,33 @@ from services.participant.admission import WAIT, Admission, NoPlaceError, deadli
 from services.participant.problems import DATABASE_UNAVAILABLE, IN_PROGRESS, OVERLOADED, Problem
 
 _log = structlog.get_logger(__name__)
-_CONNECT_TIMEOUT = 2.0
-"""Seconds to reach the server."""
-_TRANSACTION_TIMEOUT = 4.0
-"""Seconds for a whole transaction, once it has a connection."""
-_BOUNDS = {
-    # Milliseconds. A command waits so long for its twin, or for a row that another command changes.
-    "lock_timeout": "2000",
-    "statement_timeout": "5000",
-    # A process that was stopped in the middle of a transaction must not hold its locks for ever.
-    "idle_in_transaction_session_timeout": "10000",
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseTimeouts:
+    """Seconds that each wait for the database takes at most."""
+
+    connect: float = 2.0
+    """To reach the server."""
+    transaction: float = 4.0
+    """For a whole transaction, once it has a connection."""
+    lock: float = 2.0
+    """A command waits so long for its twin, or for a row that another command changes."""
+    statement: float = 5.0
+    idle_in_transaction: float = 10.0
+    """A process that was stopped in the middle of a transaction must not hold its locks for ever."""
+
+    def server_settings(self) -> dict[str, str]:
+        """Return those that the server itself watches, under its names and in milliseconds."""
+        own = {
+            "lock_timeout": self.lock,
+            "statement_timeout": self.statement,
+            "idle_in_transaction_session_timeout": self.idle_in_transaction,
+        }
+        return {name: f"{seconds * 1_000:.0f}" for name, seconds in own.items()}
+
+
+TIMEOUTS: Final = DatabaseTimeouts()
 _POOL_SIZE = 10
 """Connections per process: enough for one event loop, few enough for many replicas at one server."""
 _LOCKED = frozenset({"55P03", "40P01"})
@@ -52,24 +69,27 @@ def libpq_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-async def connect(url: str, schema: str, *, bounded: bool = True) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(
+    url: str, schema: str, *, bounded: bool = True, timeouts: DatabaseTimeouts = TIMEOUTS
+) -> "asyncpg.Connection[asyncpg.Record]":
     """Open one connection; its unqualified names mean `schema`. Its waits end soon where it is `bounded`.
 
     Raises:
         OSError: nobody answers there in time.
         asyncpg.PostgresError: the server refuses.
     """
-    settings = {"search_path": schema} | (_BOUNDS if bounded else {})
-    return await asyncpg.connect(libpq_url(url), timeout=_CONNECT_TIMEOUT, server_settings=settings)
+    settings = {"search_path": schema} | (timeouts.server_settings() if bounded else {})
+    return await asyncpg.connect(libpq_url(url), timeout=timeouts.connect, server_settings=settings)
 
 
 class Database:
     """One service's schema, seen through its own role."""
 
-    def __init__(self, url: str, schema: str) -> None:
+    def __init__(self, url: str, schema: str, timeouts: DatabaseTimeouts = TIMEOUTS) -> None:
         """Open nothing yet; unqualified names mean `schema`."""
         self.schema = schema
         self._url = url
+        self._timeouts = timeouts
         self.event_committed = asyncio.Event()
         """Set by each commit that wrote an event; who waits for it clears it."""
         self._admission = Admission(_POOL_SIZE)
@@ -79,7 +99,7 @@ class Database:
         """Whether the server was away when it was asked last."""
         self._engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=lambda: connect(url, schema),
+            async_creator=lambda: connect(url, schema, timeouts=timeouts),
             pool_size=_POOL_SIZE,
             max_overflow=0,
             hide_parameters=True,  # They are customers' data, and an error's text ends in logs.
@@ -102,7 +122,7 @@ class Database:
         try:
             async with (
                 self._admission.place(until, first=first),
-                asyncio.timeout(_TRANSACTION_TIMEOUT),
+                asyncio.timeout(self._timeouts.transaction),
                 self._engine.begin() as connection,
             ):
                 outbox.recorded(connection)  # Forget what a transaction that failed has left there.
@@ -148,7 +168,7 @@ class Database:
     async def drift(self) -> str | None:
         """Return how far code and schema are apart, where a migration came while this process runs; else None."""
         try:
-            connection = await connect(self._url, self.schema)
+            connection = await connect(self._url, self.schema, timeouts=self._timeouts)
             try:
                 found = await schema.revisions(connection, self.schema)
             finally:
@@ -166,7 +186,7 @@ class Database:
             OSError: nobody answers there in time.
             asyncpg.PostgresError: the server refuses.
         """
-        return await connect(self._url, self.schema)
+        return await connect(self._url, self.schema, timeouts=self._timeouts)
 
     async def close(self) -> None:
         """Close the pool's connections."""

@@ -27,7 +27,7 @@ from services.participant.rows import Rows
 from services.participant.statements import Op
 
 OUTCOME_UNKNOWN = ProblemType("OUTCOME_UNKNOWN", 503, "It is not known what the third party did", retry_after=1)
-_PATIENCE = 4.0
+_TIMEOUT = 4.0
 """Seconds for a whole conversation: with the transactions around it, less than a worker waits for its answer."""
 
 _log = structlog.get_logger(__name__)
@@ -143,7 +143,7 @@ class Elsewhere:
     @asynccontextmanager
     async def _conversation(self, saga_id: str) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 yield
         except TimeoutError as error:
             _log.warning("no answer in time", branch=self.barrier.branch, saga_id=saga_id)

@@ -13,11 +13,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 
+from saga.common.problems import FieldError
 from services.participant.auth import called_by
 from services.participant.database import Reading, database_of
 from services.participant.models import Answer, Name, SagaId, Time
 from services.participant.models import Request as Body
-from services.participant.problems import REQUEST_INVALID, FieldError, Problem, query_problems
+from services.participant.problems import REQUEST_INVALID, Problem, query_problems
 from services.participant.statements import Op, Settlement, barrier
 
 PAGE = 250

@@ -5,27 +5,41 @@ import re
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from saga.common.problems import FieldError
 from services.participant.admission import Admission, NoPlaceError, one_deadline
 from services.participant.database import Database
 from services.participant.headers import unreadable
-from services.participant.problems import BODY_LATE, BODY_TOO_LARGE, REQUEST_INVALID, FieldError, Problem
+from services.participant.problems import BODY_LATE, BODY_TOO_LARGE, REQUEST_INVALID, Problem
 
 DEPTH = 16
 """Objects and arrays in one another that a body may have; ours have three."""
-_INSIDE = 64
-"""Requests that are carried out at once: enough for all connections, and for conversations with a third party."""
-_BODY_SECONDS = 10.0
-"""Seconds in which the whole body must have arrived."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose body means something; that of any other is not looked at."""
-_LINGER = 2.0
-"""Seconds for which what still comes of a refused request is dropped."""
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 """A string, whole or cut off, or a bracket; the closing quote is optional, so that nothing is looked through twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestBounds:
+    """What one request may cost; all times are in seconds."""
+
+    concurrency: int = 64
+    """Requests that are carried out at once: enough for all connections, and for conversations with a third party."""
+    header_timeout: float = 10.0
+    """From a connection's begin, or from a request's first byte, until all its headers have arrived."""
+    body_timeout: float = 10.0
+    """Until the whole body has arrived."""
+    linger: float = 2.0
+    """For so long, what still comes of a refused request is dropped."""
+
+
+BOUNDS: Final = RequestBounds()
 
 
 class Rate:
@@ -47,11 +61,11 @@ class Rate:
         return self._counts[who] <= self._most
 
 
-async def turn_away(answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+async def turn_away(answer: Response, scope: Scope, receive: Receive, send: Send, linger: float) -> None:
     """Answer a request whose body nobody wants, and close the connection.
 
     Who closes while the other one still sends takes the answer away from it (RFC 9112, 9.6): so the answer is sent,
-    what still comes is dropped for a while, and only then is the answer ended.
+    what still comes is dropped for `linger` seconds, and only then is the answer ended.
     """
     answer.headers["Connection"] = "close"
 
@@ -60,7 +74,7 @@ async def turn_away(answer: Response, scope: Scope, receive: Receive, send: Send
 
     await answer(scope, receive, unended)
     with suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER):
+        async with asyncio.timeout(linger):
             while (await receive()).get("more_body"):
                 pass
     await send({"type": "http.response.body", "body": b""})
@@ -69,23 +83,25 @@ async def turn_away(answer: Response, scope: Scope, receive: Receive, send: Send
 class Bodies:
     """Receives each request's body whole, within bounds of size and time, before the application sees the request."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, bounds: RequestBounds = BOUNDS) -> None:
         """Stand before `app`; let in bodies of `most` bytes."""
         self._app = app
         self._most = most
+        self._bounds = bounds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request that is here as a whole, or answer it."""
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(self._bounds.body_timeout):
                 body = await self._receive(scope, receive)
         except TimeoutError:
-            detail = f"The request's body was not here within {_BODY_SECONDS:g} seconds. Send the request again."
+            seconds = self._bounds.body_timeout
+            detail = f"The request's body was not here within {seconds:g} seconds. Send the request again."
             answer = Problem(BODY_LATE, detail).response()
             answer.headers["Connection"] = "close"
             await answer(scope, receive, send)
         except Problem as problem:
-            await turn_away(problem.response(), scope, receive, send)
+            await turn_away(problem.response(), scope, receive, send, self._bounds.linger)
         else:
             if body is None:  # The caller is gone.
                 return
@@ -123,12 +139,14 @@ class Bodies:
 class Line:
     """Has requests wait in line for the application, which carries out a few at a time."""
 
-    def __init__(self, app: ASGIApp, database: Database, exempt: frozenset[str]) -> None:
-        """Stand before `app`; requests for the paths `exempt` do not wait."""
+    def __init__(
+        self, app: ASGIApp, database: Database, exempt: frozenset[str], concurrency: int = BOUNDS.concurrency
+    ) -> None:
+        """Stand before `app`, for `concurrency` requests at once; those for the paths `exempt` do not wait."""
         self._app = app
         self._database = database
         self._exempt = exempt
-        self._admission = Admission(_INSIDE)
+        self._admission = Admission(concurrency)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request when it is its turn, or answer it."""

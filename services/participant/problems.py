@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
-MEDIA_TYPE = "application/problem+json"
+from saga.common.problems import PROBLEM, FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,6 @@ _ANY_REQUEST = (
 """What any request with a token can meet."""
 LISTED = 20
 """Errors that a problem lists at most: whatever was sent, the answer stays short."""
-
-
-class FieldError(BaseModel):
-    """One field that is not as it must be; never its value."""
-
-    model_config = ConfigDict(frozen=True)
-
-    field: str
-    message: str
 
 
 class ProblemDocument(BaseModel):
@@ -115,7 +106,7 @@ class Problem(Exception):
     def response(self) -> Response:
         """Return the document as an HTTP response."""
         headers = {} if self.kind.retry_after is None else {"Retry-After": str(self.kind.retry_after)}
-        return Response(self.body(), self.kind.status, headers, MEDIA_TYPE)
+        return Response(self.body(), self.kind.status, headers, PROBLEM)
 
 
 class Refusal(Problem):
@@ -148,7 +139,7 @@ def _documented(status: int, kinds: list[ProblemType]) -> dict[str, Any]:
     }
     described: dict[str, Any] = {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(kind.code for kind in kinds)}",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "examples": examples}},
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "examples": examples}},
     }
     if any(kind.retry_after is not None for kind in kinds):
         described["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}

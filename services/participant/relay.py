@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from random import SystemRandom
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import asyncpg
 import httpx
 import structlog
 
+from saga.common.backoff import EQUAL_JITTER, ExponentialBackoff
 from saga.common.http_clients import open_client
 from saga.common.responses import fetch, retry_after
 from saga.common.tokens import TokenMissingError, Tokens
@@ -29,15 +29,9 @@ CALLER = "record-events"
 
 _LOCK = 0x5E1A
 """Our key among the database's advisory locks; the second half of it is the schema's."""
-_POLL = 5.0
-"""Seconds between two looks at the outbox, or at the lock: what another process commits wakes nobody here."""
-_POST_TIMEOUT = 5.0
-"""Seconds for one delivery: shorter than the drain, which the one in flight may use."""
 _QUERY_TIMEOUT = 6.0
 """Seconds for one query: a little more than the server itself grants."""
-_PAUSES = (0.1, 5.0)
-"""Seconds between two tries: at first, and at most."""
-_PATIENCE = 60.0
+_MAX_RETRY_AFTER = 60.0
 """Seconds that a consumer's Retry-After is followed at most."""
 _REMIND = 60.0
 """Seconds after which a failure that lasts is logged again."""
@@ -46,8 +40,6 @@ _TIDY_EVERY = 3600.0
 _TIDY_ROWS = 5000
 """Rows that one statement removes: no transaction is long."""
 _SESSION = {
-    # A leader whose machine is gone, or that was stopped (SIGSTOP), must not lead for ever.
-    "idle_session_timeout": "90s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -69,7 +61,21 @@ _TIDY = tuple(
 
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _log = structlog.get_logger(__name__)
-_random = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayTimes:
+    """All in seconds."""
+
+    poll: float = 5.0
+    """Between two looks at the outbox, or at the lock: what another process commits wakes nobody here."""
+    post_timeout: float = 5.0
+    """For one delivery: shorter than the drain, which the one in flight may use."""
+    idle_session_timeout: float = 90.0
+    """A leader whose machine is gone, or that was stopped (SIGSTOP), must not lead for ever."""
+
+
+TIMES: Final = RelayTimes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +96,17 @@ class _Failed:
 class Relay:
     """Delivers the events of one schema to one consumer."""
 
-    def __init__(self, database: Database, events_url: str, *, tokens: Tokens, retention: timedelta) -> None:
+    def __init__(
+        self, database: Database, events_url: str, *, tokens: Tokens, retention: timedelta, times: RelayTimes = TIMES
+    ) -> None:
         """Remove what was delivered or received longer ago than `retention`."""
         self._database = database
         self._events_url = events_url
         self._tokens = tokens
         self._retention = retention
+        self._times = times
         self._stopping = asyncio.Event()
-        self._failures = 0
+        self._backoff = ExponentialBackoff(base=0.1, cap=5.0, jitter=EQUAL_JITTER)
         self._reported = ("", 0.0)
         self._batch = LIMIT
 
@@ -117,7 +126,7 @@ class Relay:
         self._database.event_committed.set()
 
     async def _run(self) -> None:
-        async with open_client(self._events_url, timeout=_POST_TIMEOUT) as http:
+        async with open_client(self._events_url, timeout=self._times.post_timeout) as http:
             while not self._stopping.is_set():
                 try:
                     await self._take_turns(http)
@@ -132,11 +141,12 @@ class Relay:
         """Hold one session: wait for the lead in it, and lead."""
         connection: _Connection = await self._database.session()
         try:
-            for name, value in _SESSION.items():
+            own = {"idle_session_timeout": f"{self._times.idle_session_timeout * 1_000:.0f}ms"}
+            for name, value in (_SESSION | own).items():
                 await connection.execute(f"SET {name} = '{value}'", timeout=_QUERY_TIMEOUT)
             lock = "SELECT pg_try_advisory_lock($1, hashtext($2))"
             while not await connection.fetchval(lock, _LOCK, self._database.schema, timeout=_QUERY_TIMEOUT):
-                if await self._stopped_within(_POLL):
+                if await self._stopped_within(self._times.poll):
                     return
             _log.info("relay leads")
             await self._lead(connection, http)
@@ -157,7 +167,7 @@ class Relay:
                 await self._deliver(connection, http, rows)
             elif not self._stopping.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._database.event_committed.wait(), _POLL)
+                    await asyncio.wait_for(self._database.event_committed.wait(), self._times.poll)
 
     async def _deliver(self, connection: _Connection, http: httpx.AsyncClient, rows: list[asyncpg.Record]) -> None:
         """Send the rows and mark them, or make the next batch smaller, or wait."""
@@ -167,7 +177,7 @@ class Relay:
         if failed is None:
             await connection.execute(_DELIVERED, [row["position"] for row in rows], timeout=_QUERY_TIMEOUT)
             self._recover()
-            if took * 2 < _POST_TIMEOUT / 2:  # twice as many take twice as long, and have to fit
+            if took * 2 < self._times.post_timeout / 2:  # twice as many take twice as long, and have to fit
                 self._batch = min(self._batch * 2, LIMIT)
         elif failed.is_slow:
             self._batch = max(1, len(rows) // 2)
@@ -187,7 +197,7 @@ class Relay:
         """Send events as they are in the outbox."""
         try:
             headers = {**self._tokens.authorization(CALLER), "Content-Type": BATCH}
-            async with asyncio.timeout(_POST_TIMEOUT):  # httpx bounds each read, and not their sum
+            async with asyncio.timeout(self._times.post_timeout):  # httpx bounds each read, and not their sum
                 answer = await fetch(http, "POST", self._events_url, content=f"[{','.join(events)}]", headers=headers)
         except TokenMissingError:
             return _Failed(f"no token for {CALLER}")
@@ -196,7 +206,9 @@ class Relay:
             return _Failed(f"consumer: {type(error).__name__}", is_slow=is_slow)
         if answer.is_success:
             return None
-        return _Failed(f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _PATIENCE) or 0.0)
+        return _Failed(
+            f"consumer: {answer.status_code}", answer.status_code, retry_after(answer, _MAX_RETRY_AFTER) or 0.0
+        )
 
     async def _tidy(self, connection: _Connection) -> None:
         for statement in _TIDY:
@@ -207,10 +219,7 @@ class Relay:
 
     async def _back_off(self, failed: _Failed) -> None:
         self._report(failed.reason)
-        first, most = _PAUSES
-        pause = _random.uniform(0.5, 1.0) * min(first * 2**self._failures, most)
-        self._failures = min(self._failures + 1, 16)  # Past the cap the count means nothing more.
-        await self._stopped_within(max(pause, failed.retry_after))
+        await self._stopped_within(max(next(self._backoff), failed.retry_after))
 
     def _report(self, reason: str) -> None:
         """Log a failure when it is new, and from time to time while it lasts."""
@@ -220,9 +229,9 @@ class Relay:
             self._reported = reason, time.monotonic()
 
     def _recover(self) -> None:
-        if self._failures:
+        if self._backoff.failures:
             _log.info("events are delivered again")
-        self._failures = 0
+        self._backoff.reset()
         self._reported = "", 0.0
 
     async def _stopped_within(self, seconds: float) -> bool:

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from fastapi import Response
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
-from services.participant.problems import FENCED, IN_PROGRESS, KEY_REUSED, MEDIA_TYPE, Problem
+from saga.common.problems import PROBLEM
+from services.participant.problems import FENCED, IN_PROGRESS, KEY_REUSED, Problem
 from services.participant.statements import (
     ANSWER_DO,
     ANSWER_UNDO,
@@ -35,7 +36,7 @@ class StoredAnswer:
 
     def response(self) -> Response:
         """Return it as it is sent."""
-        return Response(self.body, self.status, media_type=MEDIA_TYPE if self.refused else "application/json")
+        return Response(self.body, self.status, media_type=PROBLEM if self.refused else "application/json")
 
 
 @dataclass(frozen=True, slots=True)

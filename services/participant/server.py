@@ -2,23 +2,24 @@
 
 import asyncio
 import importlib
-import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, closing
 
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
+from saga.common.http_server import EmbeddedServer, listening
 from saga.common.logs import configure_logging
+from saga.common.signals import on_stop_signal
 from saga.common.tokens import Tokens, read_tokens
 from services.participant.app import create_app
 from services.participant.auth import Callers, callers_of
-from services.participant.connection import BoundedConnection, listening
+from services.participant.connection import bounded_connection
 from services.participant.database import Database
 from services.participant.ledger import router as ledger_router
+from services.participant.limits import BOUNDS, RequestBounds
 from services.participant.provisioning import StartError, provision, require_current
 from services.participant.relay import Relay
 from services.participant.retention import router as retention_router
@@ -75,9 +76,7 @@ async def _run(name: str, settings: ServiceSettings, own: RoleSettings, listener
             if relay:
                 relay.stop()
 
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop, number)
+        on_stop_signal(stop)
         await server.serve(sockets=[listener])
     _log.info("stopped")
 
@@ -96,14 +95,19 @@ def _make_relay(database: Database, tokens: Tokens, settings: ServiceSettings) -
     return Relay(database, str(settings.events_url), tokens=tokens, retention=settings.retention)
 
 
-def make_server(
-    name: str, router: APIRouter, database: Database, callers: Callers, limits: LimitSettings
+def make_server(  # noqa: PLR0913, PLR0917 - what a service is made of
+    name: str,
+    router: APIRouter,
+    database: Database,
+    callers: Callers,
+    limits: LimitSettings,
+    bounds: RequestBounds = BOUNDS,
 ) -> uvicorn.Server:
     """Return the HTTP server that answers `router`'s routes, of the service `name`, to its `callers`."""
-    app = create_app(name, router, database, callers, limits)
+    app = create_app(name, router, database, callers, limits, bounds)
     config = uvicorn.Config(
         app,
-        http=BoundedConnection,
+        http=bounded_connection(bounds.header_timeout),
         lifespan="off",
         ws="none",
         log_config=None,
@@ -115,7 +119,7 @@ def make_server(
     return _Server(config, app)
 
 
-class _Server(uvicorn.Server):
+class _Server(EmbeddedServer):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
@@ -127,11 +131,6 @@ class _Server(uvicorn.Server):
         """
         async with self._app.router.lifespan_context(self._app):
             await super().serve(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `_run`: uvicorn raises them again at the end, which would make each stop a failure."""
-        yield
 
 
 def _require_tokens(callers: Callers) -> None:

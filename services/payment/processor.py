@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 
 from saga.common.http_clients import open_client
-from saga.common.responses import PROBLEM, fetch, media_type
+from saga.common.problems import problem_of
+from saga.common.responses import fetch
 from saga.common.tokens import TokenMissingError, Tokens, read_tokens
 from services.participant.cards import Card
 from services.participant.elsewhere import OUTCOME_UNKNOWN
@@ -37,10 +38,6 @@ class Outcome(BaseModel):
     refunded: int = 0
     decline: str | None = None
     """The processor's code for why the card was not charged."""
-
-
-class _Refusal(BaseModel):
-    code: str
 
 
 class CardProcessor:
@@ -118,13 +115,8 @@ def _read(response: httpx.Response) -> Outcome:
 
 
 def _code(response: httpx.Response) -> str | None:
-    """Return the problem document's code, None where the answer is none."""
-    if media_type(response) != PROBLEM:
-        return None
-    try:
-        return _Refusal.model_validate_json(response.content).code
-    except ValidationError:
-        return None
+    problem = problem_of(response)
+    return problem.code if problem else None
 
 
 def _unknown(response: httpx.Response) -> Problem:

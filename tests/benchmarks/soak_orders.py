@@ -9,12 +9,11 @@ from random import Random
 
 import grpc
 
+from saga.common.backoff import EQUAL_JITTER, ExponentialBackoff
 from tests.benchmarks.orders import placing
 from tests.benchmarks.orders.ledger import FULFILLED
 
-_PAUSE = 0.1, 2.0
-"""Seconds before the first repeat of a creation, and the most that doubling leads to."""
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 """Seconds until an order that cannot be created is given up: far longer than a broker takes to come back."""
 _WRONG = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED})
 """The engine will never take such a creation: the soak itself is at fault."""
@@ -109,9 +108,9 @@ class Stream:
 
     async def _create(self, order: Order) -> None:
         (variables,) = placing.orders([order.order_id], order.kind.example)
-        pause, longest = _PAUSE
+        backoff = ExponentialBackoff(base=0.1, cap=2.0, jitter=EQUAL_JITTER, random=self.random)
         loop = asyncio.get_running_loop()
-        end = loop.time() + _PATIENCE
+        end = loop.time() + _TIMEOUT
         while loop.time() < end:
             try:
                 await placing.create(self.channel, variables)
@@ -120,8 +119,7 @@ class Stream:
             else:
                 order.accepted = True
                 return
-            await asyncio.sleep(pause * self.random.uniform(0.5, 1.0))
-            pause = min(2 * pause, longest)
+            await asyncio.sleep(next(backoff))
 
     def _count(self, error: grpc.aio.AioRpcError) -> None:
         if error.code() in _WRONG:

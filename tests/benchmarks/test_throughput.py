@@ -27,8 +27,8 @@ async def test_each_bar_has_a_ratio_a_round_but_for_those_of_a_peer_that_is_left
     async def measured(*_: object) -> Work:
         return Work(jobs=100, seconds=1.0, cpu=0.1)
 
-    monkeypatch.setattr(throughput, "_drain", measured)
-    monkeypatch.setattr(throughput, "_steady", measured)
+    monkeypatch.setattr(throughput, "drain", measured)
+    monkeypatch.setattr(throughput, "steady", measured)
     samples, running = Samples(), {name: FakeProcess() for name in names}
     bench = Bench(None, None, running, QUICK, samples, Path(), AsyncExitStack(), running)  # type: ignore[arg-type]
     await throughput.throughput(bench)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.benchmarks import work
 from tests.benchmarks.work import until_done
 
 
@@ -37,18 +36,14 @@ class FakeProcess:
         ([20, 60, 100], 80),  # quicker than the first look
     ],
 )
-async def test_it_is_watched_from_its_first_job_to_its_last(
-    monkeypatch: pytest.MonkeyPatch, completed: list[int], counted: int
-) -> None:
-    monkeypatch.setattr(work, "_LOOK", 0.001)
+async def test_it_is_watched_from_its_first_job_to_its_last(completed: list[int], counted: int) -> None:
     counter = FakeCounter(completed)
-    done = await until_done(counter, FakeProcess(), "work", before=0, jobs=100, seconds=20.0)  # type: ignore[arg-type]
+    done = await until_done(counter, FakeProcess(), "work", before=0, jobs=100, seconds=20.0, look=0.001)  # type: ignore[arg-type]
     assert (done.jobs, done.cpu) == (counted, 2.0)
 
 
-async def test_a_peer_that_does_not_end_is_judged_by_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "_LOOK", 0.02)
+async def test_a_peer_that_does_not_end_is_judged_by_what_it_did() -> None:
     counter = FakeCounter([7, 8, *[9] * 1_000])
-    done = await until_done(counter, FakeProcess(), "work", before=7, jobs=100, seconds=0.2)  # type: ignore[arg-type]
+    done = await until_done(counter, FakeProcess(), "work", before=7, jobs=100, seconds=0.2, look=0.02)  # type: ignore[arg-type]
     assert done.jobs == 1
     assert done.seconds == pytest.approx(0.2, abs=0.1)

@@ -13,10 +13,8 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga.clients import rest
 from saga.clients.addresses import Addresses
 from saga.clients.instances import Instances
-from saga.operations.incidents import retry
 from saga.operations.incidents.retry import IncidentRetry, Verdict
 from saga.operations.incidents.search import Incidents, Wanted
 from saga.stack import stack as embedded
@@ -369,16 +367,14 @@ async def test_an_incident_without_a_job_is_retried_too_and_no_value_that_the_en
     await cancelled(standing, instance)
 
 
-async def test_a_job_that_nobody_does_is_not_called_gone(
-    standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry, "_PATIENCE", 5.0)
+async def test_a_job_that_nobody_does_is_not_called_gone(standing: Standing, shown: Instances, sums: str) -> None:
     instance = await standing.start({"card": 41}, process=sums)
     job = await standing.job(sums)
     await standing.gateway.FailJob(pb.FailJobRequest(jobKey=job.key, retries=0, errorMessage="gave up"))
     await standing.incident(instance)
     found = [incident async for incident in Incidents(shown).open(Wanted(process=sums))]
-    [outcome] = [outcome async for outcome in IncidentRetry(standing.gateway, shown, None).all(found)]
+    retry = IncidentRetry(standing.gateway, shown, None, timeout=5.0)
+    [outcome] = [outcome async for outcome in retry.all(found)]
     assert outcome.verdict is Verdict.COULD_NOT
     assert outcome.why == "It was retried, and its job has not ended after 5 seconds; look again later."
     assert (await standing.job(sums)).retries == 4, "as many as the diagram grants"
@@ -386,14 +382,16 @@ async def test_a_job_that_nobody_does_is_not_called_gone(
 
 
 async def test_more_incidents_than_a_page_come_in_the_order_of_time(
-    standing: Standing, shown: Instances, sums: str, monkeypatch: pytest.MonkeyPatch
+    asked: Stack, standing: Standing, sums: str
 ) -> None:
     keys = [await standing.start({"card": CARD}, process=sums) for _ in range(5)]
     for instance in keys:
         await standing.incident(instance)
-    monkeypatch.setattr(rest, "_PAGE", 2)
     wanted = Wanted(process=sums, type="IO_MAPPING_ERROR")
-    assert [each.process_instance_key async for each in Incidents(shown).open(wanted)] == keys
+    address = asked.environment.get("CAMUNDA_REST_ADDRESS") or Addresses.of(asked.offset).rest
+    assert address
+    async with Instances(address, page_size=2) as two_a_page:
+        assert [each.process_instance_key async for each in Incidents(two_a_page).open(wanted)] == keys
     await cancelled(standing, *keys)
 
 

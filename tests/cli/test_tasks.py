@@ -15,7 +15,7 @@ from bpmn.render import BPMN
 from saga.clients.instances import Instances
 from saga.operations.reconcile.manual_tasks import MESSAGE
 from tests import warm
-from tests.engine.process import PATIENCE, running
+from tests.engine.process import TIMEOUT, running
 from tests.stack import Result
 from tests.tasks.cluster import BASE, FakeCluster, serving
 from tests.world import eventually
@@ -330,7 +330,7 @@ async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer
         # More than a search for variables shows of one.
         variables = {**SETTLING, "why": "Nobody knows. " + "x" * 10_000}
         asked = pb.PublishMessageRequest(name=MESSAGE, correlationKey="4711", variables=json.dumps(variables))
-        await gateway.PublishMessage(asked, timeout=PATIENCE)
+        await gateway.PublishMessage(asked, timeout=TIMEOUT)
         [task] = await eventually(listed, bool)
         key = str(task["key"])
         assert (task["name"], task["assignee"]) == ("Settle by hand", None)
@@ -352,9 +352,9 @@ async def test_a_person_settles_by_hand_and_the_instance_goes_on_with_the_answer
         wanted = pb.ActivateJobsRequest(
             type="settle-effect", worker="test", timeout=10_000, maxJobsToActivate=1, requestTimeout=10_000
         )
-        [job] = [job async for jobs in gateway.ActivateJobs(wanted, timeout=PATIENCE) for job in jobs.jobs]
+        [job] = [job async for jobs in gateway.ActivateJobs(wanted, timeout=TIMEOUT) for job in jobs.jobs]
         assert json.loads(job.variables) == {**variables, "decision": "undo", "comment": "lost"}
-        await gateway.CompleteJob(pb.CompleteJobRequest(jobKey=job.key, variables="{}"), timeout=PATIENCE)
+        await gateway.CompleteJob(pb.CompleteJobRequest(jobKey=job.key, variables="{}"), timeout=TIMEOUT)
         instance = task["processInstanceKey"]
         ended = await eventually(lambda: instances.get(instance), lambda shown: shown is not None and shown.has_ended)
         assert ended is not None

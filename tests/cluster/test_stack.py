@@ -138,11 +138,10 @@ def test_down_during_a_start_waits_for_the_supervisor_to_tell_who_it_is_and_stop
 
 
 def test_down_deletes_nothing_from_under_a_supervisor_that_it_cannot_stop(
-    supervisor: "subprocess.Popen[str]", home: Path, monkeypatch: pytest.MonkeyPatch
+    supervisor: "subprocess.Popen[str]", home: Path
 ) -> None:
-    monkeypatch.setattr(shutdown, "_STATE_SECONDS", 0.2)
     with pytest.raises(StackError, match=r"supervisor\.lock"):
-        Stack(OFFSET).down(delete_data=True)
+        shutdown.end(Stack(OFFSET).layout, delete_data=True, state_timeout=0.2)
     assert supervisor.poll() is None
     assert (home / f"stack-{OFFSET}" / "supervisor.lock").exists()
 

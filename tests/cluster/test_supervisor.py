@@ -15,16 +15,20 @@ import httpx
 import psutil
 import pytest
 
-from saga.stack import supervisor
 from saga.stack.errors import PartFailedError
 from saga.stack.parts import Part, Probe, http_probe
 from saga.stack.state import PartState, ProcessId, StackState, State
 from saga.stack.supervisor import Supervisor
+from saga.stack.supervisor_settings import DEFAULTS, SupervisorSettings
 from tests.stack import free_port
 
 _HEAD = "import os, pathlib, signal, sys, time\nhere = pathlib.Path.cwd()\n"
 SERVE = "(here / sys.argv[1]).touch()\nsignal.pause()\n"
 _SECONDS = 20
+WATCHFUL = SupervisorSettings(watch_interval=0.05, answer_timeout=0.2, degraded_after=0.3, hung_after=1.5)
+"""A part is probed often, and soon counts as hung."""
+IMPATIENT = SupervisorSettings(crash_window=0.0, first_delay=0.01, max_delay=0.01)
+"""Restarts come at once, and only those in a row count."""
 
 
 @pytest.fixture
@@ -48,10 +52,10 @@ def part(home: Path, name: str, code: str = SERVE, **settings: object) -> Part:
 class Run:
     """A supervisor at work and every state that it published."""
 
-    def __init__(self, parts: Sequence[Part], home: Path) -> None:
+    def __init__(self, parts: Sequence[Part], home: Path, settings: SupervisorSettings = DEFAULTS) -> None:
         self.states: list[StackState] = []
         self.disk_is_full = False
-        self.supervisor = Supervisor(parts, home / "logs", self.publish)
+        self.supervisor = Supervisor(parts, home / "logs", self.publish, settings)
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(self.supervisor.run(self.stop))
 
@@ -84,8 +88,8 @@ class Run:
 
 
 @asynccontextmanager
-async def running(parts: Sequence[Part], home: Path) -> AsyncIterator[Run]:
-    run = Run(parts, home)
+async def running(parts: Sequence[Part], home: Path, settings: SupervisorSettings = DEFAULTS) -> AsyncIterator[Run]:
+    run = Run(parts, home, settings)
     try:
         yield run
     finally:
@@ -150,18 +154,15 @@ server.serve_forever()
 
 
 @pytest.fixture
-def watched(home: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
-    """A part that is asked often, and soon taken for hung."""
-    for name, seconds in (("_WATCH_INTERVAL", 0.05), ("_ANSWER_TIMEOUT", 0.2), ("_DEGRADED_AFTER", 0.3)):
-        monkeypatch.setattr(supervisor, name, seconds)
-    monkeypatch.setattr(supervisor, "_HUNG_AFTER", 1.5)
+def watched(home: Path) -> Part:
+    """A part whose answers can be chosen."""
     port = free_port()
     command = [sys.executable, "-I", "-S", "-c", _HEAD + SERVE_HTTP, str(port)]
     return Part(name="service", command=command, ready=http_probe(f"http://127.0.0.1:{port}/ready"), directory=home)
 
 
 async def test_a_part_that_hangs_is_degraded_and_then_started_again(home: Path, watched: Part) -> None:
-    async with running([watched], home) as run:
+    async with running([watched], home, WATCHFUL) as run:
         await run.until("service", State.READY)
         run.process("service").suspend()
         await run.until("service", State.DEGRADED)
@@ -174,14 +175,14 @@ async def test_a_probe_that_never_ends_is_no_answer(home: Path, watched: Part) -
     async def endless(_client: httpx.AsyncClient) -> bool:
         return await asyncio.Event().wait()
 
-    async with running([dataclasses.replace(watched, alive=endless)], home) as run:
+    async with running([dataclasses.replace(watched, alive=endless)], home, WATCHFUL) as run:
         await run.until("service", State.READY)
         await run.until("service", State.DEGRADED)
         await run.until("service", State.READY, restarts=1)
 
 
 async def test_a_part_that_fails_each_request_is_started_again(home: Path, watched: Part) -> None:
-    async with running([watched], home) as run:
+    async with running([watched], home, WATCHFUL) as run:
         await run.until("service", State.READY)
         (home / "status").write_text("500")
         await run.until("service", State.DEGRADED)
@@ -191,10 +192,9 @@ async def test_a_part_that_fails_each_request_is_started_again(home: Path, watch
 
 
 async def test_a_part_that_says_itself_that_it_cannot_serve_is_degraded_and_left_alone(
-    home: Path, watched: Part, monkeypatch: pytest.MonkeyPatch
+    home: Path, watched: Part
 ) -> None:
-    monkeypatch.setattr(supervisor, "_HUNG_AFTER", 0.5)
-    async with running([watched], home) as run:
+    async with running([watched], home, dataclasses.replace(WATCHFUL, hung_after=0.5)) as run:
         await run.until("service", State.READY)
         (home / "status").write_text("503")
         await run.until("service", State.DEGRADED)
@@ -206,12 +206,8 @@ async def test_a_part_that_says_itself_that_it_cannot_serve_is_degraded_and_left
         await run.until("service", State.READY)
 
 
-async def test_a_part_that_hangs_again_and_again_is_given_up(
-    home: Path, watched: Part, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "_HUNG_AFTER", 0.5)
-    monkeypatch.setattr(supervisor, "_HANGS", 2)
-    async with running([watched], home) as run:
+async def test_a_part_that_hangs_again_and_again_is_given_up(home: Path, watched: Part) -> None:
+    async with running([watched], home, dataclasses.replace(WATCHFUL, hung_after=0.5, hangs=2)) as run:
         for restarts in range(2):
             await run.until("service", State.READY, restarts=restarts)
             run.process("service").suspend()
@@ -225,27 +221,19 @@ async def test_a_part_that_never_becomes_ready_counts_as_crashed(home: Path) -> 
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
 
-async def test_a_part_that_is_never_ready_is_given_up_however_long_each_start_takes(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("saga.stack.supervisor._CRASH_WINDOW", 0.0)
-    monkeypatch.setattr("saga.stack.supervisor._BACKOFF", (0.01, 0.01))
+async def test_a_part_that_is_never_ready_is_given_up_however_long_each_start_takes(home: Path) -> None:
     # Long enough for a busy machine to start Python and print.
     mute = part(home, "mute", "print('no room', flush=True)\nsignal.pause()", ready_seconds=1.0)
-    async with running([mute], home) as run:
+    async with running([mute], home, IMPATIENT) as run:
         with pytest.raises(PartFailedError, match=r"(?s)mute was not ready.*5 times in a row.*no room"):
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
 
-async def test_starts_without_success_count_only_since_the_part_was_last_ready(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("saga.stack.supervisor._CRASH_WINDOW", 0.0)
-    monkeypatch.setattr("saga.stack.supervisor._BACKOFF", (0.01, 0.01))
+async def test_starts_without_success_count_only_since_the_part_was_last_ready(home: Path) -> None:
     # Every fourth start is ready, until it is killed.
     code = "with (here / 'starts').open('a+') as starts: number = starts.write('.') and starts.tell()\n"
     code += "if number % 4: sys.exit(1)\n" + SERVE
-    async with running([part(home, "moody", code)], home) as run:
+    async with running([part(home, "moody", code)], home, IMPATIENT) as run:
         for restarts in (3, 7):
             await run.until("moody", State.READY, restarts)
             (home / "moody").unlink()

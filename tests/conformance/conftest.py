@@ -14,7 +14,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from tests.conformance.clock import Clock
 from tests.conformance.report import Report
 from tests.conformance.target import Connections, Target, connect
-from tests.conformance.zeebe import PATIENCE, Zeebe
+from tests.conformance.zeebe import TIMEOUT, Zeebe
 
 _HERE = Path(__file__).parent
 _EMBEDDED_ONLY = ("fault", "engine_log")
@@ -101,7 +101,7 @@ async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     target = request.config.stash[_target]
     async with connect(target) as connections:
         try:
-            topology = await connections.stub.Topology(pb.TopologyRequest(), timeout=PATIENCE)
+            topology = await connections.stub.Topology(pb.TopologyRequest(), timeout=TIMEOUT)
         except grpc.aio.AioRpcError as error:
             pytest.exit(f"The cluster does not answer: {error.code().name} {error.details()}", returncode=2)
         request.config.stash[_report].version = topology.gatewayVersion

@@ -11,7 +11,7 @@ import httpx
 from saga.clients.rest import BasicAuthSettings, Bearer
 from saga.kit.gateway.connection import oauth, open_channel, stub
 from saga.kit.settings import EngineSettings
-from tests.conformance.zeebe import PATIENCE
+from tests.conformance.zeebe import TIMEOUT
 from tests.engine.process import running
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ async def connect(target: Target | None) -> AsyncIterator[Connections]:
             own = EngineSettings(ZEEBE_ADDRESS=engine.gateway)
             async with (
                 open_channel(own) as channel,
-                httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=PATIENCE) as rest,
+                httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=TIMEOUT) as rest,
             ):
                 yield Connections(stub(channel), rest, f"http://{engine.management}")
         return
     async with (
         open_channel(target.engine) as channel,
-        httpx.AsyncClient(base_url=target.rest, auth=target.auth(), timeout=PATIENCE) as rest,
+        httpx.AsyncClient(base_url=target.rest, auth=target.auth(), timeout=TIMEOUT) as rest,
     ):
         yield Connections(stub(channel), rest, "")

@@ -7,7 +7,7 @@ from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.conformance.diagrams import draw, one_task, passing
-from tests.conformance.zeebe import PATIENCE, Zeebe, refused, variables_of
+from tests.conformance.zeebe import TIMEOUT, Zeebe, refused, variables_of
 from tests.engine.drawing import end, message, start, task
 
 
@@ -36,7 +36,7 @@ async def test_variables_are_an_object_and_an_empty_text_is_one(zeebe: Zeebe) ->
 
     async def create(variables: str) -> None:
         request = pb.CreateProcessInstanceRequest(bpmnProcessId=p, version=-1, variables=variables)
-        await zeebe.stub.CreateProcessInstance(request, timeout=PATIENCE)
+        await zeebe.stub.CreateProcessInstance(request, timeout=TIMEOUT)
 
     for text in ("[1]", "7", "{"):
         await refused(create(text), StatusCode.INVALID_ARGUMENT)
@@ -59,7 +59,7 @@ async def test_an_instance_goes_on_when_its_result_is_overdue(zeebe: Zeebe) -> N
     request = pb.CreateProcessInstanceWithResultRequest(
         request=pb.CreateProcessInstanceRequest(bpmnProcessId=p, version=-1), requestTimeout=300
     )
-    overdue = zeebe.stub.CreateProcessInstanceWithResult(request, timeout=PATIENCE)
+    overdue = zeebe.stub.CreateProcessInstanceWithResult(request, timeout=TIMEOUT)
     await refused(overdue, StatusCode.DEADLINE_EXCEEDED)
     await zeebe.job(t)
 

@@ -10,7 +10,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.conformance.clock import Clock
 from tests.conformance.diagrams import one_task
-from tests.conformance.zeebe import MINUTE, PATIENCE, Zeebe, refused, variables_of
+from tests.conformance.zeebe import MINUTE, TIMEOUT, Zeebe, refused, variables_of
 
 Pushed = asyncio.Queue[pb.ActivatedJob]
 
@@ -50,7 +50,7 @@ async def stream(zeebe: Zeebe, p: str, *streams: Pushed) -> AsyncIterator[None]:
 
     readers = [asyncio.create_task(read(pushed, opened)) for pushed, opened in zip(streams, is_open, strict=True)]
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while not all(opened.is_set() for opened in is_open):
                 await zeebe.create(p, probe=True)
                 await asyncio.sleep(0.02)
@@ -61,14 +61,14 @@ async def stream(zeebe: Zeebe, p: str, *streams: Pushed) -> AsyncIterator[None]:
         await asyncio.gather(*readers, return_exceptions=True)
 
 
-async def pushed_job(pushed: Pushed, seconds: float = PATIENCE) -> pb.ActivatedJob:
+async def pushed_job(pushed: Pushed, seconds: float = TIMEOUT) -> pb.ActivatedJob:
     """Wait for a job that is pushed."""
     return await asyncio.wait_for(pushed.get(), seconds)
 
 
 async def update_timeout(zeebe: Zeebe, job: int, lease: int) -> None:
     request = pb.UpdateJobTimeoutRequest(jobKey=job, timeout=lease)
-    await zeebe.stub.UpdateJobTimeout(request, timeout=PATIENCE)
+    await zeebe.stub.UpdateJobTimeout(request, timeout=TIMEOUT)
 
 
 @pytest.mark.case(44, "s")

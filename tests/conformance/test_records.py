@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance import saga
 from tests.conformance.diagrams import draw, one_task
-from tests.conformance.zeebe import PATIENCE, Zeebe
+from tests.conformance.zeebe import TIMEOUT, Zeebe
 from tests.engine.drawing import end, inside, mapping, start, subprocess, task
 
 pytestmark = pytest.mark.engine_log
@@ -21,7 +21,7 @@ Path = list[tuple[str, str]]
 @pytest.fixture
 async def log(management: str) -> AsyncIterator[httpx.AsyncClient]:
     """The management port."""
-    async with httpx.AsyncClient(base_url=management, timeout=PATIENCE) as client:
+    async with httpx.AsyncClient(base_url=management, timeout=TIMEOUT) as client:
         yield client
 
 

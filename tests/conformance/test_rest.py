@@ -8,7 +8,7 @@ from grpc import StatusCode
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.conformance.diagrams import draw, one_task
-from tests.conformance.zeebe import PATIENCE, Zeebe, refused
+from tests.conformance.zeebe import TIMEOUT, Zeebe, refused
 from tests.engine.drawing import call, condition, end, gateway, start, task, user_task
 
 NOBODYS = 4242
@@ -26,7 +26,7 @@ async def test_a_key_that_nobody_has_is_not_found(zeebe: Zeebe) -> None:
         zeebe.cancel(NOBODYS),
         zeebe.set(NOBODYS, a=1),
         zeebe.modify(NOBODYS, "a"),
-        zeebe.stub.DeleteResource(pb.DeleteResourceRequest(resourceKey=NOBODYS), timeout=PATIENCE),
+        zeebe.stub.DeleteResource(pb.DeleteResourceRequest(resourceKey=NOBODYS), timeout=TIMEOUT),
     ]
     for each in calls:
         await refused(each, StatusCode.NOT_FOUND, str(NOBODYS))

@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from tests.conformance.clock import Clock
 from tests.conformance.diagrams import draw, one_task
-from tests.conformance.zeebe import PATIENCE, Zeebe, refused, variables_of
+from tests.conformance.zeebe import TIMEOUT, Zeebe, refused, variables_of
 from tests.engine.drawing import awaits, catch, end, message, start, timer
 from tests.engine.process import EngineProcess, running
 
@@ -32,7 +32,7 @@ class Engines:
         async with (
             running("--clock", "controlled", data=self._folder / "data") as engine,
             engine.stub() as stub,
-            httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=PATIENCE) as rest,
+            httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=TIMEOUT) as rest,
         ):
             self.last = engine
             zeebe = Zeebe(stub, rest, Clock(rest), "restart")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     # The asynchronous stub exists for type checkers only: at run time it is the same class.
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds for whatever a test waits for: a cluster's searches lag, and a lost answer never comes."""
 PAUSE = 0.01
 """Seconds between two looks."""
@@ -53,7 +53,7 @@ class Zeebe:
             for number, each in enumerate(resources)
         ]
         request = pb.DeployResourceRequest(resources=[pb.Resource(name=name, content=text) for name, text in named])
-        deployed = await self.stub.DeployResource(request, timeout=PATIENCE)
+        deployed = await self.stub.DeployResource(request, timeout=TIMEOUT)
         self.processes |= {each.process.bpmnProcessId for each in deployed.deployments}
         return deployed
 
@@ -69,7 +69,7 @@ class Zeebe:
         )
         if start_at:
             request.startInstructions.add(elementId=start_at)
-        return await self.stub.CreateProcessInstance(request, timeout=PATIENCE)
+        return await self.stub.CreateProcessInstance(request, timeout=TIMEOUT)
 
     def result(
         self, process: str, *, start_at: str = "", fetch: tuple[str, ...] = (), **variables: object
@@ -79,11 +79,11 @@ class Zeebe:
         if start_at:
             started.startInstructions.add(elementId=start_at)
         request = pb.CreateProcessInstanceWithResultRequest(
-            request=started, requestTimeout=int(PATIENCE * 1000), fetchVariables=fetch
+            request=started, requestTimeout=int(TIMEOUT * 1000), fetchVariables=fetch
         )
 
         async def wait() -> Variables:
-            answer = await self.stub.CreateProcessInstanceWithResult(request, timeout=PATIENCE)
+            answer = await self.stub.CreateProcessInstanceWithResult(request, timeout=TIMEOUT)
             found: Variables = json.loads(answer.variables)
             return found
 
@@ -102,7 +102,7 @@ class Zeebe:
             requestTimeout=wait,
             fetchVariable=fetch,
         )
-        return [job async for batch in self.stub.ActivateJobs(request, timeout=PATIENCE) for job in batch.jobs]
+        return [job async for batch in self.stub.ActivateJobs(request, timeout=TIMEOUT) for job in batch.jobs]
 
     async def job(self, job_type: str, *, lease: int = MINUTE, fetch: tuple[str, ...] = ()) -> pb.ActivatedJob:
         """Wait for one job."""
@@ -114,7 +114,7 @@ class Zeebe:
     ) -> list[pb.ActivatedJob]:
         """Wait for some jobs, however many polls bring them."""
         found: list[pb.ActivatedJob] = []
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while len(found) < count and time.monotonic() < end:
             found += await self.jobs(job_type, count - len(found), lease=lease, wait=LONG_POLL, fetch=fetch)
         assert len(found) == count, f"{len(found)} jobs of type {job_type} came, not {count}"
@@ -122,7 +122,7 @@ class Zeebe:
 
     async def complete(self, job: pb.ActivatedJob | int, **variables: object) -> None:
         request = pb.CompleteJobRequest(jobKey=_key(job), variables=json.dumps(variables))
-        await self.stub.CompleteJob(request, timeout=PATIENCE)
+        await self.stub.CompleteJob(request, timeout=TIMEOUT)
 
     async def complete_next(self, job_type: str, **variables: object) -> pb.ActivatedJob:
         """Wait for a job and complete it."""
@@ -140,36 +140,34 @@ class Zeebe:
             retryBackOff=back_off,
             variables=json.dumps(variables),
         )
-        await self.stub.FailJob(request, timeout=PATIENCE)
+        await self.stub.FailJob(request, timeout=TIMEOUT)
 
     async def throw(self, job: pb.ActivatedJob | int, code: str, message: str = "", **variables: object) -> None:
         request = pb.ThrowErrorRequest(
             jobKey=_key(job), errorCode=code, errorMessage=message, variables=json.dumps(variables)
         )
-        await self.stub.ThrowError(request, timeout=PATIENCE)
+        await self.stub.ThrowError(request, timeout=TIMEOUT)
 
     async def retries(self, job: pb.ActivatedJob | int, retries: int) -> None:
-        await self.stub.UpdateJobRetries(
-            pb.UpdateJobRetriesRequest(jobKey=_key(job), retries=retries), timeout=PATIENCE
-        )
+        await self.stub.UpdateJobRetries(pb.UpdateJobRetriesRequest(jobKey=_key(job), retries=retries), timeout=TIMEOUT)
 
     async def resolve(self, incident: Variables | int) -> None:
         key = incident if isinstance(incident, int) else int(incident["incidentKey"])
-        await self.stub.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=key), timeout=PATIENCE)
+        await self.stub.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=key), timeout=TIMEOUT)
 
     async def cancel(self, instance: int) -> None:
         request = pb.CancelProcessInstanceRequest(processInstanceKey=instance)
-        await self.stub.CancelProcessInstance(request, timeout=PATIENCE)
+        await self.stub.CancelProcessInstance(request, timeout=TIMEOUT)
 
     async def set(self, scope: int | str, *, local: bool = False, **variables: object) -> None:
         request = pb.SetVariablesRequest(elementInstanceKey=int(scope), variables=json.dumps(variables), local=local)
-        await self.stub.SetVariables(request, timeout=PATIENCE)
+        await self.stub.SetVariables(request, timeout=TIMEOUT)
 
     async def publish(self, name: str, key: str = "", *, ttl: int = MINUTE, id_: str = "", **variables: object) -> int:
         request = pb.PublishMessageRequest(
             name=name, correlationKey=key, timeToLive=ttl, messageId=id_, variables=json.dumps(variables)
         )
-        return (await self.stub.PublishMessage(request, timeout=PATIENCE)).key
+        return (await self.stub.PublishMessage(request, timeout=TIMEOUT)).key
 
     async def modify(
         self,
@@ -186,7 +184,7 @@ class Zeebe:
                 instruction.variableInstructions.add(scopeId=scope, variables=json.dumps(given))
         for key in terminate:
             request.terminateInstructions.add(elementInstanceKey=int(key))
-        await self.stub.ModifyProcessInstance(request, timeout=PATIENCE)
+        await self.stub.ModifyProcessInstance(request, timeout=TIMEOUT)
 
     async def search(self, things: str, **filters: object) -> list[Variables]:
         """Return what v2 finds now."""
@@ -211,7 +209,7 @@ class Zeebe:
         Raises:
             AssertionError: It never was; the last look is in the text.
         """
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not is_right(seen := await look()):
             assert time.monotonic() < end, f"seen last: {describe(seen)}"
             await asyncio.sleep(PAUSE)
@@ -243,7 +241,7 @@ class Zeebe:
 
     async def version(self) -> str:
         """Return the gateway's version."""
-        return (await self.stub.Topology(pb.TopologyRequest(), timeout=PATIENCE)).gatewayVersion
+        return (await self.stub.Topology(pb.TopologyRequest(), timeout=TIMEOUT)).gatewayVersion
 
     async def settle(self) -> None:
         """Forget the results that the test does not wait for any more."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COMMAND = (sys.executable, "-m", "saga.cli", "engine")
 ANY_PORTS = ("--port", "0", "--rest-port", "0", "--management-port", "0")
 _ADDRESS = re.compile(r"(gRPC|REST|Management): +(?:http://)?(\S+)")
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds for whatever a test waits for: an engine on a busy machine may be slow, and a lost answer never comes."""
 
 
@@ -53,7 +53,7 @@ class EngineProcess:
 
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        return await asyncio.wait_for(self.process.wait(), TIMEOUT)
 
     def records(self) -> list[Record]:
         """Read what it has committed."""
@@ -76,7 +76,7 @@ async def start(*options: str, data: Path | None = None) -> EngineProcess:
     assert process.stderr
     addresses: dict[str, str] = {}
     while True:
-        line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
+        line = (await asyncio.wait_for(process.stdout.readline(), TIMEOUT)).decode()
         if not line:
             raise AssertionError((await process.stderr.read()).decode())
         if line.startswith("Ready"):
@@ -99,7 +99,7 @@ async def running(*options: str, data: Path | None = None) -> AsyncIterator[Engi
 async def refusal(*options: str) -> str:
     """Start an engine that must not start; return what it says."""
     process = await asyncio.create_subprocess_exec(*COMMAND, *options, stdout=PIPE, stderr=PIPE)
-    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode in {1, 2}
     return " ".join(errors.decode().split())
 
@@ -115,14 +115,14 @@ def task(job_type: str, element: str = "task") -> bytes:
 
 async def deploy(stub: "GatewayAsyncStub", resource: bytes, name: str = "process.bpmn") -> pb.DeployResourceResponse:
     return await stub.DeployResource(
-        pb.DeployResourceRequest(resources=[pb.Resource(name=name, content=resource)]), timeout=PATIENCE
+        pb.DeployResourceRequest(resources=[pb.Resource(name=name, content=resource)]), timeout=TIMEOUT
     )
 
 
 async def create(stub: "GatewayAsyncStub", process: str, variables: str = "{}") -> int:
     """Start an instance and return its key."""
     request = pb.CreateProcessInstanceRequest(bpmnProcessId=process, version=-1, variables=variables)
-    return (await stub.CreateProcessInstance(request, timeout=PATIENCE)).processInstanceKey
+    return (await stub.CreateProcessInstance(request, timeout=TIMEOUT)).processInstanceKey
 
 
 async def activate(
@@ -132,7 +132,7 @@ async def activate(
     request = pb.ActivateJobsRequest(
         type=job_type, worker="test", timeout=lease, maxJobsToActivate=most, requestTimeout=wait
     )
-    return [job async for batch in stub.ActivateJobs(request, timeout=PATIENCE) for job in batch.jobs]
+    return [job async for batch in stub.ActivateJobs(request, timeout=TIMEOUT) for job in batch.jobs]
 
 
 async def refused(call: Awaitable[object], code: grpc.StatusCode) -> str:

@@ -11,7 +11,7 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from saga.engine.access import AccessError, access_rules
-from tests.engine.process import ANY_PORTS, PATIENCE, EngineProcess, activate, refusal, running
+from tests.engine.process import ANY_PORTS, TIMEOUT, EngineProcess, activate, refusal, running
 
 POST = "POST /v2/process-instances/search HTTP/1.1"
 JSON = "Content-Type: application/json"
@@ -32,7 +32,7 @@ async def ask(address: str, lines: Sequence[str], body: str = "") -> tuple[int, 
     reader, writer = await asyncio.open_connection(host, int(port))
     length = [f"Content-Length: {len(body)}"] if body and "Transfer-Encoding: chunked" not in lines else []
     writer.write("\r\n".join((*lines, *length, "Connection: close", "", body)).encode())
-    answer = (await asyncio.wait_for(reader.read(), PATIENCE)).decode()
+    answer = (await asyncio.wait_for(reader.read(), TIMEOUT)).decode()
     writer.close()
     await writer.wait_closed()
     headers, _, content = answer.partition("\r\n\r\n")

@@ -19,7 +19,7 @@ from saga.engine.gateway.server import MAX_MESSAGE
 from saga.engine.records import MAX_READERS
 from saga.engine.rest.definitions import MAX_FILES
 from saga.engine.writer import Writer
-from tests.engine.process import PATIENCE, create, deploy, refused, running, task
+from tests.engine.process import TIMEOUT, create, deploy, refused, running, task
 from tests.engine.rest.conftest import serving
 from tests.engine.writing import creation, wanted, writing
 
@@ -46,7 +46,7 @@ async def test_of_a_burst_of_calls_none_is_dropped_without_a_word() -> None:
     async with running("--memory") as engine, engine.stub() as stub:
         await deploy(stub, task("burst"))
         request = pb.CreateProcessInstanceRequest(bpmnProcessId="burst", version=-1)
-        calls = [stub.CreateProcessInstance(request, timeout=PATIENCE) for _ in range(3_000)]
+        calls = [stub.CreateProcessInstance(request, timeout=TIMEOUT) for _ in range(3_000)]
         codes = [await call.code() for call in calls]
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
@@ -79,12 +79,12 @@ async def test_more_streams_than_may_be_open_are_refused_and_one_that_is_closed_
 
 async def test_more_readers_of_records_than_may_be_are_answered_503() -> None:
     many = httpx.Limits(max_connections=None)
-    async with running() as engine, httpx.AsyncClient(timeout=PATIENCE, limits=many) as http:
+    async with running() as engine, httpx.AsyncClient(timeout=TIMEOUT, limits=many) as http:
         url = f"http://{engine.management}/records"
         last = json.loads((await http.get(url)).text.splitlines()[-1])["position"]
         query = {"from": last + 1, "wait": 20_000}
         readers = [asyncio.ensure_future(_called(lambda: http.get(url, params=query))) for _ in range(MAX_READERS)]
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while (refusal := await http.get(url, params={"from": last + 1})).status_code == 200:
                 pass
         assert refusal.status_code == 503
@@ -121,7 +121,7 @@ async def test_a_grpc_request_that_is_too_large_is_refused_and_the_connection_li
     large = pb.CreateProcessInstanceRequest(
         bpmnProcessId=job_type, version=-1, variables='{"a": "' + "x" * MAX_MESSAGE + '"}'
     )
-    await refused(gateway.CreateProcessInstance(large, timeout=PATIENCE), grpc.StatusCode.RESOURCE_EXHAUSTED)
+    await refused(gateway.CreateProcessInstance(large, timeout=TIMEOUT), grpc.StatusCode.RESOURCE_EXHAUSTED)
     await create(gateway, job_type)
     request = pb.ActivateJobsRequest(
         type=job_type, worker="test", timeout=60_000, maxJobsToActivate=9, requestTimeout=-1

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from saga.engine import backup, log_check, projection
+from saga.engine import log_check, projection
 from saga.engine.backup import BackupError, back_up
 from saga.engine.log import Log, LogError
-from tests.engine.process import COMMAND, PATIENCE, create, deploy, read_log, refusal, running, task
+from tests.engine.process import COMMAND, TIMEOUT, create, deploy, read_log, refusal, running, task
 from tests.engine.test_damage import flip, make
 from tests.engine.test_kills import (
     CLIENTS,
@@ -59,7 +59,7 @@ async def test_a_backup_under_load_has_all_that_was_acknowledged_before_it_began
         acknowledged = copy.deepcopy(ledger)
         command = (*COMMAND, "backup", str(file), "--data", str(data))
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-        said, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+        said, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
         assert (process.returncode, errors) == (0, b"")
         assert str(file).encode() in said
         assert len(ledger.completed) > len(acknowledged.completed), "there was no load meanwhile"
@@ -155,7 +155,7 @@ async def test_a_full_disk_leaves_no_file(log: Path, tmp_path: Path) -> None:
     command = (*COMMAND, "backup", str(file), "--data", str(log.parent))
     small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # noqa: E731 - what the child does first
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, preexec_fn=small)
-    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode == 1
     assert errors.decode().startswith(f"Error: {log} could not be copied to {file}: ")
     assert "Traceback" not in errors.decode()
@@ -165,12 +165,13 @@ async def test_a_full_disk_leaves_no_file(log: Path, tmp_path: Path) -> None:
 def test_a_backup_that_is_interrupted_leaves_no_file(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_log: Path, part: Path) -> None:
-        part.write_text("half")
+    (tmp_path / "kept").mkdir()
+
+    def interrupt(_file: int) -> None:
+        assert len(list((tmp_path / "kept").iterdir())) == 1, "the copy, under another name"
         raise KeyboardInterrupt
 
-    (tmp_path / "kept").mkdir()
-    monkeypatch.setattr(backup, "_copy", interrupt)
+    monkeypatch.setattr("os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         back_up(log, tmp_path / "kept" / "backup")
     assert list((tmp_path / "kept").iterdir()) == []

@@ -20,7 +20,7 @@ from tests.engine.core.invariants import check
 from tests.engine.core.scenario import COMMON, FORM, JOB_TYPES, LEAF, ORDER
 from tests.engine.messages import Known, messages
 from tests.engine.mutation import mutated
-from tests.engine.process import PATIENCE, EngineProcess, running
+from tests.engine.process import TIMEOUT, EngineProcess, running
 
 Code = grpc.StatusCode
 ANSWERS = {
@@ -65,7 +65,7 @@ class Client:
     def call(self, method: str, request: Message) -> Message | None:
         """Send a request and check its status; return the answer, if there is one."""
         allowed = {Code.UNIMPLEMENTED} if method in UNSERVED else ANSWERS
-        timeout = WAIT if method in WAITS else PATIENCE
+        timeout = WAIT if method in WAITS else TIMEOUT
         allowed = allowed | {Code.DEADLINE_EXCEEDED} if method in WAITS else allowed
         self.sent += 1
         answer, code, told = None, Code.OK, ""
@@ -92,7 +92,7 @@ class Client:
 
     def answers(self) -> None:
         """Check that the engine lives."""
-        self.stub.Topology(pb.TopologyRequest(), timeout=PATIENCE)
+        self.stub.Topology(pb.TopologyRequest(), timeout=TIMEOUT)
 
 
 def with_client(engine: EngineProcess, play: Callable[[Client], None]) -> None:
@@ -205,7 +205,7 @@ async def fuzz(folder: Path, play: Callable[[Client], None]) -> None:
     ] == []
     check(replay(log).state)
     async with running(data=folder / "data") as engine, engine.stub() as stub:
-        await stub.Topology(pb.TopologyRequest(), timeout=PATIENCE)
+        await stub.Topology(pb.TopologyRequest(), timeout=TIMEOUT)
 
 
 def deploy_and_run(client: Client, diagram: bytes, random: Random) -> None:

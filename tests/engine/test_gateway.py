@@ -13,7 +13,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 
 from saga.engine.gateway.status import MAX_TEXT, shorten
 from tests.engine import row
-from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, refused, task
+from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deploy, refused, task
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -227,7 +227,7 @@ async def test_pyzeebe_deploys_starts_and_publishes(
     await deploy(gateway, task(job_type))
     async with grpc.aio.insecure_channel(saga_engine.gateway) as channel:
         client = ZeebeClient(channel)
-        await asyncio.wait_for(client.healthcheck(), PATIENCE)
+        await asyncio.wait_for(client.healthcheck(), TIMEOUT)
         instance = await client.run_process(job_type, {"a": 1})
         await client.publish_message(job_type, "key", {"b": 2})
         await client.cancel_process_instance(instance.process_instance_key)

@@ -15,7 +15,7 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.amount import portions
-from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
+from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deploy, running, task
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -51,7 +51,7 @@ async def complete_jobs(stub: "GatewayAsyncStub", ledger: Ledger) -> None:
     while True:
         for job in await activate(stub, "work", most=5, wait=1000):
             ledger.in_doubt.add(job.key)
-            await stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key), timeout=PATIENCE)
+            await stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key), timeout=TIMEOUT)
             ledger.in_doubt.discard(job.key)
             assert job.key not in ledger.completed
             ledger.completed[job.key] = job.processInstanceKey
@@ -62,7 +62,7 @@ async def publish(stub: "GatewayAsyncStub", ledger: Ledger) -> None:
         message = f"{len(ledger.published)}"
         request = pb.PublishMessageRequest(name="news", correlationKey="k", messageId=message, timeToLive=3_600_000)
         try:
-            await stub.PublishMessage(request, timeout=PATIENCE)
+            await stub.PublishMessage(request, timeout=TIMEOUT)
         except grpc.aio.AioRpcError as error:
             # The one before the crash had no answer and is there all the same.
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
@@ -75,7 +75,7 @@ async def set_notes(stub: "GatewayAsyncStub", ledger: Ledger) -> None:
         instance = await create(stub, "notes")
         ledger.started.add(instance)
         note = pb.SetVariablesRequest(elementInstanceKey=instance, variables=f'{{"note":"{instance}"}}')
-        await stub.SetVariables(note, timeout=PATIENCE)
+        await stub.SetVariables(note, timeout=TIMEOUT)
         ledger.set_[instance] = f'"{instance}"'
 
 
@@ -92,7 +92,7 @@ async def load(engine: EngineProcess, ledger: Ledger) -> None:
         await deploy_all(stub)
         works = [work(stub, ledger) for work in (start_instances, complete_jobs) for _ in range(CLIENTS)]
         await asyncio.gather(*map(until_gone, (*works, publish(stub, ledger), set_notes(stub, ledger))))
-    assert await asyncio.wait_for(engine.process.wait(), PATIENCE) == 1
+    assert await asyncio.wait_for(engine.process.wait(), TIMEOUT) == 1
 
 
 async def deploy_all(stub: "GatewayAsyncStub") -> None:
@@ -179,7 +179,7 @@ async def search(engine: EngineProcess, what: str, searched: dict[str, str]) -> 
     """Return all pages of a search."""
     items: list[dict[str, str]] = []
     page: dict[str, object] = {"limit": 1000}
-    async with httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=PATIENCE) as http:
+    async with httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=TIMEOUT) as http:
         while True:
             answer = await http.post(f"/v2/{what}/search", json={"filter": searched, "page": page})
             found = answer.raise_for_status().json()

@@ -17,7 +17,7 @@ from saga.engine.folder import DataFolder, FolderError, file_system
 from saga.engine.log import Log, LogError
 from saga.engine.recovery import recover
 from saga.kit.gateway import connection
-from tests.engine.process import ANY_PORTS, COMMAND, PATIENCE, create, deploy, refusal, running, task
+from tests.engine.process import ANY_PORTS, COMMAND, TIMEOUT, create, deploy, refusal, running, task
 from tests.engine.writing import NOW, creation
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def test_another_user_s_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert file_system(tmp_path)
-    mounts = [("/", "ext4"), (str(tmp_path), "nfs4"), (f"{tmp_path}/local", "xfs")]
-    monkeypatch.setattr(folder, "_mounts", lambda: mounts)
+    found = [("/", "ext4"), (str(tmp_path), "nfs4"), (f"{tmp_path}/local", "xfs")]
+    monkeypatch.setattr(folder, "mounts", lambda: found)
     with pytest.raises(FolderError, match=r"network file system \(nfs4\)"):
         DataFolder(tmp_path / "data")
     assert not (tmp_path / "data").exists()
@@ -208,7 +208,7 @@ async def test_a_commit_that_fails_ends_the_process_and_what_was_answered_is_the
         await deploy(stub, task("work"))
         lost = await fill(stub, answered)
     assert lost.code() is grpc.StatusCode.UNAVAILABLE
-    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode == 1
     assert errors.startswith(b"saga engine: A batch could not be committed (")
     assert errors.count(b"\n") == 1
@@ -226,7 +226,7 @@ async def test_a_disk_without_room_for_a_new_log_is_refused_by_name(tmp_path: Pa
         stderr=asyncio.subprocess.PIPE,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
     )
-    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode == 1
     assert errors.decode().startswith(f"Error: {data / 'engine.sqlite'} cannot be written: ")
     assert errors.count(b"\n") == 1

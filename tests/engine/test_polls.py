@@ -9,7 +9,7 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.engine.process import PATIENCE, activate, create, deploy, task
+from tests.engine.process import TIMEOUT, activate, create, deploy, task
 from tests.engine.writing import create as create_in
 from tests.engine.writing import creation, wanted, writing
 
@@ -22,7 +22,7 @@ async def test_a_poll_without_a_job_lasts_its_whole_time_and_ends_without_a_mess
 ) -> None:
     request = pb.ActivateJobsRequest(type=job_type, timeout=1000, maxJobsToActivate=1, requestTimeout=700)
     begun = time.monotonic()
-    call = gateway.ActivateJobs(request, timeout=PATIENCE)
+    call = gateway.ActivateJobs(request, timeout=TIMEOUT)
     assert [batch async for batch in call] == []
     assert await call.code() is grpc.StatusCode.OK
     assert time.monotonic() - begun >= 0.7

@@ -16,7 +16,7 @@ import pytest
 from saga.engine.compaction import compact
 from saga.engine.core.times import FAR
 from saga.engine.record_pages import RecordsError, pages, run
-from tests.engine.process import COMMAND, PATIENCE, EngineProcess, create, deploy, running, task
+from tests.engine.process import COMMAND, TIMEOUT, EngineProcess, create, deploy, running, task
 from tests.engine.test_records import asking, every
 
 
@@ -37,7 +37,7 @@ def refused(address: str, position: int = 0) -> str:
 async def command(*options: str) -> tuple[int | None, str, str]:
     """Run the command; return its status, what it printed, and what it printed as errors."""
     process = await asyncio.create_subprocess_exec(*COMMAND, "records", *options, stdout=PIPE, stderr=PIPE)
-    output, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    output, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     return process.returncode, output.decode(), errors.decode()
 
 
@@ -57,7 +57,7 @@ async def following(engine: EngineProcess) -> AsyncIterator[Process]:
 
 async def read(process: Process) -> dict[str, Any]:
     assert process.stdout
-    found: dict[str, Any] = json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
+    found: dict[str, Any] = json.loads(await asyncio.wait_for(process.stdout.readline(), TIMEOUT))
     return found
 
 
@@ -87,7 +87,7 @@ async def test_it_follows_until_ctrl_c(saga_engine: EngineProcess, job_type: str
             found.append(await read(process))
         assert [each["position"] for each in found] == list(range(1, len(found) + 1))
         process.send_signal(signal.SIGINT)
-        _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+        _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
         assert (process.returncode, errors) == (0, b"")
 
 
@@ -95,7 +95,7 @@ async def test_it_ends_with_a_sentence_when_the_engine_it_follows_has_gone(tmp_p
     async with running(data=tmp_path / "data") as engine, following(engine) as process:
         assert (await read(process))["valueType"] == "ENGINE"
         assert await engine.stop() == 0
-        _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+        _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
         assert process.returncode == 1
         assert errors.decode().startswith(f"Error: No engine answers at {engine.management}")
 
@@ -105,7 +105,7 @@ async def test_a_reader_that_has_enough_ends_it_without_a_word(saga_engine: Engi
     process = await asyncio.create_subprocess_shell(script, stdout=PIPE, stderr=PIPE)
     # The pipe is found closed when there is something to write.
     talking = asyncio.create_task(_talk(saga_engine))
-    output, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    output, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     talking.cancel()
     assert json.loads(output)["position"] == 1
     assert errors == b""
@@ -120,7 +120,7 @@ async def _talk(engine: EngineProcess) -> None:
 async def test_a_full_disk_ends_it_with_a_sentence(saga_engine: EngineProcess) -> None:
     script = f"{sys.executable} -m saga.cli engine records --follow --address {saga_engine.management} > /dev/full"
     process = await asyncio.create_subprocess_shell(script, stdout=PIPE, stderr=PIPE)
-    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
+    _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode == 1
     assert errors == b"Error: the output could not be written: No space left on device.\n"
 

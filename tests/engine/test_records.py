@@ -14,7 +14,7 @@ import pytest
 
 from saga.engine.compaction import compact
 from saga.engine.core.times import FAR
-from tests.engine.process import PATIENCE, EngineProcess, create, deploy, running, task
+from tests.engine.process import TIMEOUT, EngineProcess, create, deploy, running, task
 
 CARD = "4111-1111"
 
@@ -27,7 +27,7 @@ async def page(http: httpx.AsyncClient, **query: int) -> list[dict[str, Any]]:
 
 
 def asking(engine: EngineProcess) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://{engine.management}", timeout=PATIENCE)
+    return httpx.AsyncClient(base_url=f"http://{engine.management}", timeout=TIMEOUT)
 
 
 async def every(http: httpx.AsyncClient) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
-from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
+from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deploy, running, task
 from tests.engine.test_damage import opened
 from tests.engine.test_records import asking
 
@@ -27,7 +27,7 @@ OPTIONS = ("--clock", "controlled", "--retention", "P7D")
 @asynccontextmanager
 async def requests(engine: EngineProcess) -> AsyncIterator["Requests"]:
     """Ask an engine over HTTP."""
-    rest = httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=PATIENCE)
+    rest = httpx.AsyncClient(base_url=f"http://{engine.rest}", timeout=TIMEOUT)
     async with rest, asking(engine) as management:
         yield Requests(rest, management)
 
@@ -52,7 +52,7 @@ class Requests:
 
     async def removed(self, instance: int, first: int) -> int:
         """Wait until an instance is removed, and the log begins behind `first`; return where it begins."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while await self.is_there(instance) or await self.first() <= first:
                 pass
         return await self.first()
@@ -61,7 +61,7 @@ class Requests:
 async def complete(stub: "GatewayAsyncStub") -> int:
     """Complete a job; return its instance."""
     [job] = await activate(stub, "work")
-    await stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key), timeout=PATIENCE)
+    await stub.CompleteJob(pb.CompleteJobRequest(jobKey=job.key), timeout=TIMEOUT)
     return job.processInstanceKey
 
 
@@ -76,7 +76,7 @@ async def test_it_removes_what_is_old_also_after_a_kill_and_goes_on_with_what_is
         await http.pin(BEGIN + 7 * DAY)
         first = await http.removed(old, 1)
         late = await create(stub, "work")
-        await stub.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=late), timeout=PATIENCE)
+        await stub.CancelProcessInstance(pb.CancelProcessInstanceRequest(processInstanceKey=late), timeout=TIMEOUT)
         await engine.kill()
     last = engine.records()[-1].position
     found = opened(data / "engine.sqlite")

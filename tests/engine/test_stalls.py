@@ -11,7 +11,7 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from tests.engine import jobs, row
-from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
+from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deploy, running, task
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
@@ -20,7 +20,7 @@ ROUNDS = 4
 """How often it is tried: what else runs on this machine makes it slower, and never faster."""
 TOPOLOGY = 0.05
 """Seconds for a Topology."""
-TIMEOUT = 1.0
+LONGEST = 1.0
 """Seconds for an UpdateJobTimeout."""
 
 
@@ -49,7 +49,7 @@ async def slowest(call: Callable[[], Awaitable[object]], until: Callable[[], Awa
 
 
 async def _wait(until: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while not await until():  # noqa: ASYNC110 - it is another process that one waits for
             await asyncio.sleep(0.05)
 
@@ -89,16 +89,16 @@ async def test_in_a_storm_of_incidents_a_lease_is_extended_in_time(incidents: in
         async def all_failed() -> bool:
             return all(each.done() for each in failing)
 
-        seconds = await slowest(lambda: other.UpdateJobTimeout(extend, timeout=PATIENCE), all_failed)
+        seconds = await slowest(lambda: other.UpdateJobTimeout(extend, timeout=TIMEOUT), all_failed)
         await asyncio.gather(*failing)
         open_incidents = await search(engine)
     print(f"{incidents} incidents: {seconds}")  # noqa: T201 - how near to the bound it is
     assert open_incidents == incidents
-    assert seconds < TIMEOUT
+    assert seconds < LONGEST
 
 
 async def fail(stub: "GatewayAsyncStub", job: int) -> None:
-    await stub.FailJob(pb.FailJobRequest(jobKey=job, retries=0, errorMessage="boom"), timeout=PATIENCE)
+    await stub.FailJob(pb.FailJobRequest(jobKey=job, retries=0, errorMessage="boom"), timeout=TIMEOUT)
 
 
 async def search(engine: EngineProcess) -> int:

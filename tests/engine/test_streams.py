@@ -10,7 +10,7 @@ from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from saga.engine.core import Command
 from saga.engine.streams import UNSENT, JobStream, JobStreams
-from tests.engine.process import PATIENCE, EngineProcess, activate, create, deploy, running, task
+from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deploy, running, task
 from tests.engine.writing import create as create_in
 from tests.engine.writing import creation, wanted, writing
 
@@ -25,12 +25,12 @@ async def stream(stub: "GatewayAsyncStub", job_type: str, worker: str = "stream"
     """Open a stream; the engine has it when this returns."""
     request = pb.StreamActivatedJobsRequest(type=job_type, worker=worker, timeout=60_000)
     call: Call = stub.StreamActivatedJobs(request)
-    await asyncio.wait_for(call.initial_metadata(), PATIENCE)
+    await asyncio.wait_for(call.initial_metadata(), TIMEOUT)
     return call
 
 
 async def read(call: "Call") -> pb.ActivatedJob:
-    job = await asyncio.wait_for(call.read(), PATIENCE)
+    job = await asyncio.wait_for(call.read(), TIMEOUT)
     assert isinstance(job, pb.ActivatedJob)
     return job
 

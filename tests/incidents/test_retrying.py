@@ -5,10 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, cast
 
-import pytest
-
 from saga.clients.instances import ElementInstance, IncidentItem, Instances
-from saga.operations.incidents import retry
 from saga.operations.incidents.retry import IncidentRetry, Verdict
 from saga.operations.incidents.search import Incident
 
@@ -65,15 +62,11 @@ class FakeEngine:
         assert timeout > 0
 
 
-async def became(instances: FakeInstances) -> tuple[Verdict, str]:
-    own = IncidentRetry(cast("GatewayAsyncStub", FakeEngine()), cast("Instances", instances), None)
+async def became(instances: FakeInstances, *, search_lag: float = 0.3) -> tuple[Verdict, str]:
+    gateway = cast("GatewayAsyncStub", FakeEngine())
+    own = IncidentRetry(gateway, cast("Instances", instances), None, search_lag=search_lag)
     [outcome] = [outcome async for outcome in own.all([INCIDENT])]
     return outcome.verdict, outcome.why
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_PAUSE", 0.3)
 
 
 async def test_one_without_a_job_is_gone_once_its_element_stays_free() -> None:
@@ -85,6 +78,5 @@ async def test_one_that_comes_back_late_is_not_called_gone() -> None:
     assert await became(FakeInstances(OLD, None, None, NEW)) == (Verdict.CAME_BACK, "still no such variable")
 
 
-async def test_one_whose_element_has_ended_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_PAUSE", 60.0)
-    assert await became(FakeInstances(OLD, state="COMPLETED")) == (Verdict.RESOLVED, "")
+async def test_one_whose_element_has_ended_is_gone_at_once() -> None:
+    assert await became(FakeInstances(OLD, state="COMPLETED"), search_lag=60.0) == (Verdict.RESOLVED, "")

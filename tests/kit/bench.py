@@ -12,8 +12,9 @@ from saga.kit import Step
 from saga.kit.definition.discovery import handlers
 from saga.kit.execution.crash_guard import CrashGuard
 from saga.kit.execution.middleware import JobOutcome, Middleware
+from saga.kit.execution.timing import WorkerTiming
+from saga.kit.execution.wiring import create_worker
 from saga.kit.execution.worker import Worker
-from saga.kit.gateway.backoff import MAX_BACKOFF
 from saga.kit.settings import WorkerSettings
 from saga.kit.subscription.poll_schedule import PollSchedule
 from tests.kit.gateway import ScriptedGateway, serving
@@ -31,8 +32,12 @@ class Seen(Middleware):
         self.jobs.append(ended)
 
 
-QUICK = PollSchedule(begin=0.0, wait=90.0, rest=0.0, probe=0.1)
+QUICK = PollSchedule(start=0.0, wait=90.0, rest=0.0, probe=0.1)
 """As of a worker on one task type, but for the time after which a poll in vain says that the type is reachable."""
+
+
+AT_ONCE = WorkerTiming(in_flight_wait=0.0)
+"""A stopping worker waits for nothing that is on its way."""
 
 
 class Bench:
@@ -66,17 +71,16 @@ async def working(
     step: Step,
     *middleware: Middleware,
     beside: Sequence[Step] = (),
-    activations: CrashGuard | None = None,
+    crash_guard: CrashGuard | None = None,
     channel: grpc.aio.Channel | None = None,
-    pace: PollSchedule | None = None,
-    landing: float = 0.0,
-    max_backoff: float = MAX_BACKOFF,
+    schedule: PollSchedule | None = None,
+    timing: WorkerTiming = AT_ONCE,
     **settings: object,
 ) -> AsyncIterator[Worker]:
     """Run a worker of `step` and those `beside` it; at the end it is stopped at once.
 
-    Without a `channel` to the gateway, it is served here. It waits for nothing that is on its way, for no poll of this
-    gateway ends because of a stop: a test of what still comes says with `landing` for how many seconds.
+    Without a `channel` to the gateway, it is served here. It waits for nothing that is on its way, because no poll of
+    this gateway ends when the worker stops: a test of what still arrives gives another `timing`.
     """
     async with AsyncExitStack() as opened:
         if channel is None:
@@ -85,17 +89,16 @@ async def working(
         chosen = WorkerSettings.model_validate({"lease": 30.0, "drain": 5.0, **settings})
         random = Random(1)  # noqa: S311 - jitter
         served = handlers([step, *beside])
-        worker = Worker(
+        worker = create_worker(
             channel,
             served,
             {},
             chosen,
             random,
             middleware=middleware,
-            activations=activations,
-            pace=pace,
-            landing=landing,
-            max_backoff=max_backoff,
+            crash_guard=crash_guard,
+            schedule=schedule,
+            timing=timing,
         )
         running = asyncio.create_task(worker.run())
         try:

@@ -15,7 +15,8 @@ import grpc
 from saga.kit import Step
 from saga.kit.definition.discovery import handlers
 from saga.kit.execution.crash_guard import CrashGuard, Journal
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.timing import WorkerTiming
+from saga.kit.execution.wiring import create_worker
 from saga.kit.settings import WorkerSettings
 from tests.kit.task import Done, Task
 
@@ -33,9 +34,10 @@ async def work(task: Task) -> Done:
 async def main(address: str, folder: Path) -> None:
     settings = WorkerSettings(drain=1.0)
     async with grpc.aio.insecure_channel(address) as channel:
-        activations = CrashGuard(settings.activations, Journal.open(folder))
+        crash_guard = CrashGuard(settings.activations, Journal.open(folder))
         random = Random(1)  # noqa: S311 - jitter
-        worker = Worker(channel, handlers([step]), {}, settings, random, activations=activations, landing=0.0)
+        timing = WorkerTiming(in_flight_wait=0.0)
+        worker = create_worker(channel, handlers([step]), {}, settings, random, crash_guard=crash_guard, timing=timing)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
         await worker.run()
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
+from saga.common.problems import FieldError
 from saga.kit import Broken, Declined, Retry, Step, Unavailable, Variables
-from saga.kit.definition.outcomes import Fail, FieldError, StepError
+from saga.kit.definition.outcomes import Fail, StepError
 from saga.kit.execution.admission import Admission
 from saga.kit.execution.middleware import JobOutcome
 from tests.kit.bench import Bench, Seen, until, working
@@ -172,7 +173,7 @@ async def test_a_bug_of_the_worker_itself_is_an_incident_too(
     def broken(*_: object) -> bool:
         raise LookupError
 
-    monkeypatch.setattr(Admission, "answer", broken)
+    monkeypatch.setattr(Admission, "run", broken)
     gateway.push(gateway.job())
     async with working(gateway, bench.step):
         await until(lambda: len(gateway.told) == 1)
@@ -201,5 +202,5 @@ async def test_what_cannot_be_sent_is_answered_all_the_same(
     async with working(gateway, step, seen) as worker:
         await until(lambda: len(seen.jobs) == 1)
         assert worker.waiting == {"work": 1}
-    assert seen.jobs[0].answer == Fail(2, backoff, "half a pair: ?")
+    assert seen.jobs[0].reply == Fail(2, backoff, "half a pair: ?")
     assert gateway.told[0].errorMessage == "half a pair: ?"

@@ -19,14 +19,13 @@ from pyzeebe.proto.gateway_pb2_grpc import add_GatewayServicer_to_server
 from structlog.testing import capture_logs
 
 from saga.kit.definition.discovery import handlers
-from saga.kit.execution.worker import Worker
-from saga.kit.gateway import credentials
+from saga.kit.execution.wiring import create_worker
 from saga.kit.gateway.connection import open_channel, stub
-from saga.kit.gateway.credentials import ClientCredentials, code_of, why_no_token
+from saga.kit.gateway.credentials import MAX_AGE, RETRY_INTERVAL, ClientCredentials, code_of, why_no_token
 from saga.kit.settings import EngineSettings, WorkerSettings
-from tests.kit.bench import Bench, until
+from tests.kit.bench import AT_ONCE, Bench, until
 from tests.kit.gateway import ScriptedGateway
-from tests.kit.tokens import TOKEN, Doorman, FakeClock, FakeTokenServer
+from tests.kit.tokens import TOKEN, Doorman, FakeClock, FakeTokenServer, FastClock
 from tests.stack import SAGA
 from tests.world import eventually
 
@@ -114,6 +113,15 @@ async def caller(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
         yield Caller(channel)
 
 
+@pytest.fixture
+async def hasty(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Caller]:
+    """A caller that waits a second for a token."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_channel(EngineSettings(), token_timeout=1.0) as channel:
+        yield Caller(channel)
+
+
 async def test_calls_at_once_share_one_token(caller: Caller, tokens: FakeTokenServer) -> None:
     await caller.call(200)
     await caller.call(200)
@@ -149,11 +157,11 @@ async def test_a_token_that_ended_unused_is_replaced_and_no_call_fails(caller: C
 
 
 async def test_a_token_that_the_gateway_refuses_is_replaced_at_once(
-    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch
+    clock: FakeClock, caller: Caller, tokens: FakeTokenServer
 ) -> None:
-    monkeypatch.setattr(credentials, "_PAUSE", 0.2)
     await caller.call()
     tokens.revoke()
+    clock.now += RETRY_INTERVAL
     with capture_logs() as lines:
         await eventually(caller.works, bool, seconds=5)
     assert len(tokens.asked) == 2
@@ -174,15 +182,15 @@ async def test_a_gateway_that_refuses_every_token_costs_the_oauth_server_one_que
 
 
 async def test_a_worker_whose_token_is_revoked_goes_on_with_another_one(
-    caller: Caller, gateway: ScriptedGateway, tokens: FakeTokenServer, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    clock: FakeClock, caller: Caller, gateway: ScriptedGateway, tokens: FakeTokenServer, bench: Bench
 ) -> None:
-    monkeypatch.setattr(credentials, "_PAUSE", 0.1)
     random = Random(1)  # noqa: S311 - jitter
-    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
+    worker = create_worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, timing=AT_ONCE)
     running = asyncio.create_task(worker.run())
     gateway.leave(gateway.job())
     await until(lambda: bench.running == 1)
     await asyncio.to_thread(tokens.revoke)
+    clock.now += RETRY_INTERVAL
     bench.go.set()
     await until(lambda: len(gateway.told) == 1)
     worker.stop()
@@ -192,11 +200,10 @@ async def test_a_worker_whose_token_is_revoked_goes_on_with_another_one(
 
 @pytest.mark.parametrize("trouble", ["away", "broken", "hanging"])
 async def test_a_good_token_is_used_on_whatever_becomes_of_the_oauth_server(
-    clock: FakeClock, caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, trouble: str
+    clock: FakeClock, caller: Caller, tokens: FakeTokenServer, trouble: str
 ) -> None:
-    monkeypatch.setattr(credentials, "_AGE", 0.0)
-    monkeypatch.setattr(credentials, "_PAUSE", 0.5)
     await caller.call()
+    clock.now += MAX_AGE
     match trouble:
         case "away":
             tokens.close()
@@ -209,7 +216,7 @@ async def test_a_good_token_is_used_on_whatever_becomes_of_the_oauth_server(
         begin = time.monotonic()
         await caller.call()
         longest = max(longest, time.monotonic() - begin)
-        clock.now += 0.05
+        clock.now += RETRY_INTERVAL / 10
     assert len(tokens.asked) - asked <= 5, "it is left in peace between two tries"
     assert longest < 1.0, "no call waits for a new token while it has one"
     if trouble == "away":
@@ -218,14 +225,13 @@ async def test_a_good_token_is_used_on_whatever_becomes_of_the_oauth_server(
 
 @pytest.mark.parametrize("slow", ["hangs", "trickles"])
 async def test_a_slow_oauth_server_costs_a_call_no_more_than_the_deadline(
-    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, slow: str
+    hasty: Caller, tokens: FakeTokenServer, slow: str
 ) -> None:
-    monkeypatch.setattr(credentials, "_DEADLINE", 1.0)
     tokens.trickles = slow == "trickles"
     if slow == "hangs":
         tokens.hangs.set()
     begin = time.monotonic()
-    errors = await asyncio.gather(*(caller.fail() for _ in range(20)))
+    errors = await asyncio.gather(*(hasty.fail() for _ in range(20)))
     assert time.monotonic() - begin < 3.0
     assert len(tokens.asked) == 1
     assert {why_no_token(error) for error in errors} == {"127.0.0.1 does not answer within 1 seconds"}
@@ -235,12 +241,14 @@ async def test_a_slow_oauth_server_costs_a_call_no_more_than_the_deadline(
 async def test_a_worker_recovers_alone_from_an_oauth_server_that_is_away(
     caller: Caller, gateway: ScriptedGateway, tokens: FakeTokenServer, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "_PAUSE", 0.2)
+    clock = FastClock()
+    tokens.clock = clock.monotonic
+    monkeypatch.setattr("saga.kit.gateway.credentials.time", clock)
     tokens.close()
-    tokens.life = 1.0
+    tokens.life = 10.0
     gateway.leave(gateway.job())
     random = Random(1)  # noqa: S311 - jitter
-    worker = Worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
+    worker = create_worker(caller.channel, handlers([bench.step]), {}, WorkerSettings(), random, timing=AT_ONCE)
     with capture_logs() as lines:
         running = asyncio.create_task(worker.run())
         await until(lambda: any(line["event"] == "no new token" for line in lines))
@@ -260,11 +268,9 @@ async def test_a_worker_recovers_alone_from_an_oauth_server_that_is_away(
 
 
 async def test_nothing_secret_is_told(
-    caller: Caller, tokens: FakeTokenServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    clock: FakeClock, caller: Caller, tokens: FakeTokenServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(credentials, "_PAUSE", 0.0)
-    monkeypatch.setattr(credentials, "_DEADLINE", 1.0)
     told: list[object] = []
     with capture_logs() as lines:
         for status, body in [
@@ -275,6 +281,7 @@ async def test_nothing_secret_is_told(
             (200, f'{{"access_token": "{TOKEN}", "expires_in": "{BODY}"}}'),
         ]:
             tokens.status, tokens.body = status, body
+            clock.now += RETRY_INTERVAL
             error = await caller.fail()
             assert why_no_token(error) in {
                 f"127.0.0.1 answers {status}",
@@ -282,6 +289,7 @@ async def test_nothing_secret_is_told(
             }
             told += [error, repr(error), *traceback.format_exception(error)]
         tokens.status, tokens.body = 200, None
+        clock.now += RETRY_INTERVAL
         await caller.call()
         tokens.revoke()
         told.append(await caller.fail())

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from saga.common.problems import ProblemDetails
 from saga.kit import Broken, Receipt, Step
 from saga.kit.definition.handler import Handler
-from saga.kit.definition.service import Problem
 from tests.kit.task import Task
 
 
@@ -41,7 +41,7 @@ def handler() -> Handler:
     [
         (handler().parse, '{{"name": "Ada Lovelace {}"}}'),
         (Bill.model_validate_json, '{{"note": "Ada Byron {}"}}'),
-        (Problem.model_validate_json, '{{"code": "NO", "detail": "Ada King {}"}}'),
+        (ProblemDetails.model_validate_json, '{{"code": "NO", "detail": "Ada King {}"}}'),
     ],
 )
 def test_no_text_of_a_customer_is_kept(read: Callable[[str], object], text: str) -> None:

@@ -89,7 +89,7 @@ async def test_a_job_is_tried_again_as_its_headers_say(
     gateway.push(gateway.job(retries=granted, headers=headers))
     async with working(gateway, failing(), seen):
         await until(lambda: len(seen.jobs) == 1)
-    answer = seen.jobs[0].answer
+    answer = seen.jobs[0].reply
     assert isinstance(answer, Fail)
     assert (answer.retries, answer.backoff) == (left, backoff)
 

@@ -1,6 +1,5 @@
 """Every incident of a job names its saga, says what to do and, for an undo, what still counts as standing."""
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import grpc
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga import kit
 from saga.kit import Receipt, Step
 from saga.kit.execution.crash_guard import CrashGuard, Journal
 from tests.kit.bench import until, working
@@ -46,11 +44,11 @@ def step_of(amount: object = 1) -> Step:
 
 
 async def incident(
-    gateway: ScriptedGateway, step: Step, job: pb.ActivatedJob, activations: CrashGuard | None = None
+    gateway: ScriptedGateway, step: Step, job: pb.ActivatedJob, crash_guard: CrashGuard | None = None
 ) -> str:
     """Give a worker this job; return the text of its incident."""
     gateway.push(job)
-    async with working(gateway, step, activations=activations):
+    async with working(gateway, step, crash_guard=crash_guard):
         await until(lambda: any(isinstance(told, pb.FailJobRequest) for told in gateway.told))
     failed: pb.FailJobRequest = gateway.told[-1]
     assert failed.retries == 0
@@ -128,21 +126,3 @@ async def test_the_incident_of_a_result_that_cannot_be_written_says_the_same(
     text = await incident(gateway, step_of(amount), gateway.job(task_type=task_type, name="4711"))
     assert text.startswith(f"Saga 4711: {task_type} left ")
     assert text.endswith(f"{what_to_do}{stands}")
-
-
-def test_nobody_but_the_outcomes_table_builds_what_the_engine_is_told() -> None:
-    built = {
-        (file.stem, name)
-        for file in Path(kit.__file__).parents[1].rglob("*.py")
-        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call)
-        and (name := getattr(call.func, "id", None) or getattr(call.func, "attr", ""))
-        in {"Fail", "Throw", "FailJobRequest", "ThrowErrorRequest"}
-    }
-    assert built == {
-        ("outcomes", "Fail"),
-        ("outcomes", "Throw"),
-        # What the table says, as a request to the gateway.
-        ("replies", "FailJobRequest"),
-        ("replies", "ThrowErrorRequest"),
-    }

@@ -36,7 +36,7 @@ async def test_jobs_are_counted_by_type_and_outcome_and_nothing_else(gateway: Sc
     assert "Lovelace" not in text
 
 
-async def test_what_is_in_hand_is_what_is_true_when_asked(gateway: ScriptedGateway, bench: Bench) -> None:
+async def test_the_active_jobs_are_those_of_the_moment_when_asked(gateway: ScriptedGateway, bench: Bench) -> None:
     metrics = Metrics()
     gateway.push(gateway.job(), gateway.job())
     async with working(gateway, bench.step, metrics) as worker:
@@ -87,11 +87,11 @@ async def test_who_never_sends_the_rest_of_a_request_keeps_no_process_from_its_e
         return b""
 
     path = str(tmp_path / "w.sock")
-    server = HealthServer(f"unix:{path}", 0, health, metrics)
+    server = HealthServer(f"unix:{path}", 0, health, metrics, {"/notes": lambda _: True})
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     _, writer = await asyncio.open_unix_connection(path)
-    writer.write(b"GET /ready HTTP/1.1\r\nHost: worker\r\nContent-Length: 5\r\n\r\n")
+    writer.write(b"POST /notes HTTP/1.1\r\nHost: worker\r\nContent-Length: 5\r\n\r\n")
     await writer.drain()
     await until(lambda: bool(server.server_state.tasks))
     server.should_exit = True

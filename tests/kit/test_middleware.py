@@ -83,7 +83,7 @@ async def test_it_can_stop_a_job_by_an_outcome_which_those_outside_of_it_see(
     gateway.push(gateway.job(retries=3))
     async with working(gateway, bench.step, seen, Named("a", log), Refusing()):
         await until(lambda: len(seen.jobs) == 1)
-    assert seen.jobs[0].answer == Fail(2, 60.0, "closed for the night")
+    assert seen.jobs[0].reply == Fail(2, 60.0, "closed for the night")
     assert bench.runs == 0
     assert log == ["a in", "a out: Fail"]
 
@@ -113,7 +113,7 @@ async def test_how_a_job_ended_is_told_once(gateway: ScriptedGateway, bench: Ben
     async with working(gateway, bench.step, seen):
         await until(lambda: len(seen.jobs) == 1)
     (ended,) = seen.jobs
-    assert isinstance(ended.answer, Fail)
+    assert isinstance(ended.reply, Fail)
     assert (ended.job.task_type, ended.doubt) == ("work", None)
     assert ended.seconds > 0
 

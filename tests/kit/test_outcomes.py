@@ -5,16 +5,16 @@ from random import Random
 
 import pytest
 
+from saga.common.problems import FieldError
 from saga.kit.definition.outcomes import (
     Attempt,
     Broken,
     Declined,
     Fail,
-    FieldError,
     JobReply,
     Throw,
     Unavailable,
-    answer_to,
+    reply_to,
 )
 from saga.kit.definition.retry import DO, UNDO, Retry
 
@@ -23,12 +23,12 @@ RETRY = Retry(retries=5, base=1.0, factor=2.0, cap=6.0)
 
 def told(error: Exception, *, retries: int = 5, saga_id: str | None = None) -> JobReply:
     attempt = Attempt("pay", retries, RETRY, frozenset({"NO_MONEY"}), saga_id, participants=("bank",))
-    return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
+    return reply_to(error, attempt, Random(1))  # noqa: S311 - jitter
 
 
 def told_of_an_undo(error: Exception, *, retries: int = 5) -> JobReply:
     attempt = Attempt("refund", retries, RETRY, frozenset(), "4711", undoes="pay", participants=("bank", "post"))
-    return answer_to(error, attempt, Random(1))  # noqa: S311 - jitter
+    return reply_to(error, attempt, Random(1))  # noqa: S311 - jitter
 
 
 def test_a_declared_refusal_becomes_a_bpmn_error_that_says_why() -> None:

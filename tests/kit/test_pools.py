@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from saga.common import pools
 from saga.common.pools import Pools
 from tests.kit.bench import until
 from tests.world import eventually
@@ -67,12 +66,9 @@ async def test_connections_are_used_again() -> None:
     assert participant.connections == 1
 
 
-async def test_the_connections_of_a_burst_are_closed_when_they_were_idle_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(pools, "_IDLE", 0.5)
-    participant = Participant()
-    async with participant.serving() as url, httpx.AsyncClient(base_url=url, transport=Pools(64)) as http:
+async def test_the_connections_of_a_burst_are_closed_when_they_were_idle_for_a_while() -> None:
+    participant, pools = Participant(), Pools(64, idle_timeout=0.5)
+    async with participant.serving() as url, httpx.AsyncClient(base_url=url, transport=pools) as http:
         burst = [asyncio.create_task(http.get("/")) for _ in range(40)]
         await until(lambda: participant.waiting == 40)
         assert participant.open == 40

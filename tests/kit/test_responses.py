@@ -15,7 +15,6 @@ from pydantic import HttpUrl, SecretStr
 from saga.clients.failure import Failure
 from saga.clients.participant import Participant
 from saga.clients.rest import RestClient
-from saga.common import responses
 from saga.common.responses import MOST, fetch, media_type, retry_after, why_unread
 from saga.common.tokens import Tokens
 from saga.kit import Broken, Receipt, Service, Unavailable
@@ -166,14 +165,13 @@ async def test_a_receipt_beyond_the_bound_is_an_incident_that_says_so(endless: E
 
 
 async def test_an_answer_that_trickles_ends_at_a_deadline_over_all(
-    endless: Endless, monkeypatch: pytest.MonkeyPatch
+    endless: Endless,
 ) -> None:
-    monkeypatch.setattr(responses, "_SECONDS", 0.3)
     endless.trickles = True
     async with httpx.AsyncClient(base_url=endless.url) as http:
         begin = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            await fetch(http, "GET", "/")
+            await fetch(http, "GET", "/", deadline=0.3)
         assert time.monotonic() - begin < 3.0
 
 

@@ -54,7 +54,7 @@ TRIP = SagaDefinition(process="trip", noun="trip", key="tripId", model=Model, st
 @pytest.fixture
 def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder `workers` of its own."""
-    monkeypatch.setattr(project, "_WORKERS", tmp_path)
+    monkeypatch.setattr(project, "WORKERS", tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
     yield tmp_path

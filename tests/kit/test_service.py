@@ -13,8 +13,8 @@ from saga.clients.tokens import for_step
 from saga.common.tokens import Tokens
 from saga.kit import Broken, Declined, Receipt, Service, Unavailable
 from saga.kit.definition.job import Job
-from saga.kit.definition.passing import PASSING
 from saga.kit.definition.service import Participants
+from saga.kit.definition.transient import TRANSIENT
 
 URL = "http://participant.test"
 
@@ -166,7 +166,7 @@ async def test_a_business_refusal_is_declined_with_its_code(
     assert caught.value.errors[0].field == "card"
 
 
-@pytest.mark.parametrize("status", [*sorted(PASSING), 500])
+@pytest.mark.parametrize("status", [*sorted(TRANSIENT), 500])
 async def test_a_participant_that_cannot_now_is_unavailable(
     network: respx.Router, payment: Service, status: int
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, cycle, islice
 from typing import Any
 
@@ -15,11 +16,9 @@ from structlog.testing import capture_logs
 from saga.common.once_per_minute import OncePerMinute
 from saga.kit import Retry, Step
 from saga.kit.definition.headers import retry_of
-from saga.kit.execution import watchdog
 from saga.kit.gateway.channel_watch import ChannelWatch
-from saga.kit.subscription import lease_clock, reachability
 from saga.kit.subscription.lease_clock import LeaseClock
-from tests.kit.bench import QUICK, Bench, until, working
+from tests.kit.bench import AT_ONCE, QUICK, Bench, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.kit.task import Done, Task
 
@@ -29,9 +28,9 @@ def told(lines: list[Any], event: str) -> list[Any]:
 
 
 async def test_a_broker_that_is_busy_for_a_minute_is_told_once_and_the_worker_is_not_ready(
-    gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    gateway: ScriptedGateway, bench: Bench
 ) -> None:
-    monkeypatch.setattr(reachability, "_BUSY", 0.5)
+    timing = replace(AT_ONCE, busy_limit=0.5)
     other = Bench("other")
     refused: Counter[str] = Counter()
 
@@ -40,7 +39,7 @@ async def test_a_broker_that_is_busy_for_a_minute_is_told_once_and_the_worker_is
         return grpc.StatusCode.RESOURCE_EXHAUSTED
 
     with capture_logs() as lines:
-        async with working(gateway, bench.step, beside=[other.step], pace=QUICK) as worker:
+        async with working(gateway, bench.step, beside=[other.step], schedule=QUICK, timing=timing) as worker:
             await until(lambda: worker.ready)
             gateway.poll_verdict = refuse
             gateway.leave(gateway.job(), gateway.job(task_type="other"))
@@ -93,11 +92,8 @@ async def test_a_token_beyond_the_gateways_limit_is_told_as_that_and_the_worker_
     assert "token" in told(lines, "task type unreachable")[0]["limit"]
 
 
-async def test_a_step_that_blocks_the_event_loop_is_named(
-    gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watchdog, "_LOOK", 0.05)
-    monkeypatch.setattr(watchdog, "_BLOCKED", 0.4)
+async def test_a_step_that_blocks_the_event_loop_is_named(gateway: ScriptedGateway) -> None:
+    timing = replace(AT_ONCE, watchdog_interval=0.05, blocked_after=0.4)
     step = Step("blocks", undo=None)
 
     @step.do
@@ -107,16 +103,15 @@ async def test_a_step_that_blocks_the_event_loop_is_named(
 
     gateway.push(gateway.job(task_type="blocks"))
     with capture_logs() as lines:
-        async with working(gateway, step, lease=5.0):
+        async with working(gateway, step, timing=timing, lease=5.0):
             await until(lambda: len(gateway.told) == 1)
     named = [line for line in told(lines, "event loop blocked") if line["step"] == "blocks"]
     assert len(named) == 1
     assert "test_silence.py" in named[0]["where"]
 
 
-def test_a_brokers_clock_that_is_set_back_is_told_with_how_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease_clock, "_seldom", OncePerMinute())
-    ours = LeaseClock()
+def test_a_brokers_clock_that_is_set_back_is_told_with_how_far() -> None:
+    ours = LeaseClock(OncePerMinute())
 
     def given_out(at: float) -> pb.ActivatedJob:
         return pb.ActivatedJob(key=(2 << 51) + 4711, deadline=round((at + 30.0) * 1000))

@@ -1,4 +1,4 @@
-"""Steps that block: on threads, bounded, and in hand until they return."""
+"""Blocking steps: on a bounded number of threads, and active until they return."""
 
 import asyncio
 import subprocess
@@ -59,7 +59,7 @@ async def test_blocking_steps_run_side_by_side_and_the_loop_goes_on(
     gateway.push(*(gateway.job() for _ in range(5)))
     async with working(gateway, blocking.step) as worker:
         await until(lambda: blocking.running == 5)
-        assert worker.in_hand["work"] == 5
+        assert worker.active["work"] == 5
         blocking.go.set()
         await until(lambda: len(gateway.told) == 5)
     assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
@@ -68,7 +68,7 @@ async def test_blocking_steps_run_side_by_side_and_the_loop_goes_on(
 async def test_no_more_threads_run_than_the_pool_has(gateway: ScriptedGateway, blocking: BlockingBench) -> None:
     gateway.push(*(gateway.job() for _ in range(12)))
     async with working(gateway, blocking.step, threads=3) as worker:
-        await until(lambda: worker.in_hand["work"] == 12)
+        await until(lambda: worker.active["work"] == 12)
         await until(lambda: blocking.running == 3)
         blocking.go.set()
         await until(lambda: len(gateway.told) == 12)
@@ -76,7 +76,7 @@ async def test_no_more_threads_run_than_the_pool_has(gateway: ScriptedGateway, b
 
 
 @pytest.mark.parametrize("retries", [2, 9])
-async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_returns(
+async def test_a_job_past_its_limit_on_a_thread_gets_a_reply_and_stays_active_until_it_returns(
     gateway: ScriptedGateway, retries: int
 ) -> None:
     """It is retried then: by the broker, or by a person who has given it other tries."""
@@ -88,10 +88,10 @@ async def test_a_thread_past_its_limit_is_answered_and_stays_in_hand_until_it_re
         assert gateway.told[0].retries == 2
         gateway.push(gateway.job(key=7, retries=retries), gateway.job(key=8, name="behind it"))
         await until(lambda: blocking.ran[1:] == ["behind it"])
-        assert worker.in_hand["work"] == 2
+        assert worker.active["work"] == 2
         assert blocking.ran.count("n") == 1, "the same job does not run beside itself"
         blocking.go.set()
-        await until(lambda: worker.in_hand["work"] == 0)
+        await until(lambda: worker.active["work"] == 0)
     assert blocking.ran.count("n") == 2
     assert isinstance([request for request in gateway.told if request.jobKey == 7][1], pb.CompleteJobRequest)
 
@@ -124,7 +124,7 @@ async def test_what_came_while_a_thread_hung_is_left_to_others_once_its_lease_is
         await until(lambda: not gateway.left)
         await over(1.0)
         blocking.go.set()
-        await until(lambda: not worker.in_hand)
+        await until(lambda: not worker.active)
     assert blocking.runs == 1
     assert gateway.extensions == [], "nobody else's lease is extended"
 
@@ -137,7 +137,7 @@ async def test_a_hung_thread_s_lease_is_not_extended_once_its_job_was_answered(g
         await until(lambda: bool(gateway.told) or bool(worker.waiting))
         before = gateway.extensions.count(7), gateway.extensions.count(8)
         await until(lambda: gateway.extensions.count(8) >= before[1] + 4)
-        assert worker.in_hand == {"work": 1, "steady": 1}
+        assert worker.active == {"work": 1, "steady": 1}
         assert gateway.extensions.count(7) == before[0], "else nobody ever gets this job again"
         blocking.go.set()
         steady.go.set()
@@ -178,7 +178,7 @@ async def test_the_time_in_which_a_job_waits_for_a_thread_is_not_the_step_s(gate
     assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
 
 
-async def test_the_undo_in_place_of_a_do_stays_in_hand_while_its_thread_runs(gateway: ScriptedGateway) -> None:
+async def test_the_undo_in_place_of_a_do_stays_active_while_its_thread_runs(gateway: ScriptedGateway) -> None:
     go, undos = threading.Event(), []
     step = Step("work", undo="take-back", refuses={"CANCELLED"}, limit=0.3)
 
@@ -196,13 +196,13 @@ async def test_the_undo_in_place_of_a_do_stays_in_hand_while_its_thread_runs(gat
     gateway.push(gateway.job(key=7, retries=9, compensate=told))
     async with working(gateway, step, threads=1) as worker:
         await until(lambda: worker.waiting == {"work": 1})
-        assert worker.in_hand == {"work": 1}, "its thread still runs"
+        assert worker.active == {"work": 1}, "its thread still runs"
         gateway.push(gateway.job(key=8, name="next", compensate=told))
-        await until(lambda: worker.in_hand == {"work": 2})
+        await until(lambda: worker.active == {"work": 2})
         assert undos == ["n"], "there is no other thread"
         go.set()
         await until(lambda: undos == ["n", "next"])
-        await until(lambda: not worker.in_hand)
+        await until(lambda: not worker.active)
 
 
 async def test_an_async_step_takes_no_thread_though_its_undo_would(gateway: ScriptedGateway) -> None:
@@ -235,7 +235,7 @@ async def test_a_job_for_which_no_thread_becomes_free_is_left_to_another_worker_
         (told,) = [request for request in gateway.told if request.jobKey == 8]
         assert (told.retries, told.retryBackOff) == (10, 0)
         assert "no thread was free" in told.errorMessage
-        await until(lambda: worker.in_hand == {"work": 1})
+        await until(lambda: worker.active == {"work": 1})
         blocking.go.set()
 
 
@@ -244,11 +244,11 @@ async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGatew
     program = (
         "import asyncio, sys, time, grpc\n"
         "from random import Random\n"
-        "from tests.kit.bench import Done, Task\n"
+        "from tests.kit.bench import AT_ONCE, Done, Task\n"
         "from saga.kit import Step\n"
         "from saga.kit.definition.discovery import handlers\n"
         "from saga.kit.settings import WorkerSettings\n"
-        "from saga.kit.execution.worker import Worker\n"
+        "from saga.kit.execution.wiring import create_worker\n"
         "step = Step('work', undo=None)\n"
         "@step.do\n"
         "def work(task: Task) -> Done:\n"
@@ -256,7 +256,8 @@ async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGatew
         "    time.sleep(600)\n"
         "async def main():\n"
         "    async with grpc.aio.insecure_channel(sys.argv[1]) as channel:\n"
-        "        worker = Worker(channel, handlers([step]), {}, WorkerSettings(drain=0.1), Random(1), landing=0.0)\n"
+        "        settings = WorkerSettings(drain=0.1)\n"
+        "        worker = create_worker(channel, handlers([step]), {}, settings, Random(1), timing=AT_ONCE)\n"
         "        running = asyncio.create_task(worker.run())\n"
         "        await asyncio.to_thread(sys.stdin.readline)\n"
         "        worker.stop()\n"
@@ -276,7 +277,7 @@ async def test_a_process_ends_though_a_thread_of_it_hangs(gateway: ScriptedGatew
     assert status == 0
     assert time.monotonic() - begun < 20
     (told,) = gateway.told
-    assert (told.retries, told.retryBackOff) == (3, 0), "it is handed back"
+    assert (told.retries, told.retryBackOff) == (3, 0), "it is released"
 
 
 @respx.mock

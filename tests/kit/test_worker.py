@@ -1,4 +1,4 @@
-"""The job loop against a scripted gateway: what is in hand, and what becomes of it when the worker stops."""
+"""The worker on a scripted gateway: its active jobs, and what becomes of them when it stops."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from saga.kit.execution.crash_guard import CrashGuard, Journal
 from saga.kit.execution.doubt import Doubt
 from saga.kit.execution.lease import Lease
 from saga.kit.execution.replies import JobReplies
-from saga.kit.subscription.job_subscription import LANDING
+from saga.kit.execution.timing import WorkerTiming
 from tests.kit.bench import QUICK, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
@@ -44,7 +44,7 @@ async def test_no_more_jobs_run_at_once_than_the_window_has_slots(gateway: Scrip
     assert bench.most_running <= 8
 
 
-async def test_a_job_in_hand_is_refused_a_second_run(gateway: ScriptedGateway, bench: Bench) -> None:
+async def test_an_active_job_is_refused_a_second_run(gateway: ScriptedGateway, bench: Bench) -> None:
     gateway.push(gateway.job(key=7), gateway.job(key=7), gateway.job(key=8))
     async with working(gateway, bench.step):
         await until(lambda: bench.runs == 2)
@@ -67,7 +67,7 @@ async def test_a_stopping_worker_ends_its_jobs_and_takes_no_more(gateway: Script
     assert bench.runs == 1
 
 
-async def test_what_does_not_end_in_time_is_handed_back_with_its_retries_and_no_backoff(
+async def test_what_does_not_end_in_time_is_released_with_its_retries_and_no_backoff(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.push(gateway.job(retries=3))
@@ -80,9 +80,9 @@ async def test_what_does_not_end_in_time_is_handed_back_with_its_retries_and_no_
     assert (told.retries, told.retryBackOff) == (3, 0)
 
 
-async def test_what_arrived_and_found_no_slot_is_handed_back_too(gateway: ScriptedGateway, bench: Bench) -> None:
+async def test_what_arrived_and_found_no_slot_is_released_too(gateway: ScriptedGateway, bench: Bench) -> None:
     gateway.push(*(gateway.job(retries=3) for _ in range(6)))
-    async with working(gateway, bench.step, landing=LANDING, window=2, window_per_type=2, drain=0.2) as worker:
+    async with working(gateway, bench.step, timing=WorkerTiming(), window=2, window_per_type=2, drain=0.2) as worker:
         await until(lambda: bench.running > 0)
         await until(gateway.all_pushed)
         worker.stop()
@@ -103,10 +103,10 @@ async def test_a_stop_is_bounded_while_the_broker_is_away(gateway: ScriptedGatew
 
 
 @pytest.mark.parametrize("come", [ScriptedGateway.push, ScriptedGateway.leave], ids=["by stream", "by poll"])
-async def test_a_job_that_comes_while_the_worker_stops_is_handed_back(
+async def test_a_job_that_arrives_while_the_worker_stops_is_released(
     gateway: ScriptedGateway, bench: Bench, come: Callable[[ScriptedGateway, pb.ActivatedJob], None]
 ) -> None:
-    async with working(gateway, bench.step, pace=QUICK, landing=LANDING, drain=0.2) as worker:
+    async with working(gateway, bench.step, schedule=QUICK, timing=WorkerTiming(), drain=0.2) as worker:
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
         worker.stop()
         come(gateway, gateway.job(retries=3))
@@ -132,25 +132,25 @@ async def test_a_second_stop_waits_for_nothing(gateway: ScriptedGateway, bench: 
     assert gateway.told[0].retries == 3
 
 
-async def test_a_job_in_hand_that_is_pushed_once_more_and_finds_no_slot_is_not_handed_back(
+async def test_an_active_job_that_is_pushed_once_more_and_finds_no_slot_is_not_released(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.push(gateway.job(key=7))
-    async with working(gateway, bench.step, landing=LANDING, window=1, window_per_type=1) as worker:
+    async with working(gateway, bench.step, timing=WorkerTiming(), window=1, window_per_type=1) as worker:
         await until(lambda: bench.running == 1)
         gateway.push(gateway.job(key=7))
         await until(gateway.all_pushed)
         worker.stop()
         await until(lambda: gateway.streams == 0)
         bench.go.set()
-        await until(lambda: not worker.in_hand)
+        await until(lambda: not worker.active)
     assert [type(request) for request in gateway.told] == [pb.CompleteJobRequest]
 
 
-async def test_what_is_given_out_again_after_its_answer_and_finds_no_slot_is_handed_back(
+async def test_what_is_activated_again_after_its_reply_and_finds_no_slot_is_released(
     gateway: ScriptedGateway,
 ) -> None:
-    """The broker has taken the failure and given the job out again before its reply is here."""
+    """The broker has taken the failure and activated the job again before its response is here."""
     step, replies = Step("work", undo=None, retry=Retry(retries=3, base=0.0)), asyncio.Event()
 
     @step.do
@@ -159,7 +159,7 @@ async def test_what_is_given_out_again_after_its_answer_and_finds_no_slot_is_han
 
     gateway.replies = replies
     gateway.push(gateway.job(key=7, retries=3))
-    async with working(gateway, step, landing=LANDING, window=1, window_per_type=1) as worker:
+    async with working(gateway, step, timing=WorkerTiming(), window=1, window_per_type=1) as worker:
         await until(lambda: len(gateway.told) == 1)
         gateway.push(gateway.job(key=7, retries=2))
         await until(gateway.all_pushed)
@@ -169,14 +169,14 @@ async def test_what_is_given_out_again_after_its_answer_and_finds_no_slot_is_han
     assert [(request.jobKey, request.retries) for request in gateway.told] == [(7, 2), (7, 2)]
 
 
-async def test_a_stop_makes_no_suspects_of_jobs_whose_answer_the_broker_has_not_heard(
+async def test_a_stop_quarantines_no_jobs_whose_reply_the_broker_has_not_received(
     gateway: ScriptedGateway, bench: Bench, tmp_path: Path
 ) -> None:
     bench.go.set()
     journal = Journal.open(tmp_path)
     gateway.verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
     gateway.push(gateway.job(key=7))
-    async with working(gateway, bench.step, drain=0.2, activations=CrashGuard(3, journal)):
+    async with working(gateway, bench.step, drain=0.2, crash_guard=CrashGuard(3, journal)):
         await until(lambda: bool(gateway.told))
     journal.close()
     after = Journal.open(tmp_path)
@@ -184,7 +184,9 @@ async def test_a_stop_makes_no_suspects_of_jobs_whose_answer_the_broker_has_not_
     assert after.begun == {}
 
 
-async def test_a_step_that_swallows_its_end_is_not_answered_once_it_was_handed_back(gateway: ScriptedGateway) -> None:
+async def test_a_step_that_swallows_its_cancellation_gets_no_reply_once_it_was_released(
+    gateway: ScriptedGateway,
+) -> None:
     step, began = Step("work", undo=None), asyncio.Event()
 
     @step.do
@@ -205,7 +207,7 @@ async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGat
     gateway.push(*(gateway.job(task_type=each) for each in ("work", "other") * 10))
     async with working(gateway, bench.step, beside=[other.step], window=5, window_per_type=4) as worker:
         await until(lambda: bench.running + other.running == 5)
-        assert worker.in_hand.total() == 5
+        assert worker.active.total() == 5
         bench.go.set()
         other.go.set()
         await until(lambda: len(gateway.told) == 20)
@@ -213,12 +215,12 @@ async def test_task_types_share_the_window_of_their_process(gateway: ScriptedGat
 
 
 async def test_only_what_a_step_reads_is_fetched(gateway: ScriptedGateway, bench: Bench) -> None:
-    async with working(gateway, bench.step, pace=QUICK):
+    async with working(gateway, bench.step, schedule=QUICK):
         await until(lambda: gateway.streams == 1 and gateway.polls >= 2)
     assert gateway.fetched == {("name",)}
 
 
-async def test_what_a_stop_leaves_unanswered_is_told_as_in_doubt(gateway: ScriptedGateway) -> None:
+async def test_what_a_stop_leaves_unanswered_is_reported_as_in_doubt(gateway: ScriptedGateway) -> None:
     """One job is being answered, one has failed and waits, and one runs: the broker hears of none of them."""
     answered, runs, seen = Bench(), Bench("runs"), Seen()
     fails = Step("fails", undo=None, retry=Retry(retries=3, base=60.0, cap=60.0))

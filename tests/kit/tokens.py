@@ -24,6 +24,13 @@ class FakeClock:
         return self.now
 
 
+class FastClock:
+    """Goes ten times as fast as time does."""
+
+    def monotonic(self) -> float:
+        return 10 * time.monotonic()
+
+
 class FakeTokenServer:
     """Gives out tokens as a test says, and knows which of them are good."""
 

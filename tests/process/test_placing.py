@@ -181,7 +181,7 @@ async def test_an_order_waits_for_its_process_to_be_deployed(
     placing = OrderPublisher(shop.orders, channel)
     with monkeypatch.context() as patch:
         patch.setattr("order_fulfillment.publisher.PROCESS", "of-a-broker-that-lost-its-disk")
-        with silent(), pytest.raises(NotPublished, match=r"^broker: the process of-a-broker-that-.* is not deployed$"):
+        with silent(), pytest.raises(NotPublished, match=r"^The process of-a-broker-that-.* is not deployed, so"):
             await placing.publish()
     assert await shop.waits(order_id)
     assert await placing.publish() == 1
@@ -192,7 +192,7 @@ async def test_no_message_is_published_by_hand_for_a_process_that_is_not_deploye
     addresses: Addresses,
 ) -> None:
     away = replace(saga, process="not-there")
-    with pytest.raises(Failure, match=r"is not deployed\. Run `saga deploy` first; nothing was started"):
+    with pytest.raises(Failure, match=r"is not deployed, so nothing was started\. Run `saga deploy`"):
         await zeebe.place(addresses, away, "4711", {"orderId": "4711"})
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from saga.clients.failure import Failure
 from saga.clients.instances import ElementInstance, Instances, ProcessInstance
-from saga.operations.reconcile.records import PATIENCE, Records
+from saga.operations.reconcile.records import UNKNOWN_AFTER, Records
 from saga.operations.reconcile.verdict import Element, Instance, Verdict, verdict
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def young() -> datetime:
 
 
 def old() -> datetime:
-    return now() - timedelta(seconds=PATIENCE + 5)
+    return now() - timedelta(seconds=UNKNOWN_AFTER + 5)
 
 
 @dataclass
@@ -137,7 +137,7 @@ async def test_where_the_two_disagree_it_is_unknown_only_after_a_while(
     clock = Clock()
     asked = of(FakeInstances(shown, {7: "ACTIVE"}), FakeBroker(*GONE), clock=clock)
     assert (await asked.of(KEY, old(), *SAGA)).instance is Instance.ACTIVE
-    clock.now = PATIENCE + 1
+    clock.now = UNKNOWN_AFTER + 1
     assert (await asked.of(KEY, old(), *SAGA)).instance is Instance.UNKNOWN
 
 
@@ -161,7 +161,7 @@ async def test_a_disagreement_that_ends_begins_anew() -> None:
     instances.shown = "COMPLETED"
     await asked.of(KEY, old(), *SAGA)
     instances.shown = "ACTIVE"
-    clock.now = PATIENCE + 1
+    clock.now = UNKNOWN_AFTER + 1
     assert (await asked.of(KEY, old(), *SAGA)).instance is Instance.ACTIVE
 
 
@@ -190,7 +190,7 @@ async def test_whose_an_instance_is_that_has_just_begun_is_waited_for() -> None:
     clock = Clock()
     asked = of(FakeInstances("ACTIVE", since=now(), saga_id=None), FakeBroker(*ALIVE), clock=clock)
     assert (await asked.of(KEY, old(), *SAGA)).instance is Instance.ACTIVE
-    clock.now = PATIENCE + 1
+    clock.now = UNKNOWN_AFTER + 1
     assert (await asked.of(KEY, old(), *SAGA)).instance is Instance.UNKNOWN
 
 
@@ -215,7 +215,10 @@ async def test_a_state_that_nobody_knows_is_no_end_and_nothing_is_undone_for_it(
     """A later version may have states of its own; an element that was interrupted there may yet be begun anew."""
     broker, clock = FakeBroker(*GONE), Clock()
     asked = of(FakeInstances(state, {7: "TERMINATED"}), broker, clock=clock)
-    for lapse, expected, what in ((0.0, Instance.ACTIVE, Verdict.WAIT), (PATIENCE + 1, Instance.UNKNOWN, Verdict.ASK)):
+    for lapse, expected, what in (
+        (0.0, Instance.ACTIVE, Verdict.WAIT),
+        (UNKNOWN_AFTER + 1, Instance.UNKNOWN, Verdict.ASK),
+    ):
         clock.now += lapse
         story = await asked.of(KEY, old(), *SAGA)
         assert (story.instance, story.element(7)) == (expected, Element.UNKNOWN)

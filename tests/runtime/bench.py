@@ -11,6 +11,7 @@ from saga.kit import Declined, Job, Receipt, Retry, Step, Unavailable, Variables
 from saga.kit.definition.discovery import handlers
 from saga.kit.execution.doubt import Doubt
 from saga.kit.execution.middleware import Middleware
+from saga.kit.execution.wiring import create_worker
 from saga.kit.execution.worker import Worker
 from saga.kit.gateway.connection import open_channel
 from saga.kit.settings import EngineSettings, WorkerSettings
@@ -104,7 +105,7 @@ async def working(engine: EngineSettings, *steps: Step, seen: Middleware, **sett
     """Run a worker that is ready; at the end it is stopped at once."""
     chosen = WorkerSettings.model_validate({"lease": 10.0, "drain": 5.0, **settings})
     async with open_channel(engine) as channel:
-        worker = Worker(channel, handlers(list(steps)), {}, chosen, Random(1), middleware=[seen])  # noqa: S311 - jitter
+        worker = create_worker(channel, handlers(list(steps)), {}, chosen, Random(1), middleware=[seen])  # noqa: S311 - jitter
         running = asyncio.create_task(worker.run())
         try:
             await until(lambda: worker.ready)

@@ -15,7 +15,7 @@ from saga.common.logs import configure_logging
 from saga.kit import Step
 from saga.kit.definition.discovery import handlers
 from saga.kit.execution.crash_guard import CrashGuard, Journal
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.wiring import create_worker
 from saga.kit.gateway.connection import open_channel
 from saga.kit.settings import EngineSettings, WorkerSettings
 from tests.kit.bench import until
@@ -39,9 +39,9 @@ async def main(address: str, folder: Path, task_types: list[str]) -> None:
     configure_logging("fleet")  # to standard error
     settings = WorkerSettings()
     async with open_channel(EngineSettings(ZEEBE_ADDRESS=address)) as channel:
-        activations = CrashGuard(settings.activations, Journal.open(folder))
+        crash_guard = CrashGuard(settings.activations, Journal.open(folder))
         by_type = handlers([step(task_type) for task_type in task_types])
-        worker = Worker(channel, by_type, {}, settings, SystemRandom(), activations=activations)
+        worker = create_worker(channel, by_type, {}, settings, SystemRandom(), crash_guard=crash_guard)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
         running = asyncio.create_task(worker.run())
         await until(lambda: worker.ready)

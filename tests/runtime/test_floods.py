@@ -21,7 +21,7 @@ async def test_a_flood_never_has_more_jobs_in_hand_than_the_window(
 
         async def completed() -> int:
             nonlocal most
-            most = max(most, worker.in_hand.total())
+            most = max(most, worker.active.total())
             return await bench.broker.jobs("completed", bench.task_type)
 
         await eventually(completed, lambda done: done == jobs, seconds=180)

@@ -50,7 +50,7 @@ async def test_a_batch_of_jobs_larger_than_grpcs_default_is_done(bench: Bench, a
     async with working(addresses.engine, step, seen=bench.seen):
         await until(lambda: len(bench.seen.jobs) == 30)
     assert await bench.broker.jobs("completed", bench.task_type) == 30
-    assert all(ended.answer == Complete('{"length":{"count":60000}}') for ended in bench.seen.jobs)
+    assert all(ended.reply == Complete('{"length":{"count":60000}}') for ended in bench.seen.jobs)
 
 
 async def test_a_gateway_that_allows_larger_messages_is_understood() -> None:

@@ -19,9 +19,10 @@ import services
 from saga.common.logs import configure_logging
 from saga.common.tokens import Tokens
 from services.participant.auth import Callers, callers_of
-from services.participant.database import Database
+from services.participant.database import TIMEOUTS, Database, DatabaseTimeouts
+from services.participant.limits import BOUNDS, RequestBounds
 from services.participant.provisioning import provision
-from services.participant.relay import Relay
+from services.participant.relay import TIMES, Relay, RelayTimes
 from services.participant.server import make_server, router_of
 from services.participant.settings import LimitSettings
 from tests.proxy import HoldingProxy, proxy_before
@@ -47,20 +48,24 @@ async def running(
     limits: LimitSettings | None = None,
     events_url: str | None = None,
     relay_tokens: Tokens = RELAY_TOKENS,
+    relay_times: RelayTimes = TIMES,
+    bounds: RequestBounds = BOUNDS,
+    timeouts: DatabaseTimeouts = TIMEOUTS,
 ) -> AsyncIterator[Participant]:
     """Run the service in this process but over real HTTP; its relay too, where `events_url` is given.
 
     `environment` is for its start.
     """
-    database = Database(role_url, name)
+    database = Database(role_url, name, timeouts)
     router = router_of(name)
     limits = limits or LimitSettings(rate_limit=1_000_000)
-    server = make_server(name, router, database, Callers(callers_of(router), tokens or known_to(router)), limits)
+    callers = Callers(callers_of(router), tokens or known_to(router))
+    server = make_server(name, router, database, callers, limits, bounds)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         listener = stack.enter_context(socket.create_server(("127.0.0.1", port)))
         if events_url:
-            relay = Relay(database, events_url, tokens=relay_tokens, retention=limits.retention)
+            relay = Relay(database, events_url, tokens=relay_tokens, retention=limits.retention, times=relay_times)
             await stack.enter_async_context(relay.running())
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in (environment or {}).items():

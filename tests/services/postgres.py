@@ -25,7 +25,7 @@ Admin: TypeAlias = asyncpg.Connection
 PASSWORD = "an administrator's pass:word/@1"  # noqa: S105 - of a server that lives as long as its test
 _USER = "nobody"
 """Runs the server where we are root, whom PostgreSQL refuses."""
-_PATIENCE = 30
+_TIMEOUT = 30
 """Seconds that a server gets to start or stop."""
 
 
@@ -52,7 +52,7 @@ class Postgres:
 
     async def start(self) -> None:
         self._spawn()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             while True:
                 try:
                     connection = await asyncpg.connect(self.url())
@@ -77,7 +77,7 @@ class Postgres:
     def stop(self) -> None:
         if self._process:
             self._process.send_signal(signal.SIGINT)  # "Fast": it ends its clients' connections.
-            self._process.wait(_PATIENCE)
+            self._process.wait(_TIMEOUT)
             self._process = None
 
     def suspend(self) -> None:
@@ -94,7 +94,7 @@ class Postgres:
         assert self._process
         for pid in self._pids():
             os.kill(pid, signal.SIGKILL)
-        self._process.wait(_PATIENCE)
+        self._process.wait(_TIMEOUT)
         self._process = None
 
     def remove(self) -> None:

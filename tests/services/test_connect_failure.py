@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from services.participant import database
 from services.participant.connect_failure import why_not_connected
+from services.participant.database import DatabaseTimeouts, connect
 from services.participant.provisioning import StartError, provision, require_current
 from tests.services.postgres import Postgres
 
@@ -116,7 +116,9 @@ async def test_a_host_that_is_not_known() -> None:
     assert "The name db.invalid of the database is not known" in await said("postgresql://u:hunter2@db.invalid/db")
 
 
-async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_CONNECT_TIMEOUT", 0.2)
+async def test_a_server_that_says_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert "in time" in await said(f"postgresql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/db")
+        url = f"postgresql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/db"
+        with pytest.raises(TimeoutError) as failed:
+            await connect(url, "orders", timeouts=DatabaseTimeouts(connect=0.2))
+    assert "in time" in why_not_connected(url, failed.value)

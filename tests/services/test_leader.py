@@ -3,9 +3,8 @@
 import asyncio
 import signal
 
-import pytest
-
 from services.participant import relay
+from services.participant.relay import RelayTimes
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer
 from tests.services.deliveries import Outbox, all_are, events_url, lines, reserve
@@ -15,6 +14,7 @@ from tests.stack import free_port
 from tests.world import eventually
 
 NOWHERE = "http://127.0.0.1:9/events"
+SOON = RelayTimes(poll=0.1)
 
 
 async def leaders(own_database: OwnDatabase) -> list[int]:
@@ -28,14 +28,13 @@ async def leaders(own_database: OwnDatabase) -> list[int]:
 
 
 async def test_of_two_replicas_one_leads_and_delivers_the_events_of_both(
-    own_database: OwnDatabase, order_id: str, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    own_database: OwnDatabase, order_id: str, outbox: Outbox
 ) -> None:
-    monkeypatch.setattr(relay, "_POLL", 0.1)
     url = own_database.role_urls["inventory"]
     async with (
         FakeConsumer([]).running() as consumer,
-        running("inventory", url, events_url=consumer.url) as one,
-        running("inventory", url, events_url=consumer.url) as other,
+        running("inventory", url, events_url=consumer.url, relay_times=SOON) as one,
+        running("inventory", url, events_url=consumer.url, relay_times=SOON) as other,
     ):
         for number in range(10):
             await asyncio.gather(reserve(one, f"{order_id}-{number}"), reserve(other, f"{order_id}-{number}-b"))
@@ -50,14 +49,12 @@ async def test_when_the_leader_is_killed_a_replica_takes_over(
     consumer: Participant,
     outbox: Outbox,
     order_id: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(relay, "_POLL", 0.1)
     url, port = own_database.role_urls["inventory"], free_port()
     environment = {"EVENTS_URL": NOWHERE, "TOKEN_RECORD_EVENTS": token("record-events"), "PORT": str(port)}
     with forked("inventory", INVENTORY_DATABASE_URL=url, **environment) as leader:
         before = await eventually(lambda: leaders(own_database), lambda pids: len(pids) == 1)
-        async with running("inventory", url, events_url=events_url(consumer)) as inventory:
+        async with running("inventory", url, events_url=events_url(consumer), relay_times=SOON) as inventory:
             await reserve(inventory, order_id)
             assert await leaders(own_database) == before
             assert all_are("waits", 1)(await outbox())
@@ -78,21 +75,20 @@ async def test_a_leader_whose_session_ends_leads_again(
 
 
 async def test_a_leader_that_hangs_loses_the_lead_and_can_mark_nothing_any_more(
-    own_database: OwnDatabase, outbox: Outbox, order_id: str, monkeypatch: pytest.MonkeyPatch, logged: Logged
+    own_database: OwnDatabase, outbox: Outbox, order_id: str, logged: Logged
 ) -> None:
-    monkeypatch.setattr(relay, "_POLL", 0.1)
-    monkeypatch.setitem(relay._SESSION, "idle_session_timeout", "300ms")  # noqa: SLF001 - or the test takes 90 seconds
+    times = RelayTimes(poll=0.1, idle_session_timeout=0.3)
     url = own_database.role_urls["inventory"]
     held = asyncio.Event()
     async with (
         FakeConsumer([], first_held=held).running() as slow,
         FakeConsumer([500] * 100).running() as other,
-        running("inventory", url, events_url=slow.url) as inventory,
+        running("inventory", url, events_url=slow.url, relay_times=times) as inventory,
     ):
         await reserve(inventory, order_id)
         await eventually(lambda: count(slow), lambda deliveries: deliveries == 1)
         (before,) = await leaders(own_database)
-        async with running("inventory", url, events_url=other.url):
+        async with running("inventory", url, events_url=other.url, relay_times=times):
             await eventually(lambda: count(other), lambda deliveries: deliveries >= 1)
             assert before not in await leaders(own_database)
             held.set()

@@ -10,15 +10,14 @@ from typing import TypeAlias
 import httpx
 import pytest
 
-from services.participant import connection, limits
-from services.participant.limits import DEPTH, Rate
+from services.participant.limits import DEPTH, Rate, RequestBounds
 from services.participant.settings import LimitSettings
 from tests.services.conftest import running
 from tests.services.participant import HOLD, PARCEL, Participant, bearer, code, key
 from tests.services.postgres import Admin
 
 MOST = LimitSettings().max_body
-PATIENCE = 10
+TIMEOUT = 10
 """Seconds after which a test that waits for a connection's end fails."""
 
 
@@ -34,13 +33,13 @@ class Raw:
         await self._writer.drain()
 
     async def say_for_ever(self, text: bytes) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 await self.say(text)
 
     async def answer(self) -> httpx.Response:
         """Read one answer; the connection stays as it is."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             head = await self._reader.readuntil(b"\r\n\r\n")
             status, *lines = head.decode().split("\r\n")
             headers = dict(line.split(": ", 1) for line in lines if line)
@@ -49,7 +48,7 @@ class Raw:
 
     async def ends(self) -> bytes:
         """Return what comes until the service closes the connection."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             try:
                 return await self._reader.read()
             except ConnectionResetError:
@@ -138,15 +137,13 @@ async def test_a_body_that_does_not_say_how_large_it_is_is_counted(
     assert code(answer) == (413, "BODY_TOO_LARGE")
 
 
-async def test_a_body_without_end_is_cut_off(
-    shipping: Participant, monkeypatch: pytest.MonkeyPatch, dial: Dial
-) -> None:
-    monkeypatch.setattr(limits, "_LINGER", 0.1)
-    raw = await dial(shipping)
-    await raw.say(head("/shipments/4711", "ship-order", "Transfer-Encoding: chunked"))
-    chunk = b"400\r\n" + b" " * 1024 + b"\r\n"
-    with pytest.raises(ConnectionError):
-        await raw.say_for_ever(chunk)
+async def test_a_body_without_end_is_cut_off(role_urls: dict[str, str], dial: Dial) -> None:
+    async with running("shipping", role_urls["shipping"], bounds=RequestBounds(linger=0.1)) as shipping:
+        raw = await dial(shipping)
+        await raw.say(head("/shipments/4711", "ship-order", "Transfer-Encoding: chunked"))
+        chunk = b"400\r\n" + b" " * 1024 + b"\r\n"
+        with pytest.raises(ConnectionError):
+            await raw.say_for_ever(chunk)
 
 
 async def test_a_body_that_is_longer_than_it_says_is_no_part_of_the_command(
@@ -161,13 +158,13 @@ async def test_a_body_that_is_longer_than_it_says_is_no_part_of_the_command(
 
 @pytest.mark.parametrize("begin", [b"", b'{"items": '])
 async def test_a_body_that_does_not_arrive_is_not_waited_for(
-    inventory: Participant, admin: Admin, order_id: str, monkeypatch: pytest.MonkeyPatch, begin: bytes, dial: Dial
+    role_urls: dict[str, str], admin: Admin, order_id: str, begin: bytes, dial: Dial
 ) -> None:
-    monkeypatch.setattr(limits, "_BODY_SECONDS", 0.1)
-    raw = await dial(inventory)
-    await raw.say(head(f"/reservations/{order_id}", "reserve-inventory", "Content-Length: 1000") + begin)
-    assert code(await raw.answer()) == (408, "BODY_LATE")
-    assert await raw.ends() == b""
+    async with running("inventory", role_urls["inventory"], bounds=RequestBounds(body_timeout=0.1)) as inventory:
+        raw = await dial(inventory)
+        await raw.say(head(f"/reservations/{order_id}", "reserve-inventory", "Content-Length: 1000") + begin)
+        assert code(await raw.answer()) == (408, "BODY_LATE")
+        assert await raw.ends() == b""
     assert await admin.fetchval("SELECT count(*) FROM inventory.barrier WHERE saga_id = $1", order_id) == 0
 
 
@@ -237,7 +234,7 @@ async def test_a_caller_that_sends_too_much_is_held_back_and_no_other(
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
         query = "SELECT count(*) FROM shipping.shipments WHERE starts_with(order_id, $1)"
         assert await admin.fetchval(query, order_id) == len(answered) - len(refused)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while (await shipping.do(f"/shipments/{order_id}-41", PARCEL)).status_code != 200:
                 pass
 
@@ -259,30 +256,30 @@ async def test_what_was_counted_of_callers_long_gone_is_forgotten() -> None:
     rate = Rate(1)
     for number in range(100):
         assert rate.admits("address", str(number))
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while len(rate._counts) > 2:  # noqa: SLF001 - its memory
             rate.admits("address", "me")
             await asyncio.sleep(0.05)
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_HEADER_SECONDS", 0.2)
+async def hurried(role_urls: dict[str, str]) -> AsyncIterator[Participant]:
+    """A service that waits a fifth of a second for a request's headers."""
+    async with running("inventory", role_urls["inventory"], bounds=RequestBounds(header_timeout=0.2)) as service:
+        yield service
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_a_connection_on_which_nothing_is_asked_is_closed(payment: Participant, dial: Dial) -> None:
-    raw = await dial(payment)
+async def test_a_connection_on_which_nothing_is_asked_is_closed(hurried: Participant, dial: Dial) -> None:
+    raw = await dial(hurried)
     assert await raw.ends() == b""
 
 
-@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("begin", [b"GET /live HTTP/1.1\r\nHost: test\r\n", b"GET /li", b"\r\n"])
 @pytest.mark.parametrize("before", [b"", b"GET /live HTTP/1.1\r\nHost: test\r\n\r\n"])
 async def test_headers_that_come_byte_by_byte_are_not_waited_for(
-    payment: Participant, before: bytes, begin: bytes, dial: Dial
+    hurried: Participant, before: bytes, begin: bytes, dial: Dial
 ) -> None:
-    raw = await dial(payment)
+    raw = await dial(hurried)
     if before:
         await raw.say(before)
         assert (await raw.answer()).status_code == 200
@@ -294,9 +291,8 @@ async def test_headers_that_come_byte_by_byte_are_not_waited_for(
     assert await closed == b""
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_a_connection_that_rests_between_requests_is_kept(payment: Participant, dial: Dial) -> None:
-    kept, idle = await dial(payment), await dial(payment)
+async def test_a_connection_that_rests_between_requests_is_kept(hurried: Participant, dial: Dial) -> None:
+    kept, idle = await dial(hurried), await dial(hurried)
     request = b"GET /live HTTP/1.1\r\nHost: test\r\n\r\n"
     await kept.say(request)
     assert (await kept.answer()).status_code == 200

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from services.participant import limits
 from services.participant.database import Database
 from services.participant.limits import Line
 
@@ -21,7 +20,7 @@ class Service:
         self.carried_out: list[tuple[str, bytes]] = []
         self.go = asyncio.Event()
         database = Database("postgresql://u:p@127.0.0.1:1/db", "inventory")
-        self.line = Line(self._serve, database, frozenset({"/ready"}))
+        self.line = Line(self._serve, database, frozenset({"/ready"}), concurrency=1)
 
     async def _serve(self, scope: Scope, receive: Receive, _send: Send) -> None:
         self.carried_out.append((scope["path"], (await receive())["body"]))
@@ -43,8 +42,7 @@ class Service:
         return asyncio.create_task(self.line({"type": "http", "path": path}, receive, sent))
 
 
-async def test_a_request_whose_caller_is_gone_when_its_turn_comes_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_INSIDE", 1)
+async def test_a_request_whose_caller_is_gone_when_its_turn_comes_is_left_out() -> None:
     service = Service()
     requests = [service.send("/1"), service.send("/2", GONE), service.send("/3"), service.send("/ready")]
     await requests[-1]

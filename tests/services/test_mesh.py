@@ -36,7 +36,7 @@ http {{
         location / {{
             proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_next_upstream error timeout http_502 http_503 non_idempotent; proxy_next_upstream_tries 3;
-            proxy_connect_timeout 1s; proxy_read_timeout 1s;
+            proxy_connect_timeout 2s; proxy_read_timeout 2s;
         }}
     }}
 }}

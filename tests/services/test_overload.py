@@ -5,7 +5,8 @@ import statistics
 
 import pytest
 
-from services.participant import admission, database
+from services.participant import admission
+from services.participant.database import DatabaseTimeouts
 from services.participant.provisioning import provision
 from tests.benchmarks.bars import Samples, judge
 from tests.benchmarks.participants import overload
@@ -17,9 +18,8 @@ from tests.services.postgres import Admin, Postgres
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every wait end soon: for a connection after a second, for a row after a fifth of one."""
+    """Have the wait for a connection end after a second."""
     monkeypatch.setattr(admission, "WAIT", 1.0)
-    monkeypatch.setitem(database._BOUNDS, "lock_timeout", "200")  # noqa: SLF001 - the server's own bound
 
 
 async def hold(inventory: Participant, order_id: str, number: int) -> tuple[int, str]:
@@ -33,7 +33,8 @@ async def hold(inventory: Participant, order_id: str, number: int) -> tuple[int,
 async def test_commands_that_find_no_connection_are_told_that_the_service_is_busy_and_take_no_effect(
     role_urls: dict[str, str], admin: Admin, order_id: str
 ) -> None:
-    async with running("inventory", role_urls["inventory"]) as inventory:
+    timeouts = DatabaseTimeouts(lock=0.2)
+    async with running("inventory", role_urls["inventory"], timeouts=timeouts) as inventory:
         await asyncio.gather(*(inventory.http.get("/ready") for _ in range(20)))  # opens the connections
         async with admin.transaction():
             await admin.execute("SELECT 1 FROM inventory.stock FOR UPDATE")
@@ -49,10 +50,11 @@ async def test_commands_that_find_no_connection_are_told_that_the_service_is_bus
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_crowd_at_a_database_that_hangs_is_told_that_the_database_is_away(
-    own_postgres: Postgres, order_id: str, monkeypatch: pytest.MonkeyPatch
+    own_postgres: Postgres, order_id: str
 ) -> None:
-    monkeypatch.setattr(database, "_TRANSACTION_TIMEOUT", 0.9)
-    async with running("inventory", await provision("inventory", own_postgres.url())) as inventory:
+    timeouts = DatabaseTimeouts(transaction=0.9, lock=0.2)
+    url = await provision("inventory", own_postgres.url())
+    async with running("inventory", url, timeouts=timeouts) as inventory:
         assert {await hold(inventory, order_id, number) for number in range(3)} == {(200, "")}
         own_postgres.suspend()
         try:

@@ -12,14 +12,14 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
 from saga.common.tokens import Tokens
-from services.participant import relay
+from services.participant.relay import RelayTimes
 from tests.proxy import HoldingProxy
 from tests.services.conftest import Logged, OwnDatabase, running
 from tests.services.consumer import FakeConsumer
 from tests.services.deliveries import Outbox, TimelineIds, all_are, events_url, lines, reserve
 from tests.services.forked import forked
 from tests.services.participant import HOLD, Participant, bearer, key, token
-from tests.services.test_server import PATIENCE, started, until_ready
+from tests.services.test_server import TIMEOUT, started, until_ready
 from tests.stack import free_port
 from tests.world import eventually
 
@@ -39,10 +39,10 @@ async def test_every_event_is_delivered_and_applied_once(
 
 
 async def test_a_commit_wakes_the_relay_at_once(
-    own_database: OwnDatabase, consumer: Participant, outbox: Outbox, order_id: str, monkeypatch: pytest.MonkeyPatch
+    own_database: OwnDatabase, consumer: Participant, outbox: Outbox, order_id: str
 ) -> None:
-    monkeypatch.setattr(relay, "_POLL", 3600.0)
-    async with running("inventory", own_database.role_urls["inventory"], events_url=events_url(consumer)) as inventory:
+    url, times = own_database.role_urls["inventory"], RelayTimes(poll=3600.0)
+    async with running("inventory", url, events_url=events_url(consumer), relay_times=times) as inventory:
         for number in range(3):
             await reserve(inventory, f"{order_id}-{number}")
             await eventually(outbox, all_are("delivered", number + 1), seconds=5)
@@ -121,7 +121,7 @@ async def test_a_service_that_is_told_to_end_ends_and_marks_the_delivery_in_flig
         await asyncio.to_thread(held.wait_until_applied)
         process.send_signal(signal.SIGTERM)
         held.release()
-        _, log = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
+        _, log = await asyncio.to_thread(process.communicate, timeout=TIMEOUT)
     assert process.returncode == 0, log
     assert all_are("delivered", 1)(await outbox())
 
@@ -165,16 +165,16 @@ async def test_nothing_overtakes_an_event_that_the_consumer_does_not_take_yet(
 
 
 async def test_a_batch_that_takes_the_consumer_too_long_is_halved_until_it_fits(
-    own_database: OwnDatabase, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    own_database: OwnDatabase, outbox: Outbox
 ) -> None:
-    monkeypatch.setattr(relay, "_POST_TIMEOUT", 0.5)
+    url, times = own_database.role_urls["inventory"], RelayTimes(post_timeout=0.5)
     events = [event(f"event-{number}", "4711") for number in range(100)]
     await own_database.admin.executemany(
         "INSERT INTO inventory.outbox (event) VALUES ($1)", [(json.dumps(each),) for each in events]
     )
     async with (
         FakeConsumer([], takes=0.01).running() as consumer,
-        running("inventory", own_database.role_urls["inventory"], events_url=consumer.url),
+        running("inventory", url, events_url=consumer.url, relay_times=times),
     ):
         await eventually(outbox, all_are("delivered", 100), seconds=20)
     assert len(consumer.deliveries[0].events) == 100

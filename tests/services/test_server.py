@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 import services
-from services.participant.connection import listening
+from saga.common.http_server import listening
 from services.participant.server import router_of
 from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
 from tests.services.postgres import PASSWORD, Postgres
 from tests.stack import free_port
 
 ROOT = Path(services.__file__).parents[1]
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def started(name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def until_ready(port: int) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not _is_ready(port):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -54,7 +54,7 @@ def until_ready(port: int) -> None:
 
 def _is_ready(port: int) -> bool:
     try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/ready", timeout=PATIENCE)
+        answer = httpx.get(f"http://127.0.0.1:{port}/ready", timeout=TIMEOUT)
     except httpx.TransportError:
         return False
     # What it needs may be on its way still, as PostgreSQL is after a kill.
@@ -74,7 +74,7 @@ def test_a_service_starts_answers_and_ends_with_success_at_sigterm(
         answer = httpx.put(url + path, json=HOLD, headers=headers)
         assert answer.json()["items"] == ITEMS
         process.send_signal(signal.SIGTERM)
-        output, log = process.communicate(timeout=PATIENCE)
+        output, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     assert output == ""
     lines = [json.loads(line) for line in log.splitlines()]
@@ -100,7 +100,7 @@ def test_a_services_own_url_overrides_provisioning_totally(role_urls: dict[str, 
 
 def test_a_port_that_is_no_number_is_one_clear_message_and_a_failure() -> None:
     with started("orders", PORT="http") as process:
-        output, log = process.communicate(timeout=PATIENCE)
+        output, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert "port Input should be a valid integer" in log
     assert (output, len(log.splitlines())) == ("", 1)
@@ -109,7 +109,7 @@ def test_a_port_that_is_no_number_is_one_clear_message_and_a_failure() -> None:
 def test_an_address_that_is_no_url_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:
     own = {"DATABASE_URL": postgres.url(), "CARD_PROCESSOR_URL": "card-processor:hunter2"}
     with started("payment", PORT="0", **own) as process:
-        output, log = process.communicate(timeout=PATIENCE)
+        output, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert "card_processor_url URL scheme should be 'http' or 'https'" in log.splitlines()[-1]
     assert "hunter2" not in log
@@ -121,7 +121,7 @@ def test_a_caller_without_a_token_is_one_clear_message_that_says_where_it_belong
     (tmp_path / "read").write_text("secret\n")
     (tmp_path / "reserve-inventory").write_text("\n")
     with started("inventory", DATABASE_URL="postgresql://postgres@127.0.0.1:1/x", TOKENS=str(tmp_path)) as process:
-        output, log = process.communicate(timeout=PATIENCE)
+        output, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     for missing in ("release-inventory", "reserve-inventory"):
         assert f"There is no token for {missing}: {tmp_path / missing} is not there, or empty." in log
@@ -131,7 +131,7 @@ def test_a_caller_without_a_token_is_one_clear_message_that_says_where_it_belong
 
 def test_a_caller_without_a_token_in_the_environment_is_named_with_its_variable() -> None:
     with started("shipping", TOKEN_SHIP_ORDER="") as process:
-        _, log = process.communicate(timeout=PATIENCE)
+        _, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert "There is no token for ship-order: TOKEN_SHIP_ORDER is not there, or empty." in log
 
@@ -147,7 +147,7 @@ def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with started("orders", DATABASE_URL=postgres.url(), PORT=str(port)) as process:
-            output, log = process.communicate(timeout=PATIENCE)
+            output, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert f"Port {port}" in log
     assert (output, len(log.splitlines())) == ("", 1)
@@ -156,7 +156,7 @@ def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> 
 @pytest.mark.parametrize("port", ["80000", "-1", "http"])
 def test_a_port_that_cannot_be_is_one_clear_message(port: str) -> None:
     with started("orders", PORT=port) as process:
-        output, log = process.communicate(timeout=PATIENCE)
+        output, log = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, output, len(log.splitlines())) == (1, "", 1)
     assert "port Input should be" in log
 
@@ -177,7 +177,7 @@ def test_a_database_that_cannot_be_used_is_one_clear_message_without_the_passwor
 ) -> None:
     environment = {"DATABASE_URL": url.format(port=postgres.port)} if url else {}
     with started("payment", PORT="0", **environment) as process:
-        output, log = process.communicate(timeout=PATIENCE)
+        output, log = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert says in log
     assert "hunter2" not in log

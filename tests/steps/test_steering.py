@@ -69,7 +69,7 @@ async def test_no_process_variable_steers_a_request(handler: Handler) -> None:
         runner = Runner(handler, participants, Threads(1), Random(1), [])  # noqa: S311 - jitter
         changed = [VARIABLES, *(each for hostile in HOSTILE for each in steered(VARIABLES, hostile))]
         for variables in changed:
-            await runner.answer(Job(1, handler.task_type, 2, 3, "", "", 3, 0.0, variables=json.dumps(variables)))
+            await runner.run(Job(1, handler.task_type, 2, 3, "", "", 3, 0.0, variables=json.dumps(variables)))
     assert sent
     for request in sent:
         assert (request.url.scheme, request.url.netloc, request.url.query) == ("http", b"participant.test:8101", b"")

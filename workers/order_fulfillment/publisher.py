@@ -20,7 +20,7 @@ from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
 from order_fulfillment.names import ORDER_PLACED, PROCESS
 from saga.clients.failure import Failure
-from saga.clients.gateway import MESSAGE_TTL_MS, is_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, NotDeployed, require_deployed
 from saga.clients.participant import Participant
 from saga.kit.gateway.backoff import Backoff
 from saga.kit.gateway.channel_watch import ChannelWatch
@@ -33,10 +33,8 @@ _BATCH = 16
 """Orders that are published at once: a broker on two cores pushes back when there are more, and has other work too."""
 _POLL = 1.0
 """Seconds between two looks for new orders."""
-_PAUSES = (0.1, 5.0)
-"""Seconds between two tries: at first, and at most."""
-_PATIENCE = 5.0
-"""Seconds for which orders wait before the log says so: that a broker is busy for a moment is nothing new."""
+_WARN_AFTER = 5.0
+"""Seconds for which orders wait before the log says so: a broker is often busy for a moment."""
 _DEADLINE = 10.0
 """Seconds that the broker has for one message: as long as it is busy, it answers at once."""
 
@@ -73,8 +71,7 @@ class OrderPublisher:
         self._orders = orders
         self._gateway = stub(channel)
         self._link = ChannelWatch(channel)
-        first, most = _PAUSES
-        self._backoff = Backoff(SystemRandom(), self._link, first, most)
+        self._backoff = Backoff(SystemRandom(), self._link, base=0.1, cap=5.0)
         self._waiting_since: float | None = None
         self._told: str | None = None
         """What the log says is in the way."""
@@ -112,19 +109,14 @@ class OrderPublisher:
         return len(taken)
 
     async def _require_process(self) -> None:
-        """Check that the process is there: the broker takes an order without it, and starts nothing, not even later.
-
-        Each time, for a broker that has lost its data has lost the process as well.
-        """
         try:
-            if await is_deployed(self._gateway, PROCESS):
-                return
+            await require_deployed(self._gateway, PROCESS)
+        except NotDeployed as failure:
+            raise NotPublished(str(failure)) from None
         except grpc.aio.AioRpcError as error:
             code = code_of(error)
             message = f"broker: {code.name}"
             raise NotPublished(message, code) from None
-        message = f"broker: the process {PROCESS} is not deployed"
-        raise NotPublished(message)
 
     async def _pass(self) -> Coroutine[None, None, None]:
         """Publish once; return the pause before the next time."""
@@ -168,7 +160,7 @@ class OrderPublisher:
             self._waiting_since = self._told = None
             return
         self._waiting_since = self._waiting_since or time.monotonic()
-        if trouble != self._told and time.monotonic() - self._waiting_since > _PATIENCE:
+        if trouble != self._told and time.monotonic() - self._waiting_since > _WARN_AFTER:
             _log.warning("placed orders wait", why=trouble)
             self._told = trouble
 

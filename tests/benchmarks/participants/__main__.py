@@ -1,10 +1,8 @@
 """`python -m tests.benchmarks.participants`: hold the bars of the barrier's cost; writes results/participants.json."""
 
-import argparse
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +10,10 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
-from rich.console import Console
 
 from services.participant.provisioning import provision
-from tests.benchmarks import report
-from tests.benchmarks.bars import Bar, Samples, Sense, judge
-from tests.benchmarks.participants import client
+from tests.benchmarks.bars import Bar, Samples, Sense
+from tests.benchmarks.participants import client, command
 from tests.services.postgres import Postgres
 from tests.stack import free_port
 from tests.world import answers, eventually
@@ -125,19 +121,11 @@ async def _fill(url: str, rows: int) -> None:
     await admin.close()
 
 
-def main() -> int:
-    """Measure, print, write, and return 1 where a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.participants", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds")
-    quick = parser.parse_args().quick
-    samples, facts, begun = Samples(), report.machine(), time.monotonic()
-    asyncio.run(measure(samples, rounds=3 if quick else 7, commands=400 if quick else 1500))
-    verdicts = judge(samples, BARS)
-    report.show(Console(width=110), verdicts, samples)
-    document = report.document(facts, "quick" if quick else "full", time.monotonic() - begun, verdicts, samples)
-    report.write(document, "participants")
-    return report.status(verdicts)
+async def _measure(samples: Samples, quick: bool) -> None:  # noqa: FBT001 - called by `command`
+    await measure(samples, rounds=3 if quick else 7, commands=400 if quick else 1500)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        command.run("tests.benchmarks.participants", __doc__, _measure, BARS, result="participants", keeps_quick=True)
+    )

@@ -3,13 +3,11 @@
 Service, database and callers are processes of their own, and everything is measured by the callers.
 """
 
-import argparse
 import asyncio
 import dataclasses
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,13 +15,12 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
-from rich.console import Console
 
 from services.participant.auth import callers_of
 from services.participant.provisioning import provision
 from services.participant.server import router_of
-from tests.benchmarks import report
-from tests.benchmarks.bars import Bar, Samples, Sense, judge
+from tests.benchmarks.bars import Bar, Samples, Sense
+from tests.benchmarks.participants import command
 from tests.benchmarks.participants.callers import Plan, Result
 from tests.services.postgres import Postgres
 from tests.stack import free_port
@@ -113,20 +110,13 @@ def note(samples: Samples, name: str, result: Result) -> None:
     samples.figure(name, "told to wait", sum(result.told.values()))
 
 
-def main() -> int:
-    """Measure, print, write, and return 1 where a bar is missed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.participants.overload", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    quick = parser.parse_args().quick
-    samples, facts, begun = Samples(), report.machine(), time.monotonic()
-    asyncio.run(measure(samples, rounds=1 if quick else 5, seconds=4.0 if quick else 8.0))
-    verdicts = judge(samples, BARS)
-    report.show(Console(width=110), verdicts, samples)
-    document = report.document(facts, "quick" if quick else "full", time.monotonic() - begun, verdicts, samples)
-    if not quick:
-        report.write(document, "overload")
-    return report.status(verdicts)
+async def _measure(samples: Samples, quick: bool) -> None:  # noqa: FBT001 - called by `command`
+    await measure(samples, rounds=1 if quick else 5, seconds=4.0 if quick else 8.0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        command.run(
+            "tests.benchmarks.participants.overload", __doc__, _measure, BARS, result="overload", keeps_quick=False
+        )
+    )

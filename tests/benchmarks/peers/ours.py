@@ -16,7 +16,7 @@ from saga.common.logs import configure_logging
 from saga.kit import Receipt, Step, Variables
 from saga.kit.definition.discovery import handlers
 from saga.kit.execution.crash_guard import CrashGuard, Journal
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.wiring import create_worker
 from saga.kit.gateway.connection import open_channel
 from saga.kit.observability.log import Log
 from saga.kit.observability.metrics import Metrics
@@ -63,14 +63,14 @@ async def _serve(address: str, in_flight: int, journal: Journal) -> None:
         @asynccontextmanager
         async def subscribe(task_types: Sequence[str]) -> AsyncIterator[None]:
             metrics = Metrics()
-            worker = Worker(
+            worker = create_worker(
                 channel,
                 handlers([_step(each) for each in task_types]),
                 {},
                 WorkerSettings(window=in_flight, window_per_type=in_flight),
                 SystemRandom(),
                 middleware=[Log(), metrics],
-                activations=CrashGuard(3, journal),
+                crash_guard=CrashGuard(3, journal),
             )
             metrics.watch(worker)
             gc.freeze()  # as `saga workers` does

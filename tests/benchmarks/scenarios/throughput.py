@@ -18,7 +18,7 @@ async def throughput(bench: Bench) -> None:
     for repetition in range(-1, bench.plan.repetitions):
         first = repetition % len(names)
         turns = (*names[first:], *names[:first])
-        for load, measure in ((DRAIN, _drain), (STEADY, _steady)):
+        for load, measure in ((DRAIN, drain), (STEADY, steady)):
             done = {name: await measure(bench, name, f"{load}-{name}-{repetition}".replace(" ", "-")) for name in turns}
             # The first round warms up.
             if repetition >= 0:
@@ -28,7 +28,7 @@ async def throughput(bench: Bench) -> None:
         bench.samples.figure(f"memory: {name}", "MB", peer.memory() / 1e6)
 
 
-async def _drain(bench: Bench, name: str, task_type: str) -> Work:
+async def drain(bench: Bench, name: str, task_type: str) -> Work:
     """Let a worker that was just started find a backlog, as after a deployment or an outage."""
     await bench.load.create(task_type, bench.plan.jobs)
     await bench.engine.quiet()
@@ -38,7 +38,7 @@ async def _drain(bench: Bench, name: str, task_type: str) -> Work:
         )
 
 
-async def _steady(bench: Bench, name: str, task_type: str) -> Work:
+async def steady(bench: Bench, name: str, task_type: str) -> Work:
     """Give a worker that has been running since the first round a new job for each that it has done, for a while."""
     peer = await bench.process(name)
     await bench.engine.quiet()

@@ -8,7 +8,7 @@ import pytest
 
 from saga.engine.projection import history
 from tests.engine.drawing import call, draw, end, start, task
-from tests.engine.process import PATIENCE
+from tests.engine.process import TIMEOUT
 from tests.engine.rest import diagrams
 from tests.engine.rest.conftest import Service, serving
 
@@ -45,7 +45,7 @@ async def is_there(engine: Service, instance: str) -> bool:
 
 async def gone(engine: Service, *instances: str) -> None:
     """Wait until instances are forgotten."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         for instance in instances:
             while await is_there(engine, instance):
                 pass

@@ -12,12 +12,14 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Connection, event, util
 
-from services.participant.database import Database
+from services.participant.database import Database, DatabaseTimeouts
 
 _SOON = 0.002
 """Seconds in which a statement ends, as a rule; after them it is asked for what it waits."""
 _BOUND = 20.0
 """Seconds after which a lane that neither ends nor waits for another is stuck."""
+UNHURRIED = DatabaseTimeouts(connect=60.0, transaction=60.0, lock=60.0, statement=60.0, idle_in_transaction=60.0)
+"""Nothing is answered 503 because a loaded machine is slow: time is no part of the model."""
 
 
 class Killed(BaseException):
@@ -28,7 +30,7 @@ class Lane(Database):
     """One process of a service, at most one command in it."""
 
     def __init__(self, url: str, schema: str) -> None:
-        super().__init__(url, schema)
+        super().__init__(url, schema, UNHURRIED)
         self.pid = 0
         self.blocked = False
         self.crashed = False

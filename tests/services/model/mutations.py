@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -121,7 +120,7 @@ def _refusal_keeps_what_was_written(patch: Patch) -> None:
         except Refusal as refusal:
             return StoredAnswer(refusal.kind.status, refusal.body())
 
-    patch.setattr(barrier, "_run", without_savepoint)
+    patch.setattr(barrier, "run_business", without_savepoint)
 
 
 def _event_is_not_recorded(patch: Patch) -> None:
@@ -139,16 +138,16 @@ def _every_claim_wins(patch: Patch) -> None:
 
 
 def _decision_is_looked_up_before_it_is_written(patch: Patch) -> None:
-    async def look_first(connection: AsyncConnection, order_id: str, decision: Any) -> Any:  # noqa: ANN401 - private
+    async def look_first(connection: AsyncConnection, order_id: str, decision: orders.Decision) -> orders.Decision:
         query = select(decisions.c.decision).where(decisions.c.order_id == order_id)
         first = await connection.scalar(query)
         if first is not None:
-            return type(decision)(first)
+            return orders.Decision(first)
         row = insert(decisions).values(order_id=order_id, decision=decision).on_conflict_do_nothing()
         await connection.execute(row)
         return decision
 
-    patch.setattr(orders, "_decide", look_first)
+    patch.setattr(orders, "decide", look_first)
 
 
 def _stock_is_read_without_its_lock(patch: Patch) -> None:
@@ -157,7 +156,7 @@ def _stock_is_read_without_its_lock(patch: Patch) -> None:
         rows = await connection.execute(select(stock.c.sku, available).where(stock.c.sku.in_(quantities)))
         return {row.sku: row.available for row in rows}
 
-    patch.setattr(inventory, "_lock", look)
+    patch.setattr(inventory, "lock_stock", look)
 
 
 MUTATIONS: list[Callable[[Patch], None]] = [

@@ -9,21 +9,17 @@ from functools import partial
 from itertools import chain
 
 import asyncpg
-import pytest
 import structlog
 import uvloop
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from services.participant import database
 from tests.services.model.elsewhere import MachineElsewhere
 from tests.services.model.lanes import Lane
 from tests.services.model.machine import LANES, Machine, World
 from tests.services.model.third_party import CallingLane, third_party
 
 _STEPS = 12
-_UNHURRIED = 60.0
-"""Seconds that the database has for everything."""
 _THIRD_PARTY = "card_processor"
 
 
@@ -62,24 +58,13 @@ def _settings(sequences: int, *, shrink: bool) -> settings:
 def _world(admin_url: str, role_urls: dict[str, str]) -> Iterator[World]:
     # What is lost on purpose is warned of, and is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with _unhurried(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stack = AsyncExitStack()
         try:
             yield runner.run(_open(stack, admin_url, role_urls))
         finally:
             runner.run(stack.aclose())
             structlog.reset_defaults()
-
-
-@contextmanager
-def _unhurried() -> Iterator[None]:
-    """Let nothing be answered 503 because a loaded machine is slow: time is no part of the model."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "_CONNECT_TIMEOUT", _UNHURRIED)
-        patch.setattr(database, "_TRANSACTION_TIMEOUT", _UNHURRIED)
-        for bound in ("statement_timeout", "idle_in_transaction_session_timeout"):
-            patch.setitem(database._BOUNDS, bound, f"{_UNHURRIED * 1_000:.0f}")  # noqa: SLF001 - the server's own bounds
-        yield
 
 
 async def _open(stack: AsyncExitStack, admin_url: str, role_urls: dict[str, str]) -> World:

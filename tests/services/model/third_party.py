@@ -17,7 +17,7 @@ from services.participant.database import Database
 from services.participant.server import router_of
 from services.participant.settings import LimitSettings
 from services.payment.processor import CardProcessor
-from tests.services.model.lanes import Killed, Lane
+from tests.services.model.lanes import UNHURRIED, Killed, Lane
 from tests.services.participant import known_to
 
 _NAME = "card_processor"
@@ -48,7 +48,7 @@ class ThirdParty:
 async def third_party(role_url: str) -> AsyncIterator[ThirdParty]:
     """Run the fake card processor in this process."""
     router = router_of(_NAME)
-    database = Database(role_url, _NAME)
+    database = Database(role_url, _NAME, UNHURRIED)
     callers = Callers(callers_of(router), known_to(router))
     app = create_app(_NAME, router, database, callers, LimitSettings(rate_limit=1_000_000))
     async with router.lifespan_context(app):

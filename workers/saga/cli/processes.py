@@ -21,12 +21,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from saga.common.backoff import ExponentialBackoff
+from saga.common.signals import on_stop_signal
 from saga.kit.observability.health import Health, HealthServer
 from saga.kit.settings import WorkerSettings
 from saga.stack import launcher
 
-_PAUSES = (0.5, 30.0)
-"""Seconds before a child that ended unasked is started again: the first time, and at most."""
 _SETTLED = 60.0
 """Seconds after which a child counts as well."""
 _PROBE = 2.0
@@ -66,7 +66,8 @@ class Processes:
 
     async def _keep(self, name: str) -> int:
         """Start a child again whenever it ends unasked; return how it ended when it was asked."""
-        pause, most = _PAUSES
+        backoff = ExponentialBackoff(base=0.5, cap=30.0)
+        next(backoff)  # The first start counts: a child that ends soon after it waits longer than one that has settled.
         while True:
             process = self._children[name] = await self._spawn(name)
             if self._stopping.is_set():  # `stop` was called before there was this child.
@@ -75,7 +76,9 @@ class Processes:
             status = await process.wait()
             if self._stopping.is_set():
                 return status
-            pause = _PAUSES[0] if time.monotonic() - begun > _SETTLED else min(most, pause * 2)
+            if time.monotonic() - begun > _SETTLED:
+                backoff.reset()
+            pause = next(backoff)
             _log.error("worker process ended", process=name, status=status, pause=pause)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -143,9 +146,7 @@ def run_processes(count: int, port_offset: int, settings: WorkerSettings) -> int
     async def run() -> int:
         with tempfile.TemporaryDirectory(prefix="saga-workers-") as sockets:
             processes = Processes(count, port_offset, settings, Path(sockets))
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, processes.stop)
+            on_stop_signal(lambda _: processes.stop())
             return await processes.run()
 
     return asyncio.run(run())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from saga.clients.environment import read
 from saga.clients.failure import Failure, bad_input
 from saga.clients.ports import Ports
 from saga.common.logs import configure_logging
+from saga.common.signals import stop_on_signals
 from saga.kit.definition.registry import discover_sagas
 from saga.operations.reconcile import process
 from saga.operations.reconcile.parts import parts_for_a_command
@@ -176,8 +176,5 @@ def _show(report: _Report, *, done: bool) -> None:
 
 
 async def _watch(addresses: Addresses, settings: ReconcilerSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await process.run(addresses, settings, stop)
+    with stop_on_signals() as stop:
+        await process.run(addresses, settings, stop)

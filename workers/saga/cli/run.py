@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import re
-import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -26,10 +25,11 @@ from saga.clients.tokens import for_step
 from saga.common.http_clients import open_client
 from saga.common.logs import configure_logging
 from saga.common.pools import Pools
+from saga.common.signals import on_stop_signal
 from saga.common.tokens import read_tokens
 from saga.kit.definition.registry import discover_sagas
 from saga.kit.execution.crash_guard import CrashGuard, Journal
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.wiring import create_worker
 from saga.kit.observability.health import Health, HealthServer
 from saga.kit.observability.log import Log
 from saga.kit.observability.metrics import Metrics
@@ -82,20 +82,18 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
         journal = _journal(settings.state, addresses.engine.address)
         if journal is not None:
             stack.callback(journal.close)
-        worker = Worker(
+        worker = create_worker(
             channel,
             by_type,
             clients,
             settings,
             SystemRandom(),
             middleware=[Log(), metrics, reporter],
-            activations=CrashGuard(settings.activations, journal),
+            crash_guard=CrashGuard(settings.activations, journal),
             token=for_step(read_tokens()),
         )
         metrics.watch(worker)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
+        on_stop_signal(lambda _: worker.stop())
 
         async def health() -> Health:
             return Health(worker.ready, worker.unreachable)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from contextlib import suppress
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from saga.clients.failure import bad_input
 from saga.clients.ports import Ports, service_urls
 from saga.common import project
 from saga.common.imports import prepare_service
+from saga.common.signals import stop_on_signals
 from saga.stack.tokens import find_tokens
 
 app = typer.Typer()
@@ -53,21 +53,18 @@ def services_command(
 
 async def _run_together(names: list[str], port_offset: int) -> int:
     """Run each service in a process of its own; when one ends, all end. Return the first one's exit status."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     offset = ("--port-offset", str(port_offset))
-    processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-m", "saga.cli", "services", name, *offset)
-        for name in names
-    ]
-    ends = [asyncio.create_task(process.wait()) for process in processes]
-    stop = asyncio.create_task(stopping.wait())
-    done, _ = await asyncio.wait([*ends, stop], return_when=asyncio.FIRST_COMPLETED)
-    for process in processes:
-        with suppress(ProcessLookupError):
-            process.terminate()
-    await asyncio.wait(ends)
-    stop.cancel()
+    with stop_on_signals() as stopping:
+        processes = [
+            await asyncio.create_subprocess_exec(sys.executable, "-m", "saga.cli", "services", name, *offset)
+            for name in names
+        ]
+        ends = [asyncio.create_task(process.wait()) for process in processes]
+        stop = asyncio.create_task(stopping.wait())
+        done, _ = await asyncio.wait([*ends, stop], return_when=asyncio.FIRST_COMPLETED)
+        for process in processes:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        await asyncio.wait(ends)
+        stop.cancel()
     return next((end.result() for end in ends if end in done), 0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -14,12 +15,12 @@ from saga.cli.console import SteadyConsole
 from saga.cli.options import PortOffset
 from saga.clients.addresses import Addresses
 from saga.clients.failure import bad_input
+from saga.common.signals import stop_on_signals
 from saga.stack import display
 from saga.stack.doctor import examine
 from saga.stack.engine_log import accept_new
 from saga.stack.logs import follow as follow_lines
 from saga.stack.logs import tail
-from saga.stack.signals import stop_on_signals
 from saga.stack.stack import PARTS, Stack
 from saga.stack.state import State
 from saga.stack.status import report
@@ -214,7 +215,7 @@ async def _stay_up(stack: Stack, console: Console, after_ready: Callable[[], boo
             display.addresses(stack, console, stop="Ctrl-C")
         return stay
 
-    with stop_on_signals() as stop, readiness:
+    with stop_on_signals(signal.SIGHUP) as stop, readiness:
         await stack.run(stop, readiness, on_ready)
 
 

@@ -9,7 +9,7 @@ import grpc
 from pydantic import BaseModel
 
 from saga.clients.addresses import Addresses
-from saga.clients.failure import bad_input
+from saga.clients.failure import Failure, bad_input
 from saga.kit.gateway.connection import open_channel
 from saga.kit.gateway.proto import pb
 
@@ -56,12 +56,22 @@ def channel(addresses: Addresses) -> grpc.aio.Channel:
         raise bad_input(message) from error
 
 
-async def is_deployed(gateway: "GatewayAsyncStub", process: str) -> bool:
-    """Tell whether the broker has a process: a message that comes before it starts nothing, not even later.
+class NotDeployed(Failure):
+    """The broker does not have a process."""
 
-    It is asked to start the process at an element that no process has.
+    def __init__(self, process: str) -> None:
+        """Name the process by its BPMN id."""
+        super().__init__(f"The process {process} is not deployed, so nothing was started. Run `saga deploy`.")
+
+
+async def require_deployed(gateway: "GatewayAsyncStub", process: str) -> None:
+    """Check that the broker has a process: a message published before it starts nothing, not even later.
+
+    Call it before each message, for a broker that lost its data has lost the process too. The broker is asked to start
+    the process at an element that no process has.
 
     Raises:
+        NotDeployed: It does not have it.
         grpc.aio.AioRpcError: The broker does not say.
     """
     nowhere = pb.ProcessInstanceCreationStartInstruction(elementId="-")
@@ -69,7 +79,7 @@ async def is_deployed(gateway: "GatewayAsyncStub", process: str) -> bool:
     try:
         await gateway.CreateProcessInstance(request, timeout=_DEADLINE)
     except grpc.aio.AioRpcError as error:
-        if error.code() not in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            raise NotDeployed(process) from None
+        if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
             raise
-        return error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    raise AssertionError  # no element is called "-"

@@ -6,7 +6,7 @@ A cluster's searches lag behind the engine, by about a second. What is not shown
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,8 @@ from pydantic.alias_generators import to_camel
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.rest import RestClient
+from saga.clients.rest import PAGE, RestClient
+from saga.common.backoff import ExponentialBackoff
 
 _PAUSE = 0.25
 """Seconds between two looks at most."""
@@ -100,13 +101,15 @@ class _Variable(_Item):
 class Instances:
     """Asks the cluster about process instances; enter it to check the credentials, or just ask."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, page_size: int = PAGE) -> None:
         """`base_url` is that of the REST API, before `/v2`; credentials come from the environment.
+
+        Searches ask for `page_size` items at a time.
 
         Raises:
             Failure: The environment does not name the credentials as it must.
         """
-        self._rest = RestClient(base_url)
+        self._rest = RestClient(base_url, page_size=page_size)
 
     @classmethod
     def at(cls, addresses: Addresses) -> Self:
@@ -259,7 +262,7 @@ class Instances:
             Failure: The cluster does not show it as ended in time.
         """
         end = time.monotonic() + wait
-        for pause in pauses(_PAUSE):
+        for pause in search_delays(_PAUSE):
             elements = await self.elements(instance)
             shown = await self.get(instance)
             if shown is not None and shown.has_ended and _is_whole(elements):
@@ -271,12 +274,9 @@ class Instances:
         raise Failure(message)
 
 
-def pauses(most: float) -> Iterator[float]:
-    """Yield the seconds between looks without end: a short pause first, each twice the last, `most` at most."""
-    pause = min(_FIRST_PAUSE, most)
-    while True:
-        yield pause
-        pause = min(pause * 2, most)
+def search_delays(cap: float) -> ExponentialBackoff:
+    """Return the seconds between two searches for the same thing: a short delay first, `cap` at most."""
+    return ExponentialBackoff(base=_FIRST_PAUSE, cap=cap)
 
 
 def _no_definition(key: int) -> Failure:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure
 from saga.common.http_clients import open_client, proxy_hint
+from saga.common.problems import problem_of
 from saga.common.responses import MOST, fetch
 from saga.common.tokens import TokenMissingError, Tokens
-from saga.kit.definition.service import problem_of
 
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 """Seconds that a participant has for an answer."""
@@ -72,7 +72,7 @@ class Participant:
         if answer.is_success:
             return answer
         problem = problem_of(answer)
-        said = f" {problem.code}: {problem.detail}" if problem else "."
+        said = f" {problem.code}: {problem.detail}" if problem and problem.code is not None else "."
         message = f"{self._named} answers {answer.status_code}{said}"
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             message += f" It knows another token of the caller {caller}: set TOKENS (docs/participants.md)."

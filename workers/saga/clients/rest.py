@@ -5,19 +5,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, S
 from typing import Any, NoReturn, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from saga.clients.environment import read
 from saga.clients.failure import Failure, bad_input
 from saga.common.http_clients import open_client, proxy_hint
-from saga.common.responses import MOST, PROBLEM, fetch, media_type
+from saga.common.problems import is_problem, problem_of
+from saga.common.responses import MOST, fetch
 from saga.kit.gateway.connection import LOOPBACK, oauth
 from saga.kit.gateway.credentials import ClientCredentials, NoToken
 from saga.kit.settings import EngineSettings
 
-_PAGE = 500
-"""Items of one page."""
+PAGE = 500
+"""Items of one page of a search."""
 _MOST = 16 * MOST
 """Bytes of one answer: a page has the values of variables, a definition its whole diagram."""
 _TIMEOUT = 10.0
@@ -53,14 +54,6 @@ class _Page(BaseModel):
     info: _PageInfo = Field(alias="page")
 
 
-class _Problem(BaseModel):
-    """What a refusal says (RFC 9457)."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    detail: str
-
-
 class Bearer(httpx.Auth):
     """Signs requests with a token of the client credentials grant."""
 
@@ -94,13 +87,16 @@ class Bearer(httpx.Auth):
 class RestClient:
     """Asks one cluster; nothing is sent until the first question."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, page_size: int = PAGE) -> None:
         """`base_url` is the address before `/v2`; credentials come from the environment.
+
+        Searches ask for `page_size` items at a time.
 
         Raises:
             Failure: The environment names half of the credentials, or a token would leave in plain text.
         """
         self._auth, self._variables = _credentials(base_url)
+        self._page_size = page_size
         base_url = base_url.rstrip("/").removesuffix("/v2")
         self._http = open_client(base_url, timeout=_TIMEOUT, auth=self._auth)
 
@@ -120,7 +116,7 @@ class RestClient:
             Failure: The cluster does not answer, or refuses.
         """
         response = await self._send("GET", path, tries=_TRIES)
-        if response.status_code == httpx.codes.NOT_FOUND and _is_problem(response):
+        if response.status_code == httpx.codes.NOT_FOUND and is_problem(response):
             return None
         return self._checked(response)
 
@@ -147,7 +143,7 @@ class RestClient:
             Failure: The cluster does not answer, or refuses us, or fails.
         """
         response = await self._send("POST", path, body)
-        if response.status_code in _REFUSED_COMMAND and _is_problem(response):
+        if response.status_code in _REFUSED_COMMAND and is_problem(response):
             return response.status_code
         return self._checked(response).status_code
 
@@ -160,7 +156,7 @@ class RestClient:
             Failure: The cluster does not answer, or refuses, or answers with something else.
         """
         order = [{"field": field, "order": "ASC"} for field in sort]
-        body: dict[str, Any] = {"filter": filters, "sort": order, "page": {"limit": _PAGE}}
+        body: dict[str, Any] = {"filter": filters, "sort": order, "page": {"limit": self._page_size}}
         seen, cursors = 0, {None, ""}
         while True:
             page = await self._search(path + query, body)
@@ -173,7 +169,7 @@ class RestClient:
             if is_all or not page.items or page.info.end in cursors:
                 return
             cursors.add(page.info.end)
-            body["page"] = {"limit": _PAGE, "after": page.info.end}
+            body["page"] = {"limit": self._page_size, "after": page.info.end}
 
     async def count(self, path: str, filters: Mapping[str, object]) -> int:
         """Return how many items match `filters`; a cluster stops counting at 10,000.
@@ -266,15 +262,6 @@ def _credentials(base_url: str) -> tuple[httpx.Auth | None, str]:
     return httpx.BasicAuth(basic.username, basic.password.get_secret_value()), f"Check {_BASIC}."
 
 
-def _is_problem(response: httpx.Response) -> bool:
-    """Tell whether the cluster itself refuses: a 404 of whatever else listens there says nothing about an instance."""
-    return media_type(response) == PROBLEM
-
-
 def _detail(response: httpx.Response) -> str:
-    if not _is_problem(response):
-        return ""
-    try:
-        return f" ({_Problem.model_validate_json(response.content).detail})"
-    except ValidationError:
-        return ""
+    problem = problem_of(response)
+    return f" ({problem.detail})" if problem and problem.detail else ""

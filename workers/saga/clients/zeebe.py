@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import stamina
@@ -23,14 +23,11 @@ from pyzeebe.grpc_internals.types import DeployResourceResponse
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.gateway import MESSAGE_TTL_MS, Ended, channel, is_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, Ended, NotDeployed, channel, require_deployed
 from saga.common.project import BPMN
 from saga.kit.definition.saga import SagaDefinition
 from saga.kit.gateway.connection import proxy_hint_of, stub
 from saga.kit.gateway.credentials import why_no_token
-
-if TYPE_CHECKING:
-    from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _WAIT_SECONDS = 600
 
@@ -116,7 +113,7 @@ async def create(
                 ended = await client.run_process_with_result(process, variables, timeout=_WAIT_SECONDS * 1000)
                 return ended.process_instance_key, Ended.model_validate(ended.variables)
     except ProcessDefinitionNotFoundError as error:
-        raise _not_deployed(process) from error
+        raise NotDeployed(process) from error
     except ProcessTimeoutError as error:
         message = (
             f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; `saga incidents` says whether "
@@ -140,18 +137,9 @@ async def place(addresses: Addresses, saga: SagaDefinition, saga_id: str, variab
         message = f"No message starts the process {saga.process}; leave --message out. Nothing was started."
         raise bad_input(message)
     async with engine(addresses) as client, channel(addresses) as opened:
-        await _require_process(stub(opened), saga.process)
+        with suppress(grpc.aio.AioRpcError):  # The message's own call says what is wrong.
+            await require_deployed(stub(opened), saga.process)
         await _publish(client, saga.start_message, saga_id, variables, saga.noun)
-
-
-async def _require_process(gateway: "GatewayAsyncStub", process: str) -> None:
-    with suppress(grpc.aio.AioRpcError):  # What is wrong, the message's own call says.
-        if not await is_deployed(gateway, process):
-            raise _not_deployed(process)
-
-
-def _not_deployed(process: str) -> Failure:
-    return Failure(f"The process {process} is not deployed. Run `saga deploy` first; nothing was started.")
 
 
 async def _publish(client: ZeebeClient, name: str, saga_id: str, variables: Mapping[str, Any], noun: str) -> None:

@@ -11,8 +11,6 @@ import httpx
 
 _SIZE = 16
 """Connections of one pool."""
-_IDLE = 20.0
-"""Seconds after which connections that nobody uses are closed; the participants keep theirs for longer."""
 
 
 @dataclass(slots=True)
@@ -31,9 +29,13 @@ class Pools(httpx.AsyncBaseTransport):
     it is used, so theirs would be kept for good: each request looks for such pools.
     """
 
-    def __init__(self, connections: int) -> None:
-        """Hold `connections` connections at most, or a few more."""
-        limits = httpx.Limits(max_connections=_SIZE, max_keepalive_connections=_SIZE, keepalive_expiry=_IDLE)
+    def __init__(self, connections: int, *, idle_timeout: float = 20.0) -> None:
+        """Hold `connections` connections at most, or a few more.
+
+        Those that nobody uses are closed after `idle_timeout` seconds; the participants keep theirs for longer.
+        """
+        self._idle_timeout = idle_timeout
+        limits = httpx.Limits(max_connections=_SIZE, max_keepalive_connections=_SIZE, keepalive_expiry=idle_timeout)
         context = httpx.create_ssl_context()
         count = -(-connections // _SIZE)
         self._pools = [_Pool(httpx.AsyncHTTPTransport(verify=context, limits=limits)) for _ in range(count)]
@@ -55,7 +57,7 @@ class Pools(httpx.AsyncBaseTransport):
             await pool.transport.aclose()
 
     async def _close_idle(self) -> None:
-        long_ago = time.monotonic() - _IDLE
+        long_ago = time.monotonic() - self._idle_timeout
         for pool in self._pools:
             if pool.used is not None and pool.used < long_ago and not pool.busy:
                 pool.used = None

@@ -13,13 +13,14 @@ ROOT = Path(__file__).resolve().parents[3]
 """The checkout, with the folders bpmn, workers and services."""
 BPMN = ROOT / "bpmn"
 """Diagrams, forms and example variables."""
-_WORKERS = ROOT / "workers"
+WORKERS = ROOT / "workers"
+"""The library, and the processes beside it."""
 _LIBRARY = __name__.partition(".")[0]
 
 
 def processes() -> list[str]:
     """Return the import names of the packages beside the library in the folder `workers`; none is imported."""
-    found = pkgutil.iter_modules([str(_WORKERS)])
+    found = pkgutil.iter_modules([str(WORKERS)])
     return sorted(each.name for each in found if each.ispkg and each.name != _LIBRARY)
 
 

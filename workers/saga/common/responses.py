@@ -12,36 +12,35 @@ import httpx
 
 MOST: Final = 1_048_576
 """Bytes of a body that are read."""
-PROBLEM: Final = "application/problem+json"
-_SECONDS = 60.0
-"""Seconds for a whole response: httpx bounds each read, and not their sum."""
 _UNREAD = "unread"
 _DIGITS = 9
 """Digits of Retry-After that are read; no wait is longer."""
 
 
-async def fetch(
+async def fetch(  # noqa: PLR0913 - a request's parts, and two bounds on its response
     http: httpx.AsyncClient,
     method: str,
     url: str,
     *,
     most: int = MOST,
+    deadline: float = 60.0,
     headers: dict[str, str] | None = None,
     **request: Any,  # noqa: ANN401 - httpx's own keywords
 ) -> httpx.Response:
     """Send a request and return its response, whose body is empty where it has more than `most` bytes.
 
-    A compressed body is not read either: we ask for none, and a few bytes of it may be gigabytes.
+    The whole response has `deadline` seconds: httpx bounds each read, and not their sum. A compressed body is not read
+    either: we ask for none, and a few bytes of it may be gigabytes.
 
     Raises:
-        httpx.RequestError: It did not arrive, or not within a minute.
+        httpx.RequestError: It did not arrive, or not before the deadline.
     """
     own = {**(headers or {}), "Accept-Encoding": "identity"}
     try:
-        async with asyncio.timeout(_SECONDS), http.stream(method, url, headers=own, **request) as response:
+        async with asyncio.timeout(deadline), http.stream(method, url, headers=own, **request) as response:
             body, why = await _body(response, most)
     except TimeoutError:
-        message = f"the response did not end within {_SECONDS:g} seconds"
+        message = f"the response did not end within {deadline:g} seconds"
         raise httpx.ReadTimeout(message) from None
     kept = [(name, value) for name, value in response.headers.raw if name.lower() != b"content-encoding"]
     extensions = {_UNREAD: why} if why else {}

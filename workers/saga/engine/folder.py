@@ -89,13 +89,13 @@ def file_system(path: Path) -> str:
     where = path.resolve()
     found = ""
     longest = -1
-    for mount_point, kind in _mounts():
+    for mount_point, kind in mounts():
         if where.is_relative_to(mount_point) and len(mount_point) >= longest:
             found, longest = kind, len(mount_point)
     return found
 
 
-def _mounts() -> list[tuple[str, str]]:
+def mounts() -> list[tuple[str, str]]:
     """Return each mount point with its file system's type."""
     table = Path("/proc/mounts")
     if table.exists():

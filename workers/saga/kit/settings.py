@@ -1,4 +1,4 @@
-"""What a worker process reads from its environment, under the names that Camunda's own clients use."""
+"""The settings of a worker process, from the environment variables of Camunda's own clients."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _LONGEST = 86_400.0
-"""Seconds of a day: more is a slip of the pen, and at some size no timer takes it."""
+"""A day in seconds: more is a typing error, and too much for a timer."""
 _MOST = 100_000
 
 
 class EngineSettings(BaseSettings):
-    """Where the engine is and how to be let in."""
+    """The engine's address and credentials."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
@@ -35,32 +35,32 @@ class EngineSettings(BaseSettings):
 
     @property
     def names_a_cluster(self) -> bool:
-        """Whether the environment says where an engine is; where it does, none is embedded."""
+        """Whether the environment has an engine's address; otherwise one is embedded."""
         return bool(self.model_fields_set & {"address", "cluster_id"})
 
 
 class WorkerSettings(BaseSettings):
-    """How a worker process works; every duration is in seconds."""
+    """The settings of a worker process; every duration is in seconds."""
 
     model_config = SettingsConfigDict(env_prefix="WORKER_", extra="ignore", env_ignore_empty=True)
 
     name: str = "saga-workers"
     lease: float = Field(10.0, gt=0.0, le=_LONGEST)
-    """How long a job is ours before the broker gives it to another worker (the job timeout); extended while it runs."""
+    """How long the broker leaves a job to this worker (the job timeout); extended while the job runs."""
     window: int = Field(256, ge=1, le=_MOST)
-    """Jobs in hand at most, over all task types."""
+    """Active jobs at most, over all task types."""
     window_per_type: int = Field(64, ge=1, le=_MOST)
-    """Jobs in hand at most, per task type."""
+    """Active jobs at most, per task type."""
     threads: int = Field(16, ge=1, le=_MOST)
-    """Jobs at most that run on a thread at once, those of the steps that block."""
+    """Threads for blocking steps at most."""
     activations: int = Field(3, ge=1, le=_MOST)
-    """How often a job is begun without ever being answered; then it becomes an incident."""
+    """How often a job is begun without a reply; then it becomes an incident."""
     drain: float = Field(20.0, ge=0.0, le=_LONGEST)
-    """How long a stopping worker lets its jobs end before it hands them back."""
+    """How long a stopping worker lets its jobs end before it releases them."""
     patience: float = Field(30.0, ge=0.0, le=_LONGEST)
-    """How long a task type may be out of reach before `/ready` says so."""
+    """How long a task type may be unreachable before `/ready` reports it."""
     host: str = "127.0.0.1"
     """Where `/live`, `/ready` and `/metrics` answer; `unix:PATH` is a socket."""
     port: int = Field(8100, ge=0, le=65_535)
     state: Path = Path("~/.local/state/saga-workers")
-    """A folder of this machine in which the keys of running jobs outlive a worker that is killed."""
+    """A folder of this machine; the keys of running jobs in it outlive a worker that is killed."""

@@ -11,14 +11,14 @@ from saga.stack.errors import DamagedStateError, StackError
 from saga.stack.layout import Layout
 
 _POLL = 0.1
-_STATE_SECONDS = 30.0
-"""How long a supervisor that has just started may take to write its state."""
 _DOWN_SECONDS = 90.0
 """How long an orderly stop may take."""
 
 
-def end(layout: Layout, *, delete_data: bool = False) -> bool:
+def end(layout: Layout, *, delete_data: bool = False, state_timeout: float = 30.0) -> bool:
     """Stop what runs in `layout`, wait until nothing of it is left, and forget its data if asked to.
+
+    A supervisor that has just started has `state_timeout` seconds to write its state.
 
     Returns:
         Whether anything ran.
@@ -32,7 +32,7 @@ def end(layout: Layout, *, delete_data: bool = False) -> bool:
         message = f"{layout.data} is not a folder. Remove it, or name another place with SAGA_HOME."
         raise StackError(message)
     lock = FileLock(layout.lock)
-    ran = _end_supervisor(layout, lock)
+    ran = _end_supervisor(layout, lock, state_timeout)
     try:
         # Nobody can start a stack here now.
         last = _last_state(layout)
@@ -58,13 +58,13 @@ def terminate(supervisor: psutil.Process) -> None:
     psutil.wait_procs(alive, timeout=10)
 
 
-def _end_supervisor(layout: Layout, lock: FileLock) -> bool:
+def _end_supervisor(layout: Layout, lock: FileLock, state_timeout: float) -> bool:
     """Acquire the supervisor's lock, ending whoever holds it; return whether anybody did.
 
     Not the state but the lock says whether one is at work: a supervisor has the lock before it writes its state.
     """
     held = False
-    deadline = time.monotonic() + _STATE_SECONDS
+    deadline = time.monotonic() + state_timeout
     while True:
         try:
             lock.acquire(timeout=0)

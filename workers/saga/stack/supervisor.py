@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import signal
 import sys
 import time
@@ -15,40 +14,35 @@ from pathlib import Path
 import httpx
 import psutil
 
+from saga.common.backoff import ExponentialBackoff
 from saga.stack.errors import PartFailedError
 from saga.stack.logs import tail
 from saga.stack.parts import Part
 from saga.stack.state import PartState, ProcessId, StackState, State, kill_group
+from saga.stack.supervisor_settings import DEFAULTS, SupervisorSettings
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _PROBE_INTERVAL = 0.1
-_BACKOFF = 0.2, 5.0
-"""Seconds before the first restart, and the most that doubling may lead to."""
-_CRASHES = 5
-_CRASH_WINDOW = 60.0
-"""A part that crashes so often within so many seconds is given up, or so often in a row without having been ready."""
-_WATCH_INTERVAL = 2.0
-"""Seconds between two questions to a part that has been ready."""
-_ANSWER_TIMEOUT = 5.0
-"""Seconds that it has for an answer."""
-_DEGRADED_AFTER = 6.0
-"""Seconds without a good answer after which the part is shown as degraded."""
-_HUNG_AFTER = 60.0
-"""Seconds without any answer after which the part is killed and started again."""
-_HANGS = 3
-_HANG_WINDOW = 900.0
-"""A part that hangs so often within so many seconds is given up."""
+_JITTER = (0.8, 1.2)
+"""Factors, at least and at most, of the delay before a restart."""
 _LAST_LINES = 15
 
 
 class Supervisor:
     """Runs parts until it is told to stop, or until one of them cannot be kept running."""
 
-    def __init__(self, parts: Sequence[Part], logs: Path, publish: Callable[[StackState], None]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        logs: Path,
+        publish: Callable[[StackState], None],
+        settings: SupervisorSettings = DEFAULTS,
+    ) -> None:
         """Write each part's output below `logs`; `publish` is called with the state at every change of it."""
         self._parts = {part.name: part for part in parts}
         self._logs = logs
         self._publish = publish
+        self._settings = settings
         self._ready = {part.name: asyncio.Event() for part in parts}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self.state = StackState(
@@ -97,11 +91,11 @@ class Supervisor:
         await asyncio.gather(*(self._ready[name].wait() for name in part.needs if name in self._ready))
         if part.prepare is not None:
             await asyncio.to_thread(part.prepare)
-        state = self.state.part(part.name)
-        crashes: deque[float] = deque(maxlen=_CRASHES)
-        hangs: deque[float] = deque(maxlen=_HANGS)
+        state, settings = self.state.part(part.name), self._settings
+        crashes: deque[float] = deque(maxlen=settings.crashes)
+        hangs: deque[float] = deque(maxlen=settings.hangs)
         unready = 0
-        backoff, longest = _BACKOFF
+        backoff = ExponentialBackoff(base=settings.first_delay, cap=settings.max_delay, jitter=_JITTER)
         while True:
             reason, is_hung = await self._run_once(part, client)
             now = time.monotonic()
@@ -110,18 +104,18 @@ class Supervisor:
             unready = 0 if state.state in {State.READY, State.DEGRADED} else unready + 1
             if is_hung:
                 hangs.append(now)
-                if len(hangs) == _HANGS and now - hangs[0] < _HANG_WINDOW:
-                    raise PartFailedError(self._given_up(part, f"{reason}, {_HANGS} times"))
-            if unready == _CRASHES:
+                if len(hangs) == settings.hangs and now - hangs[0] < settings.hang_window:
+                    raise PartFailedError(self._given_up(part, f"{reason}, {settings.hangs} times"))
+            if unready == settings.crashes:
                 raise PartFailedError(self._given_up(part, f"{reason}, {unready} times in a row before it was ready"))
-            if len(crashes) == _CRASHES and now - crashes[0] < _CRASH_WINDOW:
-                raise PartFailedError(self._given_up(part, f"{reason}, {_CRASHES} times within {_CRASH_WINDOW:.0f} s"))
-            if len(crashes) > 1 and now - crashes[-2] > _CRASH_WINDOW:
-                backoff = _BACKOFF[0]
+            if len(crashes) == settings.crashes and now - crashes[0] < settings.crash_window:
+                why = f"{reason}, {settings.crashes} times within {settings.crash_window:.0f} s"
+                raise PartFailedError(self._given_up(part, why))
+            if len(crashes) > 1 and now - crashes[-2] > settings.crash_window:
+                backoff.reset()
             self._change(state, State.RESTARTING, process=None, restarts=state.restarts + 1)
             self._tell(f"{part.name} {reason}, and is started again: restart {state.restarts}")
-            await asyncio.sleep(backoff * random.uniform(0.8, 1.2))  # noqa: S311 - jitter is no secret
-            backoff = min(2 * backoff, longest)
+            await asyncio.sleep(next(backoff))
 
     async def _run_once(self, part: Part, client: httpx.AsyncClient) -> tuple[str, bool]:
         """Start the part and wait for its end, which nobody asked for.
@@ -154,7 +148,7 @@ class Supervisor:
                     probing.result()
                     kill_group(process.pid)
                     await self._gone(part, ended)
-                    return f"gave no answer for {_HUNG_AFTER:g} s", True
+                    return f"gave no answer for {self._settings.hung_after:g} s", True
             return _how(await self._gone(part, ended)), False
         finally:
             ended.cancel()
@@ -192,21 +186,21 @@ class Supervisor:
 
     async def _watch(self, part: Part, client: httpx.AsyncClient) -> None:
         """Ask a part that was ready whether it is, show what it says, and return once it gives no answer any more."""
-        state = self.state.part(part.name)
+        state, settings = self.state.part(part.name), self._settings
         probe = part.alive or part.ready
         served = answered = time.monotonic()
-        while time.monotonic() < answered + _HUNG_AFTER:
-            await asyncio.sleep(_WATCH_INTERVAL)
+        while time.monotonic() < answered + settings.hung_after:
+            await asyncio.sleep(settings.watch_interval)
             serves = False
             with suppress(httpx.HTTPError, OSError):
-                async with asyncio.timeout(_ANSWER_TIMEOUT):
+                async with asyncio.timeout(settings.answer_timeout):
                     serves = await probe(client)
                 answered = time.monotonic()
             if serves:
                 served = answered
             if serves and state.state is State.DEGRADED:
                 self._change(state, State.READY)
-            elif state.state is State.READY and time.monotonic() > served + _DEGRADED_AFTER:
+            elif state.state is State.READY and time.monotonic() > served + settings.degraded_after:
                 self._change(state, State.DEGRADED)
 
     async def _stop_all(self) -> None:

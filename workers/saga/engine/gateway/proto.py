@@ -12,7 +12,7 @@ def _package_without_init(name: str) -> Iterator[None]:
     """Let modules of a package be imported without running its `__init__`.
 
     That of pyzeebe imports its whole client, with requests and oauthlib: measured 0.1 s and 12 MB. Code that imports
-    the package afterwards gets the real one.
+    the package afterwards gets the real one. `saga.common.imports` has the same: the engine imports nothing of it.
     """
     spec = None if name in sys.modules else find_spec(name)
     if spec is None:

@@ -1,1 +1,1 @@
-"""What a step is: its typed functions, its participants, and the table of outcomes."""
+"""The definition of a step: its typed functions, its participants, and the table of outcomes."""

@@ -1,4 +1,4 @@
-"""One task type: the function that does it, and all that the runtime must know of it."""
+"""One task type: its function, and what the runtime has to know about it."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from saga.kit.definition.retry import Retry
 from saga.kit.definition.variables import Variables, field_errors
 
 _RECEIPT_LIMIT = 1_000_000
-"""Bytes of a receipt; the broker's records hold all of an instance's variables and end at 4 MiB."""
+"""Bytes of a receipt; a broker's record holds all variables of an instance and is limited to 4 MiB."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Handler:
     task_type: str
     function: Callable[..., Any]
     is_blocking: bool
-    """Whether the function is a plain one, to be run on a thread; else it is to be awaited."""
+    """Whether the function is a plain one, which runs on a thread; otherwise it is awaited."""
     variables: type[Variables]
     services: tuple[str, ...]
     job_parameter: str | None
@@ -38,9 +38,9 @@ class Handler:
     """Seconds that one run may take."""
     extends_lease: bool
     undoes: str | None
-    """The task type of the do that this one undoes; None where it is a do itself."""
+    """The task type of the do that this one undoes; None if it is a do itself."""
     undo: "Handler | None" = None
-    """What takes the effect of a do back; its job can be told to do that instead."""
+    """The undo of a do; a job can be ordered to run it in place of the do."""
 
     @cached_property
     def receipt_name(self) -> str:
@@ -49,7 +49,7 @@ class Handler:
 
     @cached_property
     def fetch(self) -> list[str]:
-        """The names of the variables that the broker shall send with the job."""
+        """The names of the variables that Zeebe has to send with the job."""
         own = [field.alias or name for name, field in self.variables.model_fields.items()]
         if self.undo is None:
             return own
@@ -59,8 +59,8 @@ class Handler:
         """Read the job's variables, a JSON object.
 
         Raises:
-            Declined: They are not as they must be, and the step declares a code for that.
-            Broken: They are not as they must be: an incident that names each field, never its value.
+            Declined: They are not valid, and the step declares a code for that.
+            Broken: They are not valid: an incident that names each field, never its value.
         """
         try:
             return self.variables.model_validate_json(variables)
@@ -73,17 +73,18 @@ class Handler:
             raise Broken(message) from None
 
     def saga_of(self, variables: str) -> str | None:
-        """Return which saga a job with these variables belongs to; None where they do not say that."""
+        """Return the saga that a job with these variables belongs to; None if they do not name one."""
         try:
             return self.parse(variables).saga_id
-        except BaseException:  # noqa: BLE001 - it is asked for when something went wrong already, and must not add to it
+        except BaseException:  # noqa: BLE001 - it is called after a failure already, and must not add another one
             return None
 
     def encode(self, receipt: object) -> str:
-        """Write the receipt as a JSON object with its one variable; a Decimal becomes text with all its digits.
+        """Encode the receipt as a JSON object with its one variable; a Decimal becomes text with all its digits.
 
         Raises:
-            Broken: It is not what the step declares, no JSON (NaN, infinity, bytes that are no text), or too large.
+            Broken: It is not what the step declares, cannot be JSON (NaN, infinity, bytes that are not text), or is too
+                large.
         """
         if not isinstance(receipt, self.receipt):
             returned, declared = type(receipt).__name__, self.receipt.__name__
@@ -95,10 +96,10 @@ class Handler:
             document = receipt.model_dump_json(by_alias=True)
         except PydanticSerializationError:
             self._refuse("something that cannot be written as JSON")
-        # Pydantic writes NaN and infinity, which are no JSON (RFC 8259), as null.
+        # Pydantic writes NaN and infinity, which are not valid JSON (RFC 8259), as null.
         if "null" in document and not _is_finite(receipt.model_dump()):
             self._refuse("NaN or an infinite number, which JSON does not know,")
-        # Most characters are a byte; only who comes near the limit is counted exactly.
+        # Most characters take one byte; only a document near the limit is counted exactly.
         if len(document) * 4 > _RECEIPT_LIMIT and (size := len(document.encode())) > _RECEIPT_LIMIT:
             message = f"{self.task_type} left a receipt of {size} bytes; {_RECEIPT_LIMIT} are allowed. Keep less in it."
             raise Broken(message)

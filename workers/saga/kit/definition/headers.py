@@ -1,6 +1,6 @@
-"""What the modeler sets in a task's headers: how the task is tried again, in place of what its step says.
+"""Task headers that the modeler sets: the retry policy of the task, in place of the step's own.
 
-docs/runtime.md has them all, with what each may be.
+docs/runtime.md lists them with their values.
 """
 
 from dataclasses import replace
@@ -18,12 +18,12 @@ _log = structlog.get_logger(__name__)
 
 
 class HeaderError(ValueError):
-    """A task header is not as it must be; the message names it and says what would be."""
+    """A task header is not valid; the message names it and says why."""
 
 
 _Seconds = Annotated[
     timedelta | Annotated[float, Field(allow_inf_nan=False)],
-    AfterValidator(lambda said: said.total_seconds() if isinstance(said, timedelta) else said),
+    AfterValidator(lambda value: value.total_seconds() if isinstance(value, timedelta) else value),
     Field(ge=0, le=86_400),
 ]
 
@@ -40,19 +40,19 @@ _NAMES = [str(field.alias) for field in _RetryHeaders.model_fields.values()]
 
 
 def _misspelt(headers: str) -> list[str]:
-    """Return the headers that look as if they were ours and are not, as `RetryCount`."""
+    """Return the headers that look like ours and are not, for example `RetryCount`."""
     return [name for name in from_json(headers) if name.lower().startswith("retr") and name not in _NAMES]
 
 
 @lru_cache(maxsize=1024)  # an entry for each task of each version of a process
 def retry_of(step: Retry, headers: str) -> Retry:
-    """Return the step's policy with what `headers`, a JSON object, set in its place.
+    """Return the step's policy with the changes that `headers`, a JSON object, contains.
 
     Raises:
-        HeaderError: One of them is not as it must be.
+        HeaderError: One of them is not valid.
     """
     try:
-        said = _RetryHeaders.model_validate_json(headers)
+        set_by_modeler = _RetryHeaders.model_validate_json(headers)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
         wrong = "; ".join(f"{(each['loc'] or ('the document',))[0]}: {each['msg']}" for each in errors)
@@ -60,4 +60,4 @@ def retry_of(step: Retry, headers: str) -> Retry:
         raise HeaderError(message) from None
     for name in _misspelt(headers):
         _log.warning("task header not known", header=name, known=_NAMES)
-    return replace(step, **said.model_dump(exclude_unset=True))
+    return replace(step, **set_by_modeler.model_dump(exclude_unset=True))

@@ -1,4 +1,4 @@
-"""One job as everything in the runtime sees it: what the broker said when it gave the job out."""
+"""One job, as Zeebe described it when it activated the job."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -8,7 +8,7 @@ from saga.kit.gateway.proto import pb
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The broker's facts about the job at hand."""
+    """One activated job."""
 
     key: int
     task_type: str
@@ -17,22 +17,22 @@ class Job:
     bpmn_process_id: str
     element_id: str
     retries: int
-    """How many tries the engine still grants, this one included."""
+    """How many tries are left, including this one."""
     deadline: float
-    """When the lease that the job came with ends, in seconds since the epoch, by the broker's clock."""
+    """When the lease of its activation ends, in seconds since the epoch, by the broker's clock."""
     headers: str = field(default="{}", repr=False)
     """The task headers that the modeler set, a JSON object."""
     variables: str = field(default="{}", repr=False)
-    """The variables that the step asked for, a JSON object; they are the customer's, and nothing prints them."""
+    """The variables that the step reads, a JSON object; they are the customer's, and nothing prints them."""
 
     @property
     def origin(self) -> str:
-        """What participants are told of it: for which element of which process instance they are asked."""
+        """The process instance and the element instance, as sent to participants."""
         return f"{self.process_instance_key}/{self.element_instance_key}"
 
     @classmethod
     def of(cls, job: pb.ActivatedJob) -> Self:
-        """Read a job as it came over the wire."""
+        """Read a job from its gRPC message."""
         return cls(
             job.key,
             job.type,
@@ -48,7 +48,7 @@ class Job:
 
 
 def about(job: Job) -> dict[str, object]:
-    """Name a job in a log line."""
+    """Return the fields that name a job in a log line."""
     return {
         "task_type": job.task_type,
         "job": job.key,

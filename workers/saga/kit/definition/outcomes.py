@@ -1,16 +1,16 @@
-"""What can happen to a job, and what the engine is told about it: one table, one place.
+"""The outcomes of a step, and the table of replies to Zeebe: the only module that builds replies.
 
     StepError
     ├── Declined      a participant refused for a business reason  →  BPMN error with that code
     ├── Unavailable   try again later; the effect may be unknown   →  fail, retries - 1, backoff
-    └── Broken        a person must look                           →  fail, retries 0: an incident
-        ├── PoisonJob     it was activated too often without an answer
-        └── ResultRefused the engine refuses what the step left
+    └── Broken        a person has to look                         →  fail, retries 0: an incident
+        ├── PoisonJob     it was activated too often without a reply
+        └── ResultRefused Zeebe refuses the step's result
 
 Python's own `TimeoutError` and `ConnectionError` count as `Unavailable`. Any other exception counts as `Broken`: it is
-a bug, and its text may hold a customer's data, so the engine (and Operate's page) only learns the exception's type.
+a bug, and its text may hold a customer's data, so Zeebe (and Operate) only gets the exception's type.
 
-A job that was not run keeps its retries: `not_run`. Nobody else builds a `Throw` or a `Fail`.
+A receipt becomes `complete`; a job that did not run keeps its retries: `not_run`.
 """
 
 import json
@@ -18,36 +18,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from random import Random
 
+from saga.common.problems import FieldError
 from saga.kit.definition.retry import Retry
 
 _WISH_LIMIT = 86_400.0
-"""Seconds: whoever wishes to be asked again later than that is asked after these."""
+"""Seconds: the longest wait that a participant may wish for."""
 _ERROR_LIMIT = 50
-"""Fields that a participant may name as wrong; the broker takes no record without end."""
+"""Wrong fields that a reply names at most: the size of the broker's records is limited."""
 _MESSAGE_LIMIT = 2_000
 """Characters of an incident's text: enough for a person, far below the broker's record limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One field of some input that is not as it must be; never holds the field's value."""
-
-    field: str
-    message: str
-
-    def __post_init__(self) -> None:
-        """Check that both are text.
-
-        Raises:
-            TypeError: One of them is not.
-        """
-        if not (isinstance(self.field, str) and isinstance(self.message, str)):
-            wrong = "FieldError takes a field and a message, both of them text"
-            raise TypeError(wrong)
-
-
 class StepError(Exception):
-    """The ways in which a step can end without a receipt."""
+    """A step ended without a receipt."""
 
 
 class Declined(StepError):
@@ -57,7 +40,7 @@ class Declined(StepError):
         """`code` is the BPMN error code; `message` is for people and goes to Operate.
 
         Raises:
-            TypeError: One of them is no text, or one of `errors` is no FieldError.
+            TypeError: One of them is not text, or one of `errors` is not a FieldError.
         """
         super().__init__(f"{code}: {message}")
         if not (isinstance(code, str) and isinstance(message, str)):
@@ -72,13 +55,13 @@ class Declined(StepError):
 
 
 class Unavailable(StepError):
-    """Nobody knows whether the command took effect, or it could not be taken now: ask again with the same key."""
+    """It is unknown whether the command took effect, or it was not possible now: try again with the same key."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
-        """`retry_after` is the participant's own wish in seconds; it wins over a shorter backoff, up to a day.
+        """`retry_after` is the participant's own wish in seconds; it replaces a shorter backoff, up to a day.
 
         Raises:
-            TypeError: It is no number.
+            TypeError: It is not a number.
         """
         super().__init__(message)
         self.retry_after = None if retry_after is None else float(retry_after)
@@ -89,7 +72,7 @@ class Broken(StepError):
 
 
 class PoisonJob(Broken):
-    """The job was activated again and again and never answered: most likely it kills its worker."""
+    """The job was activated again and again and never got a reply: most likely it kills its worker."""
 
     def __init__(self, activations: int) -> None:
         """It was activated `activations` times."""
@@ -98,12 +81,12 @@ class PoisonJob(Broken):
 
 
 class ResultRefused(Broken):
-    """The engine will never take what the step left behind."""
+    """Zeebe will never accept the step's result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The job is done; `variables` is a JSON object with the step's receipt."""
+    """The job is completed; `variables` is a JSON object with the step's receipt."""
 
     variables: str
 
@@ -126,7 +109,7 @@ class Fail:
     message: str
 
     def after_backoff(self, retries: int) -> "Fail":
-        """Return the same failure for a job whose backoff is over, or cut short, with so many `retries`."""
+        """Return the same failure, with `retries`, for a job whose backoff is over or was cut short."""
         return Fail(retries, 0.0, self.message)
 
 
@@ -135,23 +118,23 @@ JobReply = Complete | Throw | Fail
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the table needs to know of the job at hand."""
+    """What the table has to know about a job."""
 
     task_type: str
     retries: int
-    """How many tries the engine still grants, this one included."""
+    """How many tries are left, including this one."""
     retry: Retry
     refusals: AbstractSet[str] = field(default_factory=frozenset)
     saga_id: str | None = None
-    """None where the job's variables cannot be read."""
+    """None if the job's variables cannot be read."""
     undoes: str | None = None
-    """The task type of the do that this one undoes; None where it is a do itself."""
+    """The task type of the do that this one undoes; None if it is a do itself."""
     participants: tuple[str, ...] = ()
-    """Who is asked for it."""
+    """The names of the participants that the step calls."""
 
 
-def answer_to(error: BaseException, attempt: Attempt, random: Random) -> JobReply:  # noqa: PLR0911 - a line for each row
-    """Tell what the engine is told when a step raised `error` (the outcomes table of the design)."""
+def reply_to(error: BaseException, attempt: Attempt, random: Random) -> JobReply:  # noqa: PLR0911 - a line for each row
+    """Return the reply for a job whose step raised `error`: the outcomes table."""
     match error:
         case Declined() if error.code in attempt.refusals:
             return throw(error, attempt.task_type)
@@ -192,8 +175,13 @@ def answer_to(error: BaseException, attempt: Attempt, random: Random) -> JobRepl
             )
 
 
+def complete(variables: str) -> Complete:
+    """Return the reply for a job whose step succeeded; `variables` is a JSON object with its receipt."""
+    return Complete(variables)
+
+
 def bug(task_type: str, error: BaseException) -> Fail:
-    """Return the incident of a job whose failure could not be told by the table: it needs nothing of the job."""
+    """Return the incident for a failure that the table itself failed on: it needs no more than the task type."""
     return Fail(
         0,
         0.0,
@@ -203,12 +191,12 @@ def bug(task_type: str, error: BaseException) -> Fail:
 
 
 def not_run(retries: int, why: str, backoff: float = 0.0) -> Fail:
-    """Give a job back that was not run: it keeps its `retries`, and is tried again after `backoff` seconds."""
+    """Return the reply for a job that did not run: it keeps its `retries` and runs again after `backoff` seconds."""
     return Fail(retries, backoff, why)
 
 
 def throw(error: Declined, task_type: str) -> Throw:
-    """Return the BPMN error, with the variable `refusal` that says why the process takes its other way."""
+    """Return the BPMN error, with the variable `refusal` that tells the process why."""
     refusal: dict[str, object] = {"code": error.code, "message": _clip(error.message), "taskType": task_type}
     if error.errors:
         named = error.errors[:_ERROR_LIMIT]
@@ -236,5 +224,5 @@ def _incident(attempt: Attempt, message: str) -> Fail:
 
 
 def _clip(message: str) -> str:
-    message = message.encode(errors="replace").decode()  # Half a surrogate pair is no text, and cannot be sent.
+    message = message.encode(errors="replace").decode()  # Half a surrogate pair cannot be sent.
     return message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…"

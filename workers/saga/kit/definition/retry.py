@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from random import Random
 
+from saga.common.backoff import exponential_delay
+
 _RISING = 64
 """Waits after which none is longer than the one before: so many doublings take any base past any cap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often a step is tried, and how long the engine waits in between.
+    """How often a step is tried, and how long it waits in between.
 
-    `retries` repeats what the diagram's task definition says (a test holds the two together): the engine
-    counts down from it, so the number of the attempt can be told from what is left.
+    `retries` repeats the diagram's task definition (a test compares the two): the engine counts down from it, so
+    the retries that are left give the number of the attempt.
     Jitter is "equal" by default: half of the delay is certain, half is random, so that jobs which failed together
     do not come back together (AWS Architecture Blog, "Exponential Backoff And Jitter").
     """
@@ -25,7 +27,7 @@ class Retry:
     cap: float = 30.0
     """Seconds; no wait is longer."""
     jitter: float = 0.5
-    """Which share of each wait is left to chance, from 0 to 1."""
+    """The random share of each wait, from 0 to 1."""
 
     def backoff(self, retries_left: int, random: Random) -> float:
         """Return the seconds to wait after a try that had `retries_left` (itself included)."""
@@ -39,12 +41,12 @@ class Retry:
         return (rising + max(0, waits - _RISING) * self._delay(_RISING)) * (1.0 - self.jitter / 2)
 
     def __str__(self) -> str:
-        """Say it to a person."""
+        """Describe the policy for people."""
         tries = "1 try" if self.retries == 1 else f"{self.retries} tries"
         return f"{tries} with waits of about {_in_words(self.span)} in all"
 
     def _delay(self, attempt: int) -> float:
-        return min(self.cap, self.base * self.factor ** min(attempt, _RISING))
+        return exponential_delay(attempt, base=self.base, cap=self.cap, factor=self.factor)
 
 
 def _in_words(seconds: float) -> str:
@@ -55,7 +57,7 @@ def _in_words(seconds: float) -> str:
 
 
 DO = Retry()
-"""A do goes on for about a minute and a half, longer than a restart of its participant takes; then a person looks."""
+"""A do is retried for about a minute and a half, longer than a participant's restart; then a person has to look."""
 
 UNDO = Retry(retries=25, base=1.0, cap=300.0)
-"""An undo goes on for about an hour: nothing else can put the world right."""
+"""An undo is retried for about an hour: nothing else can undo the effect."""

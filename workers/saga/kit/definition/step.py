@@ -1,4 +1,4 @@
-"""The shape of a step: a typed do, its undo beside it, and the refusals it may raise.
+"""The definition of a step: a typed do, its undo, and the refusals that it may raise.
 
     step = Step("reserve-inventory", undo="release-inventory", refuses={"OUT_OF_STOCK"})
 
@@ -10,9 +10,9 @@
 
 The first parameter is the job's variables; each `Service` parameter is the participant of that name; a
 parameter of type `Job` is the job itself. The class of the result names the process variable that holds it:
-`Reservation` becomes `reservation`. The functions stay what they are, so a test calls them.
+`Reservation` becomes `reservation`. The functions are not changed, so tests can call them.
 
-A function without `async` runs on a thread of a bounded pool; its participants are of type `BlockingService`.
+A function without `async` runs on one of a bounded number of threads; its participants are of type `BlockingService`.
 """
 
 import inspect
@@ -31,11 +31,11 @@ from saga.kit.definition.variables import Receipt, Variables
 
 _F = TypeVar("_F", bound=Callable[..., Awaitable[BaseModel] | BaseModel])
 _LIMIT = 60.0
-"""Seconds that one run may take where a step says nothing: longer than any participant's answer is waited for."""
+"""Default limit of one run in seconds: longer than the timeout of any participant."""
 
 
 class StepDefinitionError(TypeError):
-    """A step is written in a way that the runtime cannot run; the message names the function and the mend."""
+    """A step that the runtime cannot run; the message names the function and the fix."""
 
 
 class Step:
@@ -53,19 +53,19 @@ class Step:
         limit: float = _LIMIT,
         extend_lease: bool = True,
     ) -> None:
-        """Name the task types; the functions follow by `do` and `undo`.
+        """Name the task types; `do` and `undo` register the functions.
 
         Args:
             task_type: The do's task type; the file is named after it.
-            undo: The undo's task type, or None where a do is a mere record that nothing can take back.
+            undo: The undo's task type, or None if nothing can undo the do, as with a mere record.
             refuses: The BPMN error codes that the do may raise.
             invalid: The code raised when the variables cannot be read; None makes that an incident.
             retry: How the do is tried again.
             undo_retry: How the undo is tried again.
             limit: Seconds that one run of the do or of the undo may take; then its effect counts as unknown, and it is
-                tried again. A thread cannot be ended: its job stays in hand until the function returns.
-            extend_lease: Whether the broker is asked to leave the job to this worker for as long as it runs. Without
-                that, a run has to end within its lease, whatever its limit.
+                tried again. A thread cannot be cancelled: its job stays active until the function returns.
+            extend_lease: Whether the lease is extended for as long as the step runs. Otherwise a run has to end within
+                its lease, whatever its limit.
         """
         self.task_type = task_type
         self.undo_type = undo
@@ -94,7 +94,7 @@ class Step:
         return function
 
     def handlers(self) -> list[Handler]:
-        """Return the do's handler and, where there is one, the undo's.
+        """Return the do's handler and, if there is one, the undo's.
 
         Raises:
             StepDefinitionError: A declared function is missing.

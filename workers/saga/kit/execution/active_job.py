@@ -1,46 +1,93 @@
-"""A job in hand: it holds a slot of its type's window until it is answered."""
+"""An active job: the state that it is in, and the transitions between the states."""
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
 from saga.kit.definition.handler import Handler
 from saga.kit.definition.job import Job, about
-from saga.kit.definition.outcomes import Fail, JobReply
+from saga.kit.definition.outcomes import Fail, JobReply, Unavailable
 from saga.kit.execution.lease import Lease
+from saga.kit.execution.runner import Runner
 
 _log = structlog.get_logger(__name__)
 
 
+class JobState(StrEnum):
+    """Where an active job is in its life."""
+
+    RECEIVED = "received"
+    """It was activated, holds a slot and waits for its admission."""
+    ADMITTED = "admitted"
+    """Its lease lasts, it has a thread if it needs one, and its activation was counted."""
+    RUNNING = "running"
+    """Its step runs."""
+    DEFERRED = "deferred"
+    """It failed with a backoff and waits for a place in the retry backlog."""
+    REPLYING = "replying"
+    """Its reply is being sent to Zeebe."""
+    REPLIED = "replied"
+    """Nothing is left to send, or the retry backlog sends it; the slot is kept while the job's thread still runs."""
+    RELEASED = "released"
+    """The worker stops and gives the job back to Zeebe, whatever its step still returns."""
+    ENDED = "ended"
+    """Its slot is free."""
+
+
+RECEIVED, ADMITTED, RUNNING, DEFERRED, REPLYING, REPLIED, RELEASED, ENDED = JobState
+"""Names of their own: each job reads them a dozen times, and Python 3.11 takes long to find a member by its class."""
+
+TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
+    RECEIVED: frozenset(
+        # Without admission, the reply is that it was not run.
+        {ADMITTED, DEFERRED, REPLYING, RELEASED, ENDED}
+    ),
+    # A poison job is replied to without a run.
+    ADMITTED: frozenset({RUNNING, REPLYING, ENDED}),
+    RUNNING: frozenset({DEFERRED, REPLYING, RELEASED, ENDED}),
+    DEFERRED: frozenset({REPLYING, REPLIED, ENDED}),
+    # After a bug of the worker, an incident replaces the reply.
+    REPLYING: frozenset({REPLYING, REPLIED, ENDED}),
+    REPLIED: frozenset({ENDED}),
+    RELEASED: frozenset({ENDED}),
+    ENDED: frozenset(),
+}
+"""The states that may follow each state. A job can end in any of them: its task may be cancelled, or have a bug."""
+
+
+class IllegalTransitionError(RuntimeError):
+    """A job was to enter a state that cannot follow the one it is in: a bug of the worker."""
+
+
 @dataclass(slots=True, eq=False)
 class ActiveJob:
-    """What becomes of one job between its arrival and its answer."""
+    """One job between its activation and the moment its slot is free."""
 
     job: Job
     handler: Handler
     lease: Lease
+    state: JobState = RECEIVED
     task: asyncio.Task[None] | None = None
-    had_turn: bool = False
-    """Whether its turn has come; a job that ends before that is as suspect as it came."""
-    runs: bool = False
-    """Whether the step runs right now."""
-    ended: int = 0
-    """How often the step was told to end because its time was over."""
-    answer: JobReply | None = None
-    """What the broker is being told, or has been."""
-    waits: bool = False
-    """Whether it waits for room to wait for its next try."""
-    answered: bool = False
-    """Whether there is nothing more to tell it."""
-    handed_back: bool = False
-    """Whether it is on its way back to the broker, whatever its step still says."""
-    again: tuple[ActivatedJob, float] | None = None
-    """The job's latest activation and the end of its lease; it holds a slot of its own."""
-    _end_again: float = 0.0
-    """When the step, should it still run, is told again to end."""
+    """Its life; None only until that is started."""
+    reply: JobReply | None = None
+    """What Zeebe is sent. A field of its own: the state says whether there is one, this says which."""
+    reactivation: tuple[ActivatedJob, float] | None = None
+    """Its latest activation after our reply, and the end of that lease; it holds a second slot.
+
+    A field of its own: Zeebe may activate the job again whether its reply is under way, sent, or lost.
+    """
+    cancellations: int = 0
+    """How often its step was cancelled because its time was over.
+
+    A field of its own: a step may swallow a cancellation, and asyncio wants each one taken back.
+    """
+    _next_cancellation: float = 0.0
 
     @property
     def key(self) -> int:
@@ -48,50 +95,102 @@ class ActiveJob:
         return self.job.key
 
     @property
-    def extends(self) -> bool:
+    def extends_lease(self) -> bool:
         """Whether its lease may be extended."""
-        return not self.answered and (self.handler.extends_lease or self.waits)
+        if self.state is DEFERRED:
+            return True
+        return self.handler.extends_lease and self.state not in (REPLIED, ENDED)
+
+    def admit(self) -> None:
+        """Note that nothing keeps the job from its run any more."""
+        self._enter(ADMITTED)
+
+    async def run(self, runner: Runner) -> JobReply:
+        """Run the step and return the reply; a step that outlasts its limit is cancelled and counts as unavailable."""
+        job = self.job
+        self._enter(RUNNING)
+        started = time.monotonic()
+        self.lease.limit = started + self.handler.limit
+        try:
+            return await runner.run(job)
+        except asyncio.CancelledError:
+            if not self._uncancel():
+                raise  # The worker stops.
+            seconds = time.monotonic() - started
+            message = f"{job.task_type} did not end within {seconds:.3g} seconds; whether it took effect is unknown."
+            return runner.failed(job, Unavailable(message))
+        finally:
+            if self.cancellations:
+                self._uncancel()  # The step swallowed it.
 
     def expire(self) -> None:
-        """End the step, where it runs: its time is over. One that does not heed it is told again, once a lease."""
+        """Cancel the step, if it runs: its time is over. A step that swallows that is cancelled again a lease later."""
         now = time.monotonic()
-        if not self.runs or self.task is None or now < self._end_again:
+        # A released job's step may still run, if it swallowed its first cancellation.
+        is_running = self.state in (RUNNING, RELEASED)
+        if not is_running or self.task is None or now < self._next_cancellation:
             return
-        if self.ended:
+        if self.cancellations:
             _log.warning("step does not end though its time is over", **about(self.job))
-        self.ended += 1
-        self._end_again = now + self.lease.seconds
+        self.cancellations += 1
+        self._next_cancellation = now + self.lease.seconds
         self.task.cancel()
 
-    def take_back(self) -> bool:
-        """Take back that the step was to end; return whether it was, and nobody else wants its task to."""
-        left = [self.task.uncancel() for _ in range(self.ended)] if self.task is not None else []
-        self.ended = 0
-        return bool(left) and not left[-1]
+    def defer(self, reply: Fail) -> None:
+        """Wait for a place in the retry backlog."""
+        self._enter(DEFERRED)
+        self.reply = reply
+
+    def start_reply(self, reply: JobReply) -> None:
+        """Note that `reply` is being sent."""
+        self._enter(REPLYING)
+        self.reply = reply
+
+    def finish_reply(self) -> None:
+        """Note that nothing is left to send for this activation."""
+        self._enter(REPLIED)
+
+    def release(self) -> None:
+        """Note that the worker gives the job back."""
+        self._enter(RELEASED)
+
+    def end(self) -> None:
+        """Note that the slot is free."""
+        self._enter(ENDED)
 
     def cancel(self) -> None:
-        """End its task: the worker stops."""
+        """Cancel the job's task: the worker stops."""
         if self.task is not None:
             self.task.cancel()
 
-    def answers(self, job: Job) -> bool:
-        """Tell whether `job`, one more activation of the same job, is answered by what becomes of this one."""
-        return not self.answered and not self.is_followed_by(job)
-
-    def comes_again(self, job: Job, activated: ActivatedJob, lease_ends: float) -> bool:
-        """Note one more activation of the same job; return whether it keeps the slot that it came with."""
+    def keep_reactivation(self, job: Job, activated: ActivatedJob, lease_ends: float) -> bool:
+        """Note one more activation of this job; return whether it keeps the slot that it was received with."""
         if self.is_followed_by(job):
-            is_first = self.again is None
-            self.again = activated, lease_ends
+            is_first = self.reactivation is None
+            self.reactivation = activated, lease_ends
             return is_first
-        # Our lease ran out while the job is still running here: a second run beside the first helps nobody, and what
-        # it came with is a new lease for the first. It may have waited, and be the older of the two.
+        # Our lease ran out while the job still runs here: a second run beside the first helps nobody, and the new lease
+        # serves the first. The activation may have waited in a buffer, and be the older of the two.
         self.lease.ends = max(self.lease.ends, lease_ends)
         return False
 
     def is_followed_by(self, job: Job) -> bool:
-        """Tell whether `job` is the activation that the broker made of our own answer.
+        """Tell whether `job` is an activation that Zeebe made after our reply.
 
-        It can be quicker with that than with its reply.
+        Zeebe may push that before its response to our reply arrives.
         """
-        return self.answered or (isinstance(self.answer, Fail) and self.answer.retries == job.retries)
+        if self.state in (REPLIED, ENDED):
+            return True
+        return isinstance(self.reply, Fail) and self.reply.retries == job.retries
+
+    def _uncancel(self) -> bool:
+        """Take back the cancellations of `expire`; return whether there were any, and the task has no other one."""
+        left = [self.task.uncancel() for _ in range(self.cancellations)] if self.task is not None else []
+        self.cancellations = 0
+        return bool(left) and not left[-1]
+
+    def _enter(self, state: JobState) -> None:
+        if state not in TRANSITIONS[self.state]:
+            message = f"job {self.job.key} of {self.job.task_type} cannot be {state} after it was {self.state}"
+            raise IllegalTransitionError(message)
+        self.state = state

@@ -1,4 +1,4 @@
-"""Give the broker back the jobs that this worker will not do, so that another one has them before a lease ends."""
+"""Release jobs: give them back to Zeebe, so that another worker has them before their lease ends."""
 
 import asyncio
 import time
@@ -12,33 +12,33 @@ from saga.kit.execution.middleware import JobOutcome
 from saga.kit.execution.replies import JobReplies
 
 SECONDS = 2.0
-"""In which a job is given back; its lease sees to the rest."""
+"""How long Zeebe is asked to take a job back; after that its lease has to run out."""
 
 
 class JobRelease:
-    """The jobs that are on their way back."""
+    """The jobs that are being released."""
 
-    def __init__(self, answers: JobReplies, tell: Callable[[JobOutcome], None]) -> None:
-        """Give them back by `answers`, and `tell` of those that had been begun where that is in doubt."""
-        self._answers = answers
-        self._tell = tell
+    def __init__(self, replies: JobReplies, report: Callable[[JobOutcome], None]) -> None:
+        """Send with `replies`, and `report` each release in doubt of a job whose step was running."""
+        self._replies = replies
+        self._report = report
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, job: Job, lease: Lease | None = None) -> None:
-        """Give a job back; `lease` is that of one whose step was begun, so that it may have had its effect."""
-        task = asyncio.create_task(self._give_back(job, lease))
+    def start(self, job: Job, lease: Lease | None = None) -> None:
+        """Release a job; `lease` is given if its step was running and may have had its effect."""
+        task = asyncio.create_task(self._release(job, lease))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _give_back(self, job: Job, lease: Lease | None) -> None:
-        begun = time.monotonic()
-        until = begun + SECONDS
+    async def _release(self, job: Job, lease: Lease | None) -> None:
+        started = time.monotonic()
+        until = started + SECONDS
         ends = until if lease is None else min(until, lease.ends)
-        answer = not_run(job.retries, "handed back by a worker that stops, or was pushed more than it can do")
+        reply = not_run(job.retries, "handed back by a worker that stops, or was pushed more than it can do")
         doubt: Doubt | None
         try:
-            _, doubt = await self._answers.deliver(job, answer, Lease(SECONDS, ends))
+            _, doubt = await self._replies.deliver(job, reply, Lease(SECONDS, ends))
         except asyncio.CancelledError:
             doubt = Doubt.UNANSWERED
         if lease is not None and doubt is not None:
-            self._tell(JobOutcome(job, answer, doubt, time.monotonic() - begun))
+            self._report(JobOutcome(job, reply, doubt, time.monotonic() - started))

@@ -1,13 +1,13 @@
-"""What every job passes on its way to its step: the one place for logging, metrics, tracing and rules of one's own.
+"""Middleware: logging, metrics, tracing and your own rules around every job.
 
     class OnlyByDay(Middleware):
-        async def around(self, job: Job, proceed: Proceed) -> Answer:
+        async def around(self, job: Job, proceed: Proceed) -> JobReply:
             if is_night():
                 raise Unavailable("Parcels are handed over by day only.", retry_after=3600)
             return await proceed(job)
 
-A middleware lets the job go on with `proceed`, answers it itself, or raises one of the outcomes. The first of a
-worker's list is the outermost. What a middleware does not override costs nothing.
+A middleware calls `proceed`, returns a reply of its own, or raises one of the outcomes. The first in a worker's list is
+the outermost. A method that is not overridden costs nothing.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,21 +22,21 @@ from saga.kit.execution.doubt import Doubt
 _log = structlog.get_logger(__name__)
 
 Proceed = Callable[[Job], Awaitable[JobReply]]
-"""Lets a job go on to the next middleware or to its step; never raises, whatever the step did."""
+"""Calls the next middleware or the step; never raises, whatever the step did."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """A job that is not in hand any more."""
+    """How a job ended."""
 
     job: Job
-    answer: JobReply
+    reply: JobReply
     doubt: Doubt | None
-    """Why nobody knows whether the broker took the answer; None where it did."""
+    """Why it is unknown whether Zeebe accepted the reply; None if it did."""
     seconds: float
-    """From its arrival to the end of its answer's delivery, or to the beginning of its wait for the next try.
+    """From its activation until Zeebe had the reply, or until the job entered the retry backlog.
 
-    Told once more, of an answer in doubt: how long the broker was asked to take it.
+    In a second outcome of a job, whose reply is in doubt: how long the reply was being sent.
     """
 
 
@@ -44,50 +44,50 @@ class Middleware:
     """Override one method or both."""
 
     async def around(self, job: Job, proceed: Proceed) -> JobReply:
-        """Answer the job: by `await proceed(job)`, or without it.
+        """Return the reply to the job: that of `await proceed(job)`, or another one.
 
         Raises:
-            StepError: the job ends as the outcomes table says; its step is not run.
+            StepError: The job ends as the outcomes table says; its step does not run.
         """
         return await proceed(job)
 
     def ended(self, ended: JobOutcome) -> None:
-        """See how a job ended; called in the event loop once for every job that was answered.
+        """Observe how a job ended; called in the event loop once for every job that got a reply.
 
-        A job that waits for its next try is seen when its wait begins, and once more if its answer is in doubt then;
-        one that a worker hands back when it stops is seen where that is in doubt.
+        A job with a backoff is reported when it enters the retry backlog, and a second time if its reply is then in
+        doubt. A job that a stopping worker releases is reported if that is in doubt.
         """
 
 
-def teller(middleware: Iterable[Middleware]) -> Callable[[JobOutcome], None]:
-    """Return what tells all of `middleware` how a job ended; what one of them raises is logged and harms nobody."""
-    watching = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
+def reporter(middleware: Iterable[Middleware]) -> Callable[[JobOutcome], None]:
+    """Return a function that reports a job's outcome to all of `middleware`, and logs what one of them raises."""
+    observers = [each.ended for each in middleware if type(each).ended is not Middleware.ended]
 
-    def tell(ended: JobOutcome) -> None:
-        for see in watching:
+    def report(ended: JobOutcome) -> None:
+        for observe in observers:
             try:
-                see(ended)
-            except BaseException as error:  # noqa: BLE001 - who watches a job must not harm the next one
+                observe(ended)
+            except BaseException as error:  # noqa: BLE001 - an observer of one job must not harm the next one
                 _log.error("bug in a middleware", **about(ended.job), exc_info=error)
 
-    return tell
+    return report
 
 
 def chained(middleware: Iterable[Middleware], step: Proceed, guarded: Callable[[Proceed], Proceed]) -> Proceed:
-    """Put `middleware` around `step`; `guarded` turns what one of them raises into an answer."""
+    """Put `middleware` around `step`; `guarded` turns an exception of one of them into a reply."""
     proceed = step
     for each in reversed(list(middleware)):
         if type(each).around is not Middleware.around:
-            proceed = guarded(_link(each, proceed))
+            proceed = guarded(_wrapped(each, proceed))
     return proceed
 
 
-def _link(middleware: Middleware, proceed: Proceed) -> Proceed:
-    async def answer(job: Job) -> JobReply:
-        said: object = await middleware.around(job, proceed)
-        if not isinstance(said, JobReply):
-            message = f"{type(middleware).__name__} answered a job with {type(said).__name__}"
+def _wrapped(middleware: Middleware, proceed: Proceed) -> Proceed:
+    async def run(job: Job) -> JobReply:
+        reply: object = await middleware.around(job, proceed)
+        if not isinstance(reply, JobReply):
+            message = f"{type(middleware).__name__} answered a job with {type(reply).__name__}"
             raise TypeError(message)
-        return said
+        return reply
 
-    return answer
+    return run

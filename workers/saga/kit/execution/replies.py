@@ -1,8 +1,8 @@
-"""Tell the broker how a job ended, until it has heard or the lease is over.
+"""Send a job's reply to Zeebe, until there is a response or the lease is over.
 
-A worker's answer can get lost on the way there, on the way back, or come too late. What cannot be known then is
-a `Doubt`, an outcome of its own: the participant's effect stands, and somebody has to compare it with what became
-of the element.
+A reply or the response to it can get lost, or arrive too late. It is then unknown whether Zeebe accepted the reply.
+That is a `Doubt`, an outcome of its own: the participant's effect stands, and has to be compared with the state of the
+element.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 _RPC_DEADLINE = 5.0
-"""Seconds for one try to deliver an answer: far above a busy broker's, far below a lease."""
+"""Seconds for one try to send a reply: much longer than a busy broker takes, much shorter than a lease."""
 _NOT_CARRIED_OUT = frozenset(
     {
         grpc.StatusCode.NOT_FOUND,
@@ -35,16 +35,16 @@ _NOT_CARRIED_OUT = frozenset(
         grpc.StatusCode.PERMISSION_DENIED,
     }
 )
-"""Replies of which we know that this try changed nothing; after any other, it may have been carried out."""
+"""Statuses after which this try certainly changed nothing; after any other, it may have been carried out."""
 
 
 class JobReplies:
-    """Deliver answers over one stub; safe to use for many jobs at once."""
+    """Sends replies over one stub; safe to use for many jobs at once."""
 
     def __init__(
         self,
         stub: "GatewayAsyncStub",
-        link: ChannelWatch,
+        channel_watch: ChannelWatch,
         random: Random,
         failed: Callable[[Job, StepError], JobReply],
         *,
@@ -52,56 +52,56 @@ class JobReplies:
     ) -> None:
         """Send over `stub`, with at most `max_backoff` seconds between two tries.
 
-        `failed` says what to send in place of a result that the broker refuses for good.
+        `failed` returns the incident that replaces a result which Zeebe refuses for good.
         """
         self._stub = stub
-        self._link = link
+        self._channel_watch = channel_watch
         self._random = random
         self._failed = failed
         self._max_backoff = max_backoff
 
-    async def deliver(self, job: Job, answer: JobReply, lease: Lease) -> tuple[JobReply, Doubt | None]:
-        """Send the answer until the broker replies or the job's lease ends; at least once in any case.
+    async def deliver(self, job: Job, reply: JobReply, lease: Lease) -> tuple[JobReply, Doubt | None]:
+        """Send the reply until there is a response or the job's lease ends; at least once in any case.
 
         Returns:
-            What was sent in the end: an incident in place of what the broker refuses for good. And None where the
-            broker took it, else why nobody knows.
+            The reply that was sent last: an incident in place of a result that Zeebe refuses for good. And the doubt,
+            None if Zeebe accepted the reply.
         """
-        code = await self._try(job, answer)
+        code = await self._try(job, reply)
         if code is None:
-            return answer, None
-        return await self._insist(job, answer, lease, code)
+            return reply, None
+        return await self._retry(job, reply, lease, code)
 
-    async def _insist(
-        self, job: Job, answer: JobReply, lease: Lease, code: grpc.StatusCode
+    async def _retry(
+        self, job: Job, reply: JobReply, lease: Lease, code: grpc.StatusCode
     ) -> tuple[JobReply, Doubt | None]:
-        backoff = Backoff(self._random, self._link, cap=self._max_backoff)
+        backoff = Backoff(self._random, self._channel_watch, cap=self._max_backoff)
         unanswered = False
         while True:
             unanswered = unanswered or code not in _NOT_CARRIED_OUT
-            if code == grpc.StatusCode.INVALID_ARGUMENT and not isinstance(answer, Fail):
-                # The broker will never take it; a job without an answer would be run again for ever.
-                answer = self._failed(job, ResultRefused())
+            if code == grpc.StatusCode.INVALID_ARGUMENT and not isinstance(reply, Fail):
+                # Zeebe will never accept it, and would activate a job without a reply again for ever.
+                reply = self._failed(job, ResultRefused())
             else:
-                doubt = doubt_of(code, answer, unanswered=unanswered, is_over=lease.is_over)
+                doubt = doubt_of(code, reply, unanswered=unanswered, is_over=lease.is_over)
                 if doubt is not None:
-                    return answer, doubt
+                    return reply, doubt
                 await backoff.pause(code)
-            again = await self._try(job, answer)
+            again = await self._try(job, reply)
             if again is None:
-                return answer, None
+                return reply, None
             code = again
 
-    async def _try(self, job: Job, answer: JobReply) -> grpc.StatusCode | None:
-        call, request = self._request(job, answer)
+    async def _try(self, job: Job, reply: JobReply) -> grpc.StatusCode | None:
+        call, request = self._request(job, reply)
         try:
             await call(request, timeout=_RPC_DEADLINE)
         except grpc.aio.AioRpcError as error:
             return code_of(error)
         return None
 
-    def _request(self, job: Job, answer: JobReply) -> tuple[Any, Any]:
-        match answer:
+    def _request(self, job: Job, reply: JobReply) -> tuple[Any, Any]:
+        match reply:
             case Complete(variables):
                 return self._stub.CompleteJob, CompleteJobRequest(jobKey=job.key, variables=variables)
             case Throw(code, message, variables):
@@ -114,20 +114,21 @@ class JobReplies:
                 )
 
 
-def doubt_of(code: grpc.StatusCode, answer: JobReply, *, unanswered: bool, is_over: bool) -> Doubt | None:
-    """Say what the reply `code` leaves open; None where it is worth another try.
+def doubt_of(code: grpc.StatusCode, reply: JobReply, *, unanswered: bool, is_over: bool) -> Doubt | None:
+    """Return what the status `code` leaves unknown; None if another try is worth it.
 
     Args:
-        code: The last reply.
-        answer: What it is the reply to.
-        unanswered: Whether an earlier try got no reply from which its fate can be told.
-        is_over: Whether the job's lease is.
+        code: The status of the last try.
+        reply: What was sent.
+        unanswered: Whether an earlier try may have been carried out without a response.
+        is_over: Whether the job's lease is over.
     """
     if code == grpc.StatusCode.NOT_FOUND:
         if unanswered:
             return Doubt.ANSWERED_BEFORE
         return Doubt.LEASE_LOST if is_over else Doubt.ELEMENT_GONE
     if code == grpc.StatusCode.FAILED_PRECONDITION:
-        # The job is there, failed or with an error: our own doing where that was our answer. A completed one is gone.
-        return Doubt.ANSWERED_BEFORE if unanswered and not isinstance(answer, Complete) else Doubt.NOT_ALLOWED
+        # The job exists and has failed or thrown an error: by our earlier try, if that was our reply. A completed job
+        # would be gone.
+        return Doubt.ANSWERED_BEFORE if unanswered and not isinstance(reply, Complete) else Doubt.NOT_ALLOWED
     return Doubt.UNANSWERED if is_over else None

@@ -1,4 +1,4 @@
-"""Run one step for one job: parse, call, encode, and say by the outcomes table what the engine is told."""
+"""Run one step for one job: parse the variables, call the function, encode the receipt; failures become replies."""
 
 import asyncio
 import traceback
@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any
 
 import structlog
 
@@ -24,12 +23,12 @@ from saga.kit.definition.outcomes import (
     PoisonJob,
     ResultRefused,
     StepError,
-    answer_to,
     bug,
+    complete,
+    reply_to,
     throw,
 )
-from saga.kit.definition.service import BlockingService, Participants
-from saga.kit.definition.variables import Variables
+from saga.kit.definition.service import Participants
 from saga.kit.execution.middleware import Middleware, Proceed, chained
 from saga.kit.execution.threads import Threads
 
@@ -37,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """One handler with everything it needs."""
+    """One handler, ready to run."""
 
     def __init__(
         self,
@@ -47,33 +46,35 @@ class Runner:
         random: Random,
         middleware: Sequence[Middleware],
     ) -> None:
-        """Wire the handler to its participants, and put `middleware` around it; `threads` is for what blocks."""
+        """Connect the handler to its participants, with `middleware` around it; blocking functions run on `threads`."""
         self._handler = handler
         self._participants = participants
         self._threads = threads
         self._random = random
-        # Its retries are those of the job, which the engine counts down from the do's.
+        # Its retries are those of the job, which Zeebe counts down from the do's.
         undo = handler.undo and replace(handler.undo, retry=handler.retry)
         self._undo = Runner(undo, participants, threads, random, []) if undo else None
-        self.answer: Proceed = chained(middleware, self._guarded(self._step), self._guarded)
-        """Runs the job to its answer; it raises nothing but its own cancellation."""
+        self.may_block: bool = handler.is_blocking or (self._undo is not None and self._undo.may_block)
+        """Whether some jobs run on a thread; `needs_thread` tells which."""
+        self.run: Proceed = chained(middleware, self._guarded(self._step), self._guarded)
+        """Runs the step for a job and returns the reply; raises nothing but its own cancellation."""
 
     @property
     def task_type(self) -> str:
-        """Whose jobs it runs."""
+        """The task type of its jobs."""
         return self._handler.task_type
 
     def needs_thread(self, job: Job) -> bool:
-        """Whether the job is run on a thread: its function blocks, or the undo that it is told to run in its place."""
+        """Tell whether the job runs on a thread: its function blocks, or the undo that runs in its place does."""
         if self._handler.is_blocking:
             return True
         return self._undo is not None and self._undo.needs_thread(job) and Compensate.of(job) is not None
 
     def failed(self, job: Job, error: BaseException) -> JobReply:
-        """Say what the engine is told when the job ended in `error`; never raises, whatever the step does."""
+        """Return the reply for a job that ended in `error`; never raises, whatever the step does."""
         try:
             return self._failed(job, error)
-        except BaseException as another:  # noqa: BLE001 - the last guard: every job gets an answer
+        except BaseException as another:  # noqa: BLE001 - the last guard: every job gets a reply
             with suppress(Exception):
                 frames = traceback.format_tb(another.__traceback__)
                 _log.error("bug in a failure", **about(job), error=type(another).__name__, frames=frames)
@@ -83,15 +84,15 @@ class Runner:
         if self._undo is not None and Compensate.of(job) is not None:
             return self._undo.failed(replace(job, task_type=self._undo.task_type), error)
         if not isinstance(error, (StepError, TimeoutError, ConnectionError)):
-            # The frames show where; the text stays out, for it may hold a customer's data.
+            # The frames show where; the text is left out, because it may hold a customer's data.
             frames = traceback.format_tb(error.__traceback__)
             _log.error("bug in a step", **about(job), error=type(error).__name__, frames=frames)
         handler = self._handler
         retry = handler.retry
+        # The step's retry policy does not matter for these; wrong headers must not hide them.
         is_refusal = isinstance(error, Declined) and error.code in handler.refusals
-        # Those two are not the step's own, and their headers were not what went wrong.
-        is_about_job = isinstance(error, PoisonJob | ResultRefused)
-        if "retr" in job.headers.lower() and not (is_refusal or is_about_job):
+        is_final = is_refusal or isinstance(error, PoisonJob | ResultRefused)
+        if "retr" in job.headers.lower() and not is_final:
             try:
                 retry = retry_of(handler.retry, job.headers)
             except HeaderError as wrong:
@@ -105,47 +106,37 @@ class Runner:
             handler.undoes,
             handler.services,
         )
-        return answer_to(error, attempt, self._random)
+        return reply_to(error, attempt, self._random)
 
     def _guarded(self, proceed: Proceed) -> Proceed:
-        async def answer(job: Job) -> JobReply:
+        async def run(job: Job) -> JobReply:
             task = asyncio.current_task()
             try:
                 return await proceed(job)
             except asyncio.CancelledError as error:
                 if task is None or task.cancelling():
                     raise
-                return self.failed(job, error)  # A bug: it has waited for what somebody cancelled.
+                return self.failed(job, error)  # A bug: the step awaited something that was cancelled.
             except GeneratorExit as error:
                 if asyncio.current_task() is not task:
-                    raise  # This coroutine is closed, and not run.
+                    raise  # This coroutine is being closed.
                 return self.failed(job, error)
-            except BaseException as error:  # noqa: BLE001 - the table has a line for each; none may end the worker
+            except BaseException as error:  # noqa: BLE001 - the table has a row for each; none may end the worker
                 return self.failed(job, error)
 
-        return answer
+        return run
 
     async def _step(self, job: Job) -> JobReply:
         handler = self._handler
-        if self._undo is not None and (told := Compensate.of(job)) is not None:
-            answer = await self._undo.answer(replace(job, task_type=self._undo.task_type))
-            return throw(Declined(told.code, told.message), job.task_type) if isinstance(answer, Complete) else answer
+        if self._undo is not None and (order := Compensate.of(job)) is not None:
+            reply = await self._undo.run(replace(job, task_type=self._undo.task_type))
+            return throw(Declined(order.code, order.message), job.task_type) if isinstance(reply, Complete) else reply
         variables = handler.parse(job.variables)
-        arguments = self._arguments(job, variables)
-        if handler.is_blocking:
-            call = partial(handler.function, variables, **arguments)
-            receipt = await self._threads.run(job.key, call)
-        else:
-            receipt = await handler.function(variables, **arguments)
-        return Complete(handler.encode(receipt))
-
-    def _arguments(self, job: Job, variables: Variables) -> dict[str, Any]:
-        handler = self._handler
-        arguments: dict[str, Any] = {}
-        for name in handler.services:
-            service = self._participants.service(name, variables.saga_id, job)
-            loop = asyncio.get_running_loop()
-            arguments[name] = BlockingService(service, loop) if handler.is_blocking else service
+        arguments = self._participants.arguments(handler, variables.saga_id, job) if handler.services else {}
         if handler.job_parameter is not None:
             arguments[handler.job_parameter] = job
-        return arguments
+        if handler.is_blocking:
+            receipt = await self._threads.run(job.key, partial(handler.function, variables, **arguments))
+        else:
+            receipt = await handler.function(variables, **arguments)
+        return complete(handler.encode(receipt))

@@ -6,6 +6,7 @@ from random import Random
 
 import grpc
 
+from saga.common.backoff import EQUAL_JITTER, ExponentialBackoff
 from saga.kit.gateway.channel_watch import ChannelWatch
 
 MAX_BACKOFF = 0.5
@@ -25,15 +26,12 @@ class Backoff:
 
     def __init__(self, random: Random, link: ChannelWatch, base: float = 0.02, cap: float = MAX_BACKOFF) -> None:
         """Begin at `base` seconds and never pass `cap`."""
-        self._random = random
         self._link = link
-        self._base = base
-        self._cap = cap
-        self._failures = 0
+        self._delays = ExponentialBackoff(base=base, cap=cap, jitter=EQUAL_JITTER, random=random)
 
     def reset(self) -> None:
         """Forget the failures: the broker answered."""
-        self._failures = 0
+        self._delays.reset()
 
     async def pause(self, code: grpc.StatusCode | None = None) -> None:
         """Sleep after one more failure, whose status is `code` where it has one."""
@@ -41,9 +39,6 @@ class Backoff:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_OUTAGE):
                     await self._link.up.wait()
-            self._failures = 0
-        cap = _BUSY if code is grpc.StatusCode.RESOURCE_EXHAUSTED else self._cap
-        delay = min(cap, self._base * 2**self._failures)
-        # Past the cap the count means nothing more; stopping it keeps the power small through long outages.
-        self._failures = min(self._failures + 1, 16)
-        await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))
+            self._delays.reset()
+        cap = _BUSY if code is grpc.StatusCode.RESOURCE_EXHAUSTED else None
+        await asyncio.sleep(self._delays.next_delay(cap))

@@ -1,4 +1,4 @@
-"""Whether the one channel reaches the gateway."""
+"""Whether the one channel is connected to the gateway."""
 
 import asyncio
 
@@ -11,30 +11,30 @@ _log = structlog.get_logger(__name__)
 
 
 class ChannelWatch:
-    """Watches the channel, so that whoever waits for the gateway need not ask it."""
+    """Watches the channel, so that callers can wait until it is connected."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Watch `channel` from `watch` on; until then it counts as down."""
+        """Watch `channel` once `watch` runs; until then it counts as down."""
         self._channel = channel
         self._seldom = OncePerMinute()
         self._is_busy = False
         self.up = asyncio.Event()
-        """Set while a connection stands."""
+        """Set while the channel is connected."""
 
     def refused(self, seconds: int) -> None:
-        """Note that the broker has refused polls for `seconds`: told once, for all task types."""
+        """Note that the broker has refused polls for `seconds`: logged once, for all task types."""
         if not self._is_busy and self._seldom("busy"):
             _log.warning("broker refuses for being busy", seconds=seconds)
             self._is_busy = True
 
     def answered(self) -> None:
-        """Note that a broker that refused has answered."""
+        """Note that a broker that refused has accepted a request."""
         if self._is_busy:
             _log.info("broker answers again")
             self._is_busy = False
 
     async def watch(self) -> None:
-        """Follow the channel's state until cancelled, and have it connect again whenever it can."""
+        """Follow the channel's state until cancelled, and let it connect again whenever it can."""
         lost = False
         while True:
             state = self._channel.get_state(try_to_connect=True)
@@ -45,7 +45,7 @@ class ChannelWatch:
                     lost = False
             else:
                 self.up.clear()
-                # One that comes and goes, as by a GOAWAY every second, is told once a minute.
+                # A channel that flaps, for example because of a GOAWAY every second, is logged once a minute.
                 if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and not lost and self._seldom("unreachable"):
                     _log.warning("gateway unreachable")
                     lost = True

@@ -17,14 +17,14 @@ from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError
 from saga.common.http_clients import open_client, proxy_hint
 from saga.common.responses import fetch
 
-_AGE = 300.0
+MAX_AGE = 300.0
 """Seconds after which a token is renewed, however long it would last; one that is refused is renewed at once."""
 _RENEWED_AFTER = 0.8
 _USED_FOR = 0.95
 """Parts of its life: clocks differ, and a call with it takes time to arrive."""
-_DEADLINE = 4.0
+TIMEOUT = 4.0
 """Seconds for one try to get a token, once the name is looked up: less than a call has, so that it can say why."""
-_PAUSE = 2.0
+RETRY_INTERVAL = 2.0
 """Seconds from one try to get a token to the next, however many calls wait for one, or were refused with one."""
 _REMIND = 60.0
 """Seconds after which it is logged again that tokens are refused."""
@@ -87,9 +87,19 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
     gRPC calls it for each call on a thread that it starts for that, so waiting here holds up no event loop.
     """
 
-    def __init__(self, url: HttpUrl, client_id: str, secret: SecretStr, audience: str, scope: str | None) -> None:
-        """Ask the OAuth server at `url`, at the first call."""
+    def __init__(  # noqa: PLR0913 - the grant's own parameters
+        self,
+        url: HttpUrl,
+        client_id: str,
+        secret: SecretStr,
+        audience: str,
+        scope: str | None,
+        *,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """Ask the OAuth server at `url`, at the first call; it has `timeout` seconds for an answer."""
         self._url = url
+        self._timeout = timeout
         self._secret = secret
         self._form = {"grant_type": "client_credentials", "client_id": client_id, "audience": audience}
         if scope:
@@ -109,7 +119,7 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         """Note that the token at hand was refused: the next call asks for another one, at most every two seconds."""
         now, token = time.monotonic(), self._token
         # Calls that were on their way with the one before are refused after it was replaced.
-        if token is self._spent or not token.bearer or now < token.since + _PAUSE:
+        if token is self._spent or not token.bearer or now < token.since + RETRY_INTERVAL:
             return
         self._spent = token
         if now >= self._told + _REMIND:
@@ -167,13 +177,13 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         try:
             grant = asyncio.run(self._ask())
         except Exception as error:  # noqa: BLE001 - whatever it was, there is no token, and its text may quote one
-            why = f"{self._url.host} {_said(error)}"
+            why = f"{self._url.host} {_said(error, self._timeout)}"
             if isinstance(error, httpx.RequestError | TimeoutError):
                 why += proxy_hint(str(self._url)).rstrip(".")
             if why != self._why:
                 _log.warning("no new token", why=why)
             self._why = why
-            self._next_try = time.monotonic() + _PAUSE
+            self._next_try = time.monotonic() + RETRY_INTERVAL
             return
         if self._why is not None:
             _log.info("new token again", server=self._url.host)
@@ -181,7 +191,7 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         life = grant.expires_in
         self._token = _Token(
             bearer=f"Bearer {grant.access_token}",
-            renewal=begin + min(_RENEWED_AFTER * life, _AGE),
+            renewal=begin + min(_RENEWED_AFTER * life, MAX_AGE),
             end=begin + _USED_FOR * life,
             since=begin,
         )
@@ -190,7 +200,7 @@ class ClientCredentials(grpc.AuthMetadataPlugin):
         form = {**self._form, "client_secret": self._secret.get_secret_value()}
         # Asynchronous for the sake of one deadline over all: httpx's own timeouts begin again with each byte.
         url = str(self._url)
-        async with asyncio.timeout(_DEADLINE), open_client(url, verify=self._trust, timeout=None) as http:
+        async with asyncio.timeout(self._timeout), open_client(url, verify=self._trust, timeout=None) as http:
             answer = await fetch(http, "POST", url, data=form)
         return _Grant.model_validate_json(answer.raise_for_status().content)
 
@@ -203,13 +213,13 @@ def _sign(callback: grpc.AuthMetadataPluginCallback, token: _Token) -> None:
     callback((("authorization", token.bearer),), None)
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception, timeout: float) -> str:
     match error:
         case httpx.HTTPStatusError():
             return f"answers {error.response.status_code}"
         case ValidationError():
             return "answers with something that is no token"
         case TimeoutError():
-            return f"does not answer within {_DEADLINE:.0f} seconds"
+            return f"does not answer within {timeout:.0f} seconds"
         case _:
             return f"cannot be asked ({type(error).__name__})"

@@ -1,15 +1,17 @@
 """`/live`, `/ready` and `/metrics` of a process, for a supervisor, a cluster's probes and Prometheus."""
 
-import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
 
 import uvicorn
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
 
-_Message = MutableMapping[str, Any]
+from saga.common.http_server import EmbeddedServer, listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ Receiver = Callable[[bytes], bool]
 """Takes the body of a message; tells whether it was one."""
 
 
-class HealthServer(uvicorn.Server):
+class HealthServer(EmbeddedServer):
     """An HTTP server with three answers, and messages where wanted; it leaves the process's signals to the worker."""
 
     def __init__(
@@ -45,41 +47,31 @@ class HealthServer(uvicorn.Server):
 
         `health` and `metrics` are asked at each request for them; what is posted to a path of `messages` goes there.
         """
-        receivers = messages or {}
 
-        async def reply(path: str) -> tuple[int, bytes, bytes]:
-            match path:
-                case "/live":
-                    return 200, b"application/json", b'{"status":"live"}'
-                case "/ready":
-                    now = await health()
-                    body = {"status": "ready" if now.ready else "not ready", "unreachable": now.unreachable}
-                    return 200 if now.ready else 503, b"application/json", json.dumps(body).encode()
-                case "/metrics":
-                    return 200, b"text/plain; version=0.0.4; charset=utf-8", await metrics()
-                case _:
-                    return 404, b"application/json", b"{}"
+        async def live(_request: Request) -> Response:
+            return JSONResponse({"status": "live"})
 
-        async def answer(
-            scope: _Message, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
-        ) -> None:
-            receiver = receivers.get(scope["path"]) if scope["method"] == "POST" else None
-            if receiver is not None:
-                status, kind, body = _taken(receiver, await _body(receive))
-            else:
-                await receive()
-                status, kind, body = await reply(scope["path"])
-            headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+        async def ready(_request: Request) -> Response:
+            now = await health()
+            body = {"status": "ready" if now.ready else "not ready", "unreachable": now.unreachable}
+            return JSONResponse(body, HTTPStatus.OK if now.ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
+        async def text(_request: Request) -> Response:
+            return Response(await metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+        routes = [Route("/live", live), Route("/ready", ready), Route("/metrics", text)]
+        posts = [Route(path, _post_to(receiver), methods=["POST"]) for path, receiver in (messages or {}).items()]
+        # A router alone, for nothing here needs what an application adds to it.
+        nothing = JSONResponse({}, HTTPStatus.NOT_FOUND)
+        router = Router([*routes, *posts], redirect_slashes=False, default=nothing)
         path = host.removeprefix("unix:") if host.startswith("unix:") else None
         config = uvicorn.Config(
-            answer,
+            router,
             host,
             port,
             uds=path,
             lifespan="off",
+            ws="none",
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=_LAST_REPLIES,
@@ -88,25 +80,18 @@ class HealthServer(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until told to end; at `::` for IPv4 as well, which asyncio would leave out."""
-        if sockets is None and self.config.host == "::" and socket.has_dualstack_ipv6():
-            both = socket.create_server(("::", self.config.port), family=socket.AF_INET6, dualstack_ipv6=True)
-            sockets = [both]
+        if sockets is None and self.config.host == "::":
+            sockets = [listening(self.config.host, self.config.port)]
         await super().serve(sockets)
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install no handlers: a SIGTERM is for the worker, which drains first."""
-        yield
 
+def _post_to(receiver: Receiver) -> Callable[[Request], Awaitable[Response]]:
+    async def post(request: Request) -> Response:
+        body = b""
+        with suppress(ClientDisconnect):
+            async for part in request.stream():
+                body = (body + part)[: _MOST + 1]
+        taken = len(body) <= _MOST and receiver(body)
+        return JSONResponse({}, HTTPStatus.ACCEPTED if taken else HTTPStatus.BAD_REQUEST)
 
-async def _body(receive: Callable[[], Awaitable[_Message]]) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body, more = (body + message.get("body", b""))[: _MOST + 1], message.get("more_body", False)
-    return body
-
-
-def _taken(receiver: Receiver, body: bytes) -> tuple[int, bytes, bytes]:
-    taken = len(body) <= _MOST and receiver(body)
-    return (202 if taken else 400), b"application/json", b"{}"
+    return post

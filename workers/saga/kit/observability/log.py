@@ -1,4 +1,4 @@
-"""A line for each job that ends: without variables, which belong to the customer."""
+"""A line in the log for each job that ends: without variables, which belong to the customer."""
 
 import structlog
 
@@ -10,19 +10,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Log(Middleware):
-    """Writes to the log how each job ended, and what is in doubt as a warning."""
+    """Logs how each job ended, and a reply in doubt as a warning."""
 
     def ended(self, ended: JobOutcome) -> None:
         """Write one line."""
-        line = {**about(ended.job), **_summary(ended.answer), "seconds": round(ended.seconds, 3)}
+        line = {**about(ended.job), **_summary(ended.reply), "seconds": round(ended.seconds, 3)}
         if ended.doubt is None:
             _log.info("job answered", **line)
         else:
             _log.warning("answer in doubt", doubt=ended.doubt.value, **line)
 
 
-def _summary(answer: JobReply) -> dict[str, object]:
-    match answer:
+def _summary(reply: JobReply) -> dict[str, object]:
+    match reply:
         case Complete():
             return {"answer": "complete"}
         case Throw(code):

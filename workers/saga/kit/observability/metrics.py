@@ -20,11 +20,11 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 class Metrics(Middleware, Collector):
     """Counts how jobs end and how long they take.
 
-    A job costs two additions; the library's families are made when somebody asks for them.
+    A job costs two additions; the library's metric families are built on request.
     """
 
     def __init__(self) -> None:
-        """Begin at zero, in a registry of its own."""
+        """Start at zero, in a registry of its own."""
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self._seconds: dict[str, list[float]] = {}
         """By task type: how many jobs fell into each bucket, those beyond the last one, and the sum of all."""
@@ -43,7 +43,7 @@ class Metrics(Middleware, Collector):
         seconds[-1] += ended.seconds
 
     def watch(self, worker: Worker) -> None:
-        """Say also what `worker` has in hand and reaches, whenever it is asked."""
+        """Add the gauges of `worker`: its active and waiting jobs, and whether its task types are reachable."""
         self._worker = worker
 
     def text(self) -> bytes:
@@ -51,7 +51,7 @@ class Metrics(Middleware, Collector):
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
-        """Make the metrics of this moment."""
+        """Build the current metrics."""
         ended = CounterMetricFamily("saga_jobs_ended", "Jobs that ended.", labels=["task_type", "outcome"])
         for (task_type, outcome), count in self._outcomes.items():
             ended.add_metric([task_type, outcome], count)
@@ -68,15 +68,15 @@ class Metrics(Middleware, Collector):
 
 
 def _state(worker: Worker) -> Iterable[Metric]:
-    in_hand = GaugeMetricFamily("saga_jobs_in_hand", "Jobs in hand.", labels=["task_type"])
+    active = GaugeMetricFamily("saga_jobs_in_hand", "Jobs in hand.", labels=["task_type"])
     waiting = GaugeMetricFamily("saga_jobs_waiting", "Jobs that wait for their next try.", labels=["task_type"])
     unreachable = GaugeMetricFamily("saga_task_type_unreachable", "1 while out of reach.", labels=["task_type"])
-    now, later, away = worker.in_hand, worker.waiting, set(worker.unreachable)
+    now, later, out_of_reach = worker.active, worker.waiting, set(worker.unreachable)
     for task_type in worker.task_types:
-        in_hand.add_metric([task_type], now[task_type])
+        active.add_metric([task_type], now[task_type])
         waiting.add_metric([task_type], later[task_type])
-        unreachable.add_metric([task_type], task_type in away)
-    yield in_hand
+        unreachable.add_metric([task_type], task_type in out_of_reach)
+    yield active
     yield waiting
     yield unreachable
     extended = CounterMetricFamily("saga_leases_extended", "Leases that were extended.")
@@ -87,7 +87,7 @@ def _state(worker: Worker) -> Iterable[Metric]:
 def _outcome(ended: JobOutcome) -> str:
     if ended.doubt is not None:
         return "in-doubt"
-    match ended.answer:
+    match ended.reply:
         case Complete():
             return "completed"
         case Throw():

@@ -1,1 +1,1 @@
-"""How the jobs of a task type reach the worker: a stream, a long poll, and slots for what they bring."""
+"""How a worker gets the jobs of a task type: a stream, a long poll, and a window of slots."""

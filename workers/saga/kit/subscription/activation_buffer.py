@@ -1,4 +1,4 @@
-"""What becomes of a job of one task type when it has been read: a slot is found for it, or it is not ours any more."""
+"""The activation buffer of one task type: a job that was read gets a slot, or is released, or its lease has run out."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from saga.kit.subscription.lease_clock import LeaseClock
 from saga.kit.subscription.window import Window
 
 TRANSIT = 1.0
-"""Seconds from a job's being given out to its being read, at most, where nothing lies before it in the buffers."""
+"""Seconds from the activation of a job to its arrival, at most, if no other job lies before it in the buffers."""
 
 
 @dataclass(slots=True)
@@ -21,51 +21,48 @@ class BufferedJob:
     job: ActivatedJob
     read: float
     lease_ends: float
-    """At the latest, as far as can be told."""
+    """The latest possible end."""
 
 
 class ActivationBuffer:
-    """Where the stream and the poll of one task type bring their jobs."""
+    """Takes the jobs of the stream and the poll of one task type."""
 
     def __init__(
         self,
         window: Window,
         lease: float,
         receive: Callable[[ActivatedJob, float], None],
-        hand_back: Callable[[ActivatedJob], None],
+        release: Callable[[ActivatedJob], None],
     ) -> None:
-        """Give each job a slot of `window`, and hand it with the end of its lease of `lease` seconds to `receive`."""
+        """Call `receive` with each job, once it has a slot of `window`, and the end of its lease of `lease` seconds."""
         self.window = window
         self._lease = lease
-        self._receive = receive
-        self._hand_back = hand_back
+        self.receive = receive
+        """Receives a job, for which a slot was taken, with the end of its lease."""
+        self._release = release
         self._clocks = LeaseClock()
 
     def read(self, job: ActivatedJob, earliest: float = -inf) -> BufferedJob:
-        """Note a job that was read just now, and given out no earlier than at `earliest`."""
+        """Note a job that was read just now, and activated no earlier than at `earliest`."""
         now = time.monotonic()
         return BufferedJob(job, now, self._clocks.lease_ends(job, self._lease, now, earliest))
 
-    def waited(self, arrived: BufferedJob) -> float:
-        """Return for how many seconds, at least, the job has waited in buffers or for a slot since it was given out."""
-        return time.monotonic() - arrived.lease_ends + self._lease
+    def waited(self, buffered: BufferedJob) -> float:
+        """Return how many seconds, at least, the job has waited in buffers or for a slot since its activation."""
+        return time.monotonic() - buffered.lease_ends + self._lease
 
-    def take(self, arrived: BufferedJob) -> None:
-        """Receive a job for which a slot was taken."""
-        self._receive(arrived.job, arrived.lease_ends)
-
-    async def place(self, arrived: BufferedJob) -> bool:
-        """Receive a job when there is a slot for it; return whether there was one before the worker stopped."""
+    async def place(self, buffered: BufferedJob) -> bool:
+        """Wait for a slot and receive the job; return False if the worker stopped before there was one."""
         if not await self.window.take():
             return False
-        # Its lease is over for certain, whatever the broker's clock.
-        if time.monotonic() - arrived.read >= self._lease:
+        # Its lease is certainly over, whatever the broker's clock.
+        if time.monotonic() - buffered.read >= self._lease:
             self.window.give_back()
         else:
-            self.take(arrived)
+            self.receive(buffered.job, buffered.lease_ends)
         return True
 
-    def decline(self, arrived: BufferedJob) -> None:
-        """Hand back a job for which there was no slot, unless it may be somebody else's by now."""
-        if time.monotonic() < arrived.lease_ends:
-            self._hand_back(arrived.job)
+    def release(self, buffered: BufferedJob) -> None:
+        """Give back a job for which there was no slot, unless its lease may be over."""
+        if time.monotonic() < buffered.lease_ends:
+            self._release(buffered.job)

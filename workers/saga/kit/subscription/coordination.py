@@ -1,4 +1,4 @@
-"""The two ways to one task type's jobs, and what each of them has the other do."""
+"""Coordination of the stream and the poll of one task type: each can wake the other."""
 
 import asyncio
 
@@ -13,38 +13,38 @@ _log = structlog.get_logger(__name__)
 
 
 class NoPartitionError(Exception):
-    """A long poll was answered at once without a job: the gateway is there, and knows no partition yet."""
+    """A long poll returned at once without a job: the gateway is available, but knows no partition yet."""
 
 
 class Coordination:
-    """What the stream and the poll of one task type know of each other."""
+    """What the stream and the poll of one task type share."""
 
-    def __init__(self, task_type: str, reach: Reachability) -> None:
-        """Begin with both."""
+    def __init__(self, task_type: str, reachability: Reachability) -> None:
+        """Start with both."""
         self._task_type = task_type
-        self.reach = reach
+        self.reachability = reachability
         self.stopping = False
-        """Whether nothing more is asked for."""
-        self.push = asyncio.Event()
-        """Set while jobs are to be pushed."""
-        self.push.set()
-        self.poll = asyncio.Event()
-        """Set when there may be jobs that only a poll finds: a stream has ended, or its buffers are full."""
+        """Whether no more jobs are requested."""
+        self.streaming = asyncio.Event()
+        """Set while jobs are to be streamed."""
+        self.streaming.set()
+        self.poll_due = asyncio.Event()
+        """Set when there may be jobs that only a poll finds: the stream has ended, or its buffers are full."""
 
     def close(self) -> None:
-        """Ask for nothing more."""
+        """Request no more jobs."""
         self.stopping = True
-        self.push.set()
-        self.poll.set()
+        self.streaming.set()
+        self.poll_due.set()
 
-    def failed(self, way: str, error: Exception) -> None:
-        """Note that the broker was not reached by `way`, `stream` or `poll`."""
+    def failed(self, method: str, error: Exception) -> None:
+        """Note that `method`, which is `stream` or `poll`, did not reach the broker."""
         match error:
             case grpc.aio.AioRpcError():
-                self.reach.failed(way, code_of(error), limit_of(error))
+                self.reachability.failed(method, code_of(error), limit_of(error))
             case NoPartitionError():
-                self.reach.failed(way, grpc.StatusCode.UNAVAILABLE)
+                self.reachability.failed(method, grpc.StatusCode.UNAVAILABLE)
             case _:
-                # Neither the broker nor the network: a bug of ours or of grpc's, which must not make this type deaf.
-                _log.error("subscription failed", task_type=self._task_type, way=way, exc_info=error)
-                self.reach.failed(way, grpc.StatusCode.UNKNOWN)
+                # Neither the broker nor the network: a bug of ours or of grpc, which must not end the subscription.
+                _log.error("subscription failed", task_type=self._task_type, way=method, exc_info=error)
+                self.reachability.failed(method, grpc.StatusCode.UNKNOWN)

@@ -1,4 +1,4 @@
-"""What the broker is asked for: the jobs of one task type, in its two ways."""
+"""The requests for the jobs of one task type: a stream and a poll."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,28 @@ from pyzeebe.proto.gateway_pb2 import ActivateJobsRequest, StreamActivatedJobsRe
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """One task type, and how its jobs are wanted."""
+    """The parameters of one task type's requests."""
 
     task_type: str
     worker: str
     lease: float
     """Seconds."""
     fetch: list[str]
-    """Names of the variables that come with a job."""
+    """The names of the variables that Zeebe sends with a job."""
 
     def stream(self) -> StreamActivatedJobsRequest:
-        """Ask for every job as soon as it is there."""
+        """Return the request for a stream of jobs."""
         return StreamActivatedJobsRequest(
             type=self.task_type, worker=self.worker, timeout=round(self.lease * 1000), fetchVariable=self.fetch
         )
 
     def poll(self, most: int, wait: float) -> ActivateJobsRequest:
-        """Ask for up to `most` jobs, and to wait for `wait` seconds for the first of them."""
+        """Return the request for up to `most` jobs, which waits up to `wait` seconds for the first one."""
         return ActivateJobsRequest(
             type=self.task_type,
             worker=self.worker,
             timeout=round(self.lease * 1000),
             maxJobsToActivate=most,
             fetchVariable=self.fetch,
-            requestTimeout=round(wait * 1000) or -1,  # -1: answer at once (gateway.proto)
+            requestTimeout=round(wait * 1000) or -1,  # -1: respond at once (gateway.proto)
         )

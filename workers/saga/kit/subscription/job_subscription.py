@@ -1,7 +1,7 @@
-"""Get the jobs of one task type from the broker: a stream for new ones, a long poll for those it cannot push.
+"""Subscribe to the jobs of one task type: a stream for new jobs, a long poll for those that it does not bring.
 
-The broker pushes a job that becomes available while the stream is open. What was there before, or failed to be pushed,
-only a poll finds. So both run, over the same window, and each mends itself after any failure.
+The broker pushes a job that becomes available while the stream is open. Only a poll finds the jobs that were available
+before, or could not be pushed. So both run, over the same window, and each recovers from any failure.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
-from saga.kit.gateway.backoff import MAX_BACKOFF, Backoff
+from saga.kit.gateway.backoff import Backoff
 from saga.kit.gateway.channel_watch import ChannelWatch
 from saga.kit.subscription.activation_buffer import ActivationBuffer
 from saga.kit.subscription.coordination import Coordination
@@ -21,13 +21,13 @@ from saga.kit.subscription.job_request import JobRequest
 from saga.kit.subscription.job_stream import JobStream
 from saga.kit.subscription.poll_schedule import PollSchedule
 from saga.kit.subscription.reachability import Reachability
+from saga.kit.subscription.timing import SubscriptionTiming
 from saga.kit.subscription.window import Window
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-LANDING = 0.5
-"""Seconds that a stopping worker leaves to what is on its way: polls, and what a stream has brought already."""
+_DEFAULT_TIMING = SubscriptionTiming()
 
 
 class JobSubscription:
@@ -36,46 +36,44 @@ class JobSubscription:
     def __init__(  # noqa: PLR0913 - wired once, by the worker, by name
         self,
         stub: "GatewayAsyncStub",
-        subscription: JobRequest,
+        request: JobRequest,
         window: Window,
         *,
         receive: Callable[[ActivatedJob, float], None],
-        hand_back: Callable[[ActivatedJob], None],
-        link: ChannelWatch,
+        release: Callable[[ActivatedJob], None],
+        channel_watch: ChannelWatch,
         random: Random,
-        pace: PollSchedule,
-        landing: float = LANDING,
-        max_backoff: float = MAX_BACKOFF,
+        schedule: PollSchedule,
+        timing: SubscriptionTiming = _DEFAULT_TIMING,
     ) -> None:
-        """Hand each job, with the end of its lease, to `receive`, which owns one slot of `window` from then on.
+        """Call `receive` with each job and the end of its lease; the job owns one slot of `window` from then on.
 
-        What arrives and finds no slot before the worker stops goes to `hand_back`. A stop waits up to `landing`
-        seconds for what is on its way; after a failure the next try comes within `max_backoff` seconds.
+        A job that arrives and finds no slot before the worker stops goes to `release`.
         """
-        self.reach = Reachability(subscription.task_type, link)
+        self.reachability = Reachability(request.task_type, channel_watch, timing.busy_limit)
         self._window = window
-        self._ways = ways = Coordination(subscription.task_type, self.reach)
-        self._landing = landing
-        reception = ActivationBuffer(window, subscription.lease, receive, hand_back)
-        pushes, polls = (Backoff(random, link, cap=max_backoff) for _ in range(2))
-        self._pushes = JobStream(stub, subscription, reception, ways, pushes)
-        self._polls = JobPoller(stub, subscription, reception, ways, polls, random=random, pace=pace)
+        self._coordination = coordination = Coordination(request.task_type, self.reachability)
+        self._in_flight_wait = timing.in_flight_wait
+        buffer = ActivationBuffer(window, request.lease, receive, release)
+        stream_backoff, poll_backoff = (Backoff(random, channel_watch, cap=timing.max_backoff) for _ in range(2))
+        self._stream = JobStream(stub, request, buffer, coordination, stream_backoff, timing=timing)
+        self._poller = JobPoller(stub, request, buffer, coordination, poll_backoff, random=random, schedule=schedule)
 
     async def run(self) -> None:
         """Keep the stream and the poll going until `stop`."""
         async with asyncio.TaskGroup() as tasks:
-            self._streaming = tasks.create_task(self._pushes.keep())
-            self._polling = tasks.create_task(self._polls.keep())
+            self._streaming = tasks.create_task(self._stream.keep())
+            self._polling = tasks.create_task(self._poller.keep())
 
     def close(self) -> None:
-        """Ask for nothing more; what comes all the same is handed back."""
-        self._ways.close()
+        """Request no more jobs; those that still arrive are released."""
+        self._coordination.close()
         self._window.close()
 
     async def stop(self) -> None:
-        """Let what was asked for land, once `close` was said."""
-        deadline = time.monotonic() + self._landing
-        await asyncio.wait([self._polling], timeout=self._landing)
+        """Receive what is on its way, and end; to be called after `close`."""
+        deadline = time.monotonic() + self._in_flight_wait
+        await asyncio.wait([self._polling], timeout=self._in_flight_wait)
         self._polling.cancel()
-        await self._pushes.land(deadline)
+        await self._stream.wait_in_flight(deadline)
         self._streaming.cancel()

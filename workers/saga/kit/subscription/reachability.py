@@ -1,4 +1,4 @@
-"""Whether the broker answers for one task type: told once per outage, and looked at by the watchdog."""
+"""Whether the broker is reachable for one task type: logged once per outage, and shown by `/ready`."""
 
 import time
 
@@ -8,67 +8,69 @@ import structlog
 from saga.common.once_per_minute import OncePerMinute
 from saga.kit.gateway.channel_watch import ChannelWatch
 
-_BUSY = 60.0
-"""Seconds for which a broker may refuse for being busy before that counts as unreachable."""
 _log = structlog.get_logger(__name__)
 
 
 class Reachability:
-    """The ways to one task type, and since when each of them fails."""
+    """Since when the stream and the poll of one task type fail.
 
-    def __init__(self, task_type: str, link: ChannelWatch) -> None:
-        """Begin unreached."""
+    Each of them is a `method` here: `stream` or `poll`.
+    """
+
+    def __init__(self, task_type: str, channel_watch: ChannelWatch, busy_limit: float) -> None:
+        """Start unreachable; a broker that is too busy for polls for `busy_limit` seconds is unreachable too."""
         self._task_type = task_type
-        self._link = link
-        self._found = False
+        self._channel_watch = channel_watch
+        self._busy_limit = busy_limit
+        self._was_reached = False
         self._failing: dict[str, float] = {}
-        """Since when each way that fails does so."""
+        """Since when each method that fails does so."""
         self._busy: dict[str, float] = {}
-        """Since when the broker has refused each way for being busy."""
+        """Since when the broker refuses each method because it is busy."""
         self._seldom = OncePerMinute()
-        self._told: dict[str, grpc.StatusCode] = {}
-        """What the log was told of it."""
+        self._logged: dict[str, grpc.StatusCode] = {}
+        """The status that was logged for each method."""
 
-    def lasts(self, patience: float) -> bool:
-        """Tell whether the type was reached, and has not been out of reach for `patience` seconds, or refused for 60.
+    def lasts(self, limit: float) -> bool:
+        """Tell whether the type was reached, and was not unreachable for the last `limit` seconds.
 
-        Polls alone count: a broker may offer no streams.
+        Only polls count: a broker may offer no streams.
         """
         now = time.monotonic()
-        return self._found and not self.is_refused and now - self._failing.get("poll", now) <= patience
+        return self._was_reached and not self.is_refused and now - self._failing.get("poll", now) <= limit
 
     @property
     def is_refused(self) -> bool:
-        """Whether the broker has refused polls for long: then it counts as out of reach."""
+        """Whether the broker has refused polls for so long that it counts as unreachable."""
         now = time.monotonic()
-        return now - self._busy.get("poll", now) >= _BUSY
+        return now - self._busy.get("poll", now) >= self._busy_limit
 
-    def answered(self, way: str) -> None:
-        """Note that the broker answered by `way`, `stream` or `poll`."""
-        self._found = True
-        if self._busy.pop(way, None) is not None:
-            self._link.answered()
-        self._recover(way)
+    def answered(self, method: str) -> None:
+        """Note that the broker responded to `method`."""
+        self._was_reached = True
+        if self._busy.pop(method, None) is not None:
+            self._channel_watch.answered()
+        self._recover(method)
 
-    def failed(self, way: str, code: grpc.StatusCode, limit: str | None = None) -> None:
-        """Note that the broker did not answer by `way`; `limit` says which of gRPC's own was in the way."""
+    def failed(self, method: str, code: grpc.StatusCode, limit: str | None = None) -> None:
+        """Note that `method` failed; `limit` describes the limit of gRPC that it exceeded, if it did."""
         now = time.monotonic()
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED and limit is None:
-            # Backpressure: the broker is there and busy, which is no news at night, unless it does not end.
-            self._busy.setdefault(way, now)
-            if self.is_refused and way == "poll":
-                self._link.refused(round(now - self._busy[way]))
-            if self._found:
-                self._recover(way)
+            # Backpressure: the broker is available and busy, which is not worth a line in the log unless it lasts.
+            self._busy.setdefault(method, now)
+            if self.is_refused and method == "poll":
+                self._channel_watch.refused(round(now - self._busy[method]))
+            if self._was_reached:
+                self._recover(method)
             return
-        self._failing.setdefault(way, now)
-        # While the link is down it has said so, once for all task types.
-        if self._told.get(way) is not code and self._link.up.is_set() and self._seldom((way, code)):
+        self._failing.setdefault(method, now)
+        # While the channel is down, it has logged that, once for all task types.
+        if self._logged.get(method) is not code and self._channel_watch.up.is_set() and self._seldom((method, code)):
             about = {} if limit is None else {"limit": limit}
-            _log.warning("task type unreachable", task_type=self._task_type, way=way, code=code.name, **about)
-            self._told[way] = code
+            _log.warning("task type unreachable", task_type=self._task_type, way=method, code=code.name, **about)
+            self._logged[method] = code
 
-    def _recover(self, way: str) -> None:
-        self._failing.pop(way, None)
-        if self._told.pop(way, None) is not None:
-            _log.info("task type reachable again", task_type=self._task_type, way=way)
+    def _recover(self, method: str) -> None:
+        self._failing.pop(method, None)
+        if self._logged.pop(method, None) is not None:
+            _log.info("task type reachable again", task_type=self._task_type, way=method)

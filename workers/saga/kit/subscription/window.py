@@ -1,4 +1,4 @@
-"""How many jobs may be in hand: a bound per task type inside a bound per process."""
+"""The window: how many jobs may be active, per task type and per process."""
 
 import asyncio
 from collections import deque
@@ -7,20 +7,20 @@ from collections import deque
 class Window:
     """Slots for jobs; a slot of a task type's window is a slot of the process's window too.
 
-    A slot that is free costs a few additions; only who has to wait pays for a future.
+    Taking a free slot costs a few additions; only waiting for one costs a future.
     """
 
     def __init__(self, slots: int, process: "Window | None" = None) -> None:
-        """Give `slots` slots, each of which needs one of `process` as well."""
+        """Start with `slots` free slots, each of which also needs one of `process`."""
         self._free = slots
         self._process = process
         self._waiting: deque[asyncio.Future[bool]] = deque()
         self._closed = False
-        self.returning = 0
-        """Slots whose jobs are being answered: free as soon as the broker has heard."""
+        self.replying = 0
+        """Slots of jobs whose reply is being sent: free as soon as the broker responds."""
 
     def take_free(self, most: int) -> int:
-        """Take up to `most` slots that are free right now, and return how many."""
+        """Take up to `most` slots that are free now, and return how many."""
         taken = 0 if self._closed else min(most, self._free)
         if self._process is not None and taken:
             taken = self._process.take_free(taken)
@@ -28,10 +28,10 @@ class Window:
         return taken
 
     async def take(self) -> bool:
-        """Wait for a slot, in the order of asking, and take it; return whether there was one before `close`."""
+        """Wait for a slot, first come first served, and take it; return False if the window was closed before."""
         if self.take_free(1):
             return True
-        if not await self._turn():
+        if not await self._take_own():
             return False
         if self._process is not None:
             taken = False
@@ -44,39 +44,39 @@ class Window:
         return True
 
     def give_back(self, slots: int = 1) -> None:
-        """Give back slots that were taken."""
+        """Free slots that were taken."""
         self._give_back_own(slots)
         if self._process is not None:
             self._process.give_back(slots)
 
     def close(self) -> None:
-        """Give out no more slots; whoever waits gets none."""
+        """Assign no more slots; every `take` that waits returns False."""
         self._closed = True
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(False)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(False)
 
-    async def _turn(self) -> bool:
-        """Take a slot of this window alone."""
+    async def _take_own(self) -> bool:
+        """Take a slot of this window, not of the process's."""
         if self._closed:
             return False
         if self._free > 0:
             self._free -= 1
             return True
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.result():
-                self._give_back_own(1)  # The slot was handed over in the same moment.
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                self._give_back_own(1)  # The slot was assigned in the same moment.
             raise
 
     def _give_back_own(self, slots: int) -> None:
         self._free += slots
         while self._free > 0 and self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
+            waiter = self._waiting.popleft()
+            if not waiter.done():
                 self._free -= 1
-                turn.set_result(True)
+                waiter.set_result(True)

@@ -16,7 +16,7 @@ import grpc
 from pyzeebe.proto.gateway_pb2 import ModifyProcessInstanceRequest as Modification
 
 from saga.clients.failure import Failure
-from saga.clients.instances import ElementInstance, Instances, pauses
+from saga.clients.instances import ElementInstance, Instances, search_delays
 from saga.kit.definition.compensate import Compensate
 from saga.kit.definition.handler import Handler
 from saga.kit.definition.registry import SagaRegistry
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 CODE = "CANCELLED_BY_OPERATOR"
 """The code of the refusal that the instance ends with."""
-_PATIENCE = 15.0
+_TIMEOUT = 15.0
 """Seconds for an instance that has moved on whenever it is looked at."""
 _PAUSE = 0.5
 """Seconds between two looks at most."""
@@ -78,9 +78,9 @@ class Compensator:
             NothingToUndo: It has ended, or another instance carries out its saga.
             Failure: It cannot be brought there; the message says why.
         """
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         said = "The cluster shows nothing active in it."
-        for pause in pauses(_PAUSE):
+        for pause in search_delays(_PAUSE):
             view = await look(self._instances, key)
             if view.is_on_path:
                 return []

@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 
 from saga.clients.failure import Failure
-from saga.clients.instances import ElementInstance, Instances, ProcessInstance, pauses
+from saga.clients.instances import ElementInstance, Instances, ProcessInstance, search_delays
 from saga.operations.compensate.view import diagram_of, ending, known
 from saga.operations.incidents.incident_types import without_values
 
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 """Seconds that an instance has."""
 _PAUSE = 0.5
 """Seconds between two looks at most."""
@@ -26,9 +26,9 @@ async def follow(instances: Instances, key: int, left: Sequence[ElementInstance]
     Raises:
         Failure: It does not come to its end, and the message says what it is busy with; or it has ended otherwise.
     """
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT
     gone = {element.key for element in left}
-    for pause in pauses(_PAUSE):
+    for pause in search_delays(_PAUSE):
         instance = await known(instances, key)
         if instance.has_ended:
             await _check_path(instances, instance)

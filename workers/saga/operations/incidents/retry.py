@@ -11,17 +11,13 @@ import grpc
 from pyzeebe.proto import gateway_pb2 as pb
 
 from saga.clients.failure import Failure
-from saga.clients.instances import ElementInstance, Instances, pauses
+from saga.clients.instances import ElementInstance, Instances, search_delays
 from saga.kit.gateway.credentials import why_no_token
 from saga.operations.incidents.search import AT_ONCE, Incident, Incidents
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_PAUSE = 1.0
-"""Seconds between two looks at an element at most; a cluster shows an event about a second after the engine has it."""
-_PATIENCE = 60.0
-"""Seconds without news of any incident, after which nothing more is waited for: a storm takes all of them a while."""
 _CALL = 10.0
 """Seconds that the engine has to answer."""
 _UNKNOWN = 1
@@ -51,12 +47,31 @@ class Outcome:
 class IncidentRetry:
     """Retries incidents; any number of these may be at work on the same ones."""
 
-    def __init__(self, gateway: "GatewayAsyncStub", instances: Instances, retries: int | None) -> None:
-        """Grant each job `retries` tries; None is what the diagram grants a new one."""
+    def __init__(
+        self,
+        gateway: "GatewayAsyncStub",
+        instances: Instances,
+        retries: int | None,
+        *,
+        search_lag: float = 1.0,
+        timeout: float = 60.0,
+    ) -> None:
+        """Grant each job `retries` tries; None is what the diagram grants a new one.
+
+        Args:
+            gateway: Takes the commands.
+            instances: Shows what became of them.
+            retries: Of each job.
+            search_lag: Seconds until a cluster shows an event that the engine has; also the longest time between two
+                searches.
+            timeout: Seconds without news of any incident, after which no more is expected: many at once take a while.
+        """
         self._gateway = gateway
         self._instances = instances
         self._incidents = Incidents(instances)
         self._retries = retries
+        self._search_lag = search_lag
+        self._timeout = timeout
         self._room = asyncio.Semaphore(AT_ONCE)
         self._news = time.monotonic()
 
@@ -108,7 +123,7 @@ class IncidentRetry:
     async def _watch(self, incident: Incident) -> Outcome:
         """Look at the element: that the engine took the command says nothing of the job's next try."""
         free_since: float | None = None
-        for pause in pauses(_PAUSE):
+        for pause in search_delays(self._search_lag):
             await asyncio.sleep(pause)
             try:
                 async with self._room:
@@ -123,21 +138,21 @@ class IncidentRetry:
             free_since = (free_since or time.monotonic()) if is_free else None
             # Without a job the element goes on within the command; but the cluster may show the old incident's end
             # a moment before the new one.
-            stays_free = free_since is not None and time.monotonic() - free_since >= _PAUSE
+            stays_free = free_since is not None and time.monotonic() - free_since >= self._search_lag
             if element.state != "ACTIVE" or (stays_free and incident.job_key is None):
                 return Outcome(incident, Verdict.RESOLVED)
             if message:
                 return Outcome(incident, Verdict.CAME_BACK, message)
             if self._is_silent:
                 what = "its job has not ended" if is_free else "the cluster shows it as open"
-                why = f"It was retried, and {what} after {_PATIENCE:g} seconds; look again later."
+                why = f"It was retried, and {what} after {self._timeout:g} seconds; look again later."
                 return Outcome(incident, Verdict.COULD_NOT, why)
         raise AssertionError  # there is always another pause
 
     @property
     def _is_silent(self) -> bool:
         """Whether there was no news of any incident for too long."""
-        return time.monotonic() - self._news > _PATIENCE
+        return time.monotonic() - self._news > self._timeout
 
     async def _element(self, incident: Incident) -> ElementInstance:
         element = await self._instances.element(incident.element_instance_key)

@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from saga.clients.failure import Failure
+from saga.common.backoff import exponential_delay
 from saga.common.responses import fetch
 from saga.kit.definition.registry import SagaRegistry
 from saga.kit.execution.middleware import JobOutcome, Middleware
@@ -70,8 +71,8 @@ class Doubts:
         self._sweeper = sweeper
         self._sagas = sagas
         self._account = account
-        self._due: dict[str, tuple[float, float]] = {}
-        """By saga: when it is looked at next, and how long the pause before was; in seconds."""
+        self._due: dict[str, tuple[float, int]] = {}
+        """By saga: when it is looked at next, and how often it was before."""
         self._news = asyncio.Event()
 
     def receive(self, body: bytes) -> bool:
@@ -80,7 +81,7 @@ class Doubts:
         if saga_id is None:
             return False
         if len(self._due) < _MOST:
-            self._due.setdefault(saga_id, (time.monotonic() + _FIRST, _FIRST))
+            self._due.setdefault(saga_id, (time.monotonic() + _FIRST, 0))
             self._news.set()
         return True
 
@@ -108,6 +109,10 @@ class Doubts:
                 open_ = open_ or any(each.verdict is Verdict.WAIT or each.why_not for each in settled)
         except Failure as failure:
             troubles.append(str(failure))
-        _, pause = self._due.pop(saga_id)
-        if (open_ or troubles) and pause < _LAST:
-            self._due[saga_id] = time.monotonic() + pause * 2, pause * 2
+        _, looks = self._due.pop(saga_id)
+        if (open_ or troubles) and _delay(looks) < _LAST:
+            self._due[saga_id] = time.monotonic() + _delay(looks + 1), looks + 1
+
+
+def _delay(looks: int) -> float:
+    return exponential_delay(looks, base=_FIRST, cap=_LAST)

@@ -15,7 +15,7 @@ from pydantic import Field, create_model, model_validator
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
 from saga.clients.failure import Failure
-from saga.clients.gateway import is_deployed
+from saga.clients.gateway import require_deployed
 from saga.kit import Receipt, SagaId, Step, Variables
 from saga.kit.definition.handler import Handler
 from saga.kit.definition.outcomes import Broken, Unavailable
@@ -54,7 +54,10 @@ class ManualTasks:
         Raises:
             Failure: The process is not deployed, or the broker does not take the entry.
         """
-        await self._require_process()
+        try:
+            await require_deployed(self._gateway, PROCESS)
+        except grpc.aio.AioRpcError as error:
+            raise _not_taken(error) from error
         effect = finding.effect
         # The origin too: an effect that another element asks for anew is another question.
         key = f"{effect.saga_id}/{effect.participant}/{effect.branch}/{effect.origin or ''}"
@@ -67,19 +70,6 @@ class ManualTasks:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise _not_taken(error) from error
-
-    async def _require_process(self) -> None:
-        """Check that the process is there.
-
-        Each time, for a broker that has lost its data has lost the process as well.
-        """
-        try:
-            if await is_deployed(self._gateway, PROCESS):
-                return
-        except grpc.aio.AioRpcError as error:
-            raise _not_taken(error) from error
-        message = f"The process {PROCESS} is not deployed, so nobody can be asked. Run `saga deploy`."
-        raise Failure(message)
 
 
 def _entry(effect: Effect, saga: SagaDefinition | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from random import SystemRandom
 
 from saga.clients.addresses import Addresses
 from saga.clients.environment import read
+from saga.kit.execution.wiring import create_worker
 from saga.kit.execution.worker import Worker
 from saga.kit.observability.health import HealthServer
 from saga.kit.settings import WorkerSettings
@@ -55,4 +56,5 @@ async def run(addresses: Addresses, settings: ReconcilerSettings, stop: asyncio.
 def _worker(reconciler: Parts) -> Worker:
     """Return the worker that does what people have decided."""
     handler = settling(reconciler.ledgers, reconciler.sagas, reconciler.undoing)
-    return Worker(reconciler.channel, {handler.task_type: handler}, {}, read(WorkerSettings), SystemRandom())
+    by_type = {handler.task_type: handler}
+    return create_worker(reconciler.channel, by_type, {}, read(WorkerSettings), SystemRandom())

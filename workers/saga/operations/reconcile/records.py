@@ -22,7 +22,7 @@ from saga.operations.reconcile.verdict import Element, Instance
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-PATIENCE = 900.0
+UNKNOWN_AFTER = 900.0
 """Seconds for which the searches and the broker may disagree before an instance counts as unknown."""
 _DEADLINE = 10.0
 """Seconds for one question to the broker."""
@@ -66,7 +66,7 @@ class Records:
             gateway: The broker.
             lost_at: When the broker lost its data, as a person says: an instance that did something before, that the
                 searches show as active and that the broker does not know, was lost.
-            clock: Seconds, by which the patience is measured.
+            clock: Gives the seconds by which `UNKNOWN_AFTER` is measured.
         """
         self._instances = instances
         self._gateway = gateway
@@ -105,7 +105,7 @@ class Records:
     async def _open(self, instance: int, made: datetime, *, is_shown: bool, stands_still: bool) -> Instance:
         """Say what an instance is of which no end is shown; asks the broker where that looks wrong."""
         was_lost = self._lost_at is not None and made < self._lost_at
-        is_young = datetime.now(UTC) - made < timedelta(seconds=PATIENCE)
+        is_young = datetime.now(UTC) - made < timedelta(seconds=UNKNOWN_AFTER)
         if is_young and not was_lost and not stands_still:
             return Instance.ACTIVE
         state = await self._ask_broker(instance)
@@ -119,7 +119,7 @@ class Records:
     def _unknown_in_the_end(self, instance: int) -> Instance:
         now = self._clock()
         since = self._disagree_since.setdefault(instance, now)
-        return Instance.UNKNOWN if now - since > PATIENCE else Instance.ACTIVE
+        return Instance.UNKNOWN if now - since > UNKNOWN_AFTER else Instance.ACTIVE
 
     async def _ask_broker(self, instance: int) -> Instance | None:
         """Return what the broker knows of an instance by asking for nothing, in two ways; None where it has none.

@@ -40,8 +40,8 @@ class UndoExecutor:
         saga, handler, runner = self._undos[effect.caller]
         job = _job(saga, handler.task_type, effect)
         async with self._threads.place(job.key) if handler.is_blocking else nullcontext():
-            answer = await runner.answer(job)
-        match answer:
+            reply = await runner.run(job)
+        match reply:
             case Complete():
                 return None
             case Fail(message=message) | Throw(message=message):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from saga.clients.failure import Failure
+from saga.common.problems import field_path
 
 Json = Any
 """A JSON value as `json.loads` returns it."""
@@ -187,7 +188,7 @@ def _part(component: dict[str, Json]) -> Text | Question:
         given = _Component.model_validate({name: value for name, value in component.items() if value is not None})
     except ValidationError as error:
         # An expression, where we know fixed values only.
-        place = ".".join(str(step) for step in error.errors(include_input=False)[0]["loc"][:2])
+        place = field_path(error.errors(include_input=False)[0]["loc"][:2])
         what = f"{named} with this kind of {place}"
         raise _ForeignError(what) from None
     if given.type == "text":

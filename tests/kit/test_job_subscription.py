@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import grpc
@@ -10,12 +11,11 @@ import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from saga.kit.definition.discovery import handlers
-from saga.kit.execution.worker import Worker
+from saga.kit.execution.wiring import create_worker
 from saga.kit.gateway.backoff import Backoff
 from saga.kit.gateway.connection import open_channel
 from saga.kit.settings import EngineSettings, WorkerSettings
-from saga.kit.subscription import job_stream
-from tests.kit.bench import QUICK, Bench, over, until, working
+from tests.kit.bench import AT_ONCE, QUICK, Bench, over, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import free_port
 from tests.world import eventually
@@ -39,7 +39,7 @@ async def test_a_worker_is_ready_once_the_broker_answers_and_not_while_it_stops(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.poll_verdict = lambda _request: grpc.StatusCode.UNAVAILABLE
-    async with working(gateway, bench.step, pace=QUICK) as worker:
+    async with working(gateway, bench.step, schedule=QUICK) as worker:
         await until(lambda: gateway.polls > 2)
         assert not worker.ready
         gateway.poll_verdict = lambda _request: None
@@ -52,7 +52,7 @@ async def test_a_broker_without_streams_is_served_by_polls(gateway: ScriptedGate
     bench.go.set()
     gateway.stream_status = grpc.StatusCode.UNIMPLEMENTED
     gateway.leave(*(gateway.job() for _ in range(5)))
-    async with working(gateway, bench.step, pace=QUICK) as worker:
+    async with working(gateway, bench.step, schedule=QUICK) as worker:
         await until(lambda: len(gateway.told) == 5)
         await until(lambda: worker.ready)
 
@@ -74,7 +74,7 @@ async def test_no_number_of_failures_ends_a_subscription(
     bench.go.set()
     gateway.stream_status = status
     gateway.poll_verdict = lambda _request: status
-    async with working(gateway, bench.step, pace=QUICK, max_backoff=0.05):
+    async with working(gateway, bench.step, schedule=QUICK, timing=replace(AT_ONCE, max_backoff=0.05)):
         await until(lambda: gateway.polls > 15 and gateway.streams_refused > 15)
         gateway.stream_status = None
         gateway.poll_verdict = lambda _request: None
@@ -100,7 +100,7 @@ async def test_a_gateway_that_is_gone_and_comes_back_is_found_again_within_a_sec
         channel = open_channel(EngineSettings.model_validate({"ZEEBE_ADDRESS": address}))
         random = Random(1)  # noqa: S311 - jitter
         settings = WorkerSettings(patience=0.2)
-        worker = Worker(channel, handlers([bench.step]), {}, settings, random, pace=QUICK, landing=0.0)
+        worker = create_worker(channel, handlers([bench.step]), {}, settings, random, schedule=QUICK, timing=AT_ONCE)
         running = asyncio.create_task(worker.run())
         await until(lambda: worker.ready)
     await until(lambda: not worker.ready)
@@ -132,7 +132,7 @@ async def test_an_outage_costs_no_calls_while_there_is_no_connection(
     monkeypatch.setattr(Backoff, "pause", counted)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{free_port()}") as channel:
         random = Random(1)  # noqa: S311 - jitter
-        worker = Worker(channel, handlers([bench.step]), {}, WorkerSettings(), random, landing=0.0)
+        worker = create_worker(channel, handlers([bench.step]), {}, WorkerSettings(), random, timing=AT_ONCE)
         running = asyncio.create_task(worker.run())
         await until(lambda: pauses >= 2)
         await over(1.5)
@@ -146,7 +146,7 @@ async def test_a_long_poll_that_is_answered_at_once_is_no_reason_to_spin(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.knows_no_partition = True
-    async with working(gateway, bench.step, pace=QUICK, patience=0.1) as worker:
+    async with working(gateway, bench.step, schedule=QUICK, patience=0.1) as worker:
         await until(lambda: gateway.polls >= 4)
         polls, begun = gateway.polls, time.monotonic()
         await until(lambda: time.monotonic() - begun > 1.0)
@@ -158,7 +158,7 @@ async def test_a_long_poll_that_is_answered_at_once_is_no_reason_to_spin(
         await until(lambda: worker.ready and len(gateway.told) == 1)
 
 
-async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
+async def test_a_worker_that_is_pushed_more_than_it_can_do_releases_jobs_and_polls(
     gateway: ScriptedGateway, bench: Bench
 ) -> None:
     gateway.push(*(gateway.job(lease=2.0) for _ in range(20)))
@@ -169,9 +169,9 @@ async def test_a_worker_that_is_pushed_more_than_it_can_do_hands_back_and_polls(
         bench.go.set()
         await until(lambda: len(gateway.told) >= 20)
         assert gateway.streams == 0
-    handed_back = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
-    assert handed_back
-    assert all((request.retries, request.retryBackOff) == (3, 0) for request in handed_back)
+    released = [request for request in gateway.told if isinstance(request, pb.FailJobRequest)]
+    assert released
+    assert all((request.retries, request.retryBackOff) == (3, 0) for request in released)
     assert {request.jobKey for request in gateway.told} == set(range(1, 21))
 
 
@@ -289,15 +289,14 @@ async def test_jobs_are_pushed_again_where_polls_fail(
         gateway.replies.set()
 
 
-async def test_what_a_stream_that_gives_way_had_brought_is_handed_back_where_the_worker_stops_just_then(
-    gateway: ScriptedGateway, bench: Bench, monkeypatch: pytest.MonkeyPatch
+async def test_what_a_stream_that_gives_way_had_brought_is_released_if_the_worker_stops_just_then(
+    gateway: ScriptedGateway, bench: Bench
 ) -> None:
-    monkeypatch.setattr(job_stream, "_QUIET", 60.0)
-    monkeypatch.setattr(job_stream, "_EMPTYING", 60.0)
+    timing = replace(AT_ONCE, stream_quiet=60.0, stream_drain=60.0)
     bench.go.set()
     gateway.replies = asyncio.Event()
     gateway.push(*(gateway.job() for _ in range(300)))
-    async with working(gateway, bench.step, window=1_000, window_per_type=1_000, drain=1.0):
+    async with working(gateway, bench.step, timing=timing, window=1_000, window_per_type=1_000, drain=1.0):
         # So many and no more have a slot: the stream is being read empty.
         answered = await _comes_to_rest(lambda: len(gateway.told) if gateway.all_pushed() else 0)
         assert 256 < answered < 300

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ from typing import Any
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga.kit.execution import admission
 from saga.kit.execution.crash_guard import CrashGuard, Journal
-from tests.kit.bench import Bench, Seen, until, working
+from tests.kit.bench import AT_ONCE, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway, serving
 from tests.stack import ROOT
 
@@ -59,7 +59,7 @@ def test_processes_that_live_have_journals_of_their_own(journal: Journal, tmp_pa
     other.close()
 
 
-def test_a_suspect_that_never_came_back_is_forgotten_after_a_day(
+def test_a_quarantined_job_that_is_never_activated_again_is_forgotten_after_a_day(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal.begin(7, 1)
@@ -78,14 +78,13 @@ def test_more_jobs_than_it_has_places_for_break_nothing(journal: Journal, tmp_pa
 
 
 def test_a_job_may_be_begun_so_often_and_no_more(tmp_path: Path) -> None:
-    used_up = []
-    for _ in range(3):
+    begun = []
+    for other in (8, 9, 10):
         journal = Journal.open(tmp_path)
-        activations = CrashGuard(2, journal)
-        used_up.append((activations.are_used_up(7), activations.are_used_up(8)))
-        activations.begin(7)
+        guard = CrashGuard(2, journal)
+        begun.append((guard.begin(7), guard.begin(other)))
         journal.close()
-    assert used_up == [(False, False), (False, False), (True, False)]
+    assert begun == [(True, True), (True, True), (False, True)]
 
 
 async def test_a_job_that_was_begun_too_often_is_an_incident_that_says_so(
@@ -94,7 +93,7 @@ async def test_a_job_that_was_begun_too_often_is_an_incident_that_says_so(
     journal.begun[7] = 3
     gateway.push(gateway.job(key=7), gateway.job(key=8))
     bench.go.set()
-    async with working(gateway, bench.step, activations=CrashGuard(3, journal)):
+    async with working(gateway, bench.step, crash_guard=CrashGuard(3, journal)):
         await until(lambda: len(gateway.told) == 2)
     incident = next(request for request in gateway.told if request.jobKey == 7)
     assert isinstance(incident, pb.FailJobRequest)
@@ -108,21 +107,21 @@ async def test_a_retried_incident_gets_its_activations_anew(
 ) -> None:
     journal.begun[7] = 3
     bench.go.set()
-    async with working(gateway, bench.step, activations=CrashGuard(3, journal)) as worker:
+    async with working(gateway, bench.step, crash_guard=CrashGuard(3, journal)) as worker:
         gateway.push(gateway.job(key=7))
-        await until(lambda: len(gateway.told) == 1 and not worker.in_hand)  # the reply is there too
+        await until(lambda: len(gateway.told) == 1 and not worker.active)  # the reply is there too
         gateway.push(gateway.job(key=7))
         await until(lambda: len(gateway.told) == 2)
     assert isinstance(gateway.told[1], pb.CompleteJobRequest)
 
 
-async def test_suspects_run_one_at_a_time_and_others_beside_them(
+async def test_quarantined_jobs_run_one_at_a_time_and_others_beside_them(
     gateway: ScriptedGateway, bench: Bench, journal: Journal
 ) -> None:
     journal.begun.update({7: 1, 8: 1})
     seen = Seen()
     gateway.push(gateway.job(key=7), gateway.job(key=8), gateway.job(key=9))
-    async with working(gateway, bench.step, seen, activations=CrashGuard(3, journal)):
+    async with working(gateway, bench.step, seen, crash_guard=CrashGuard(3, journal)):
         await until(lambda: bench.running == 2)
         bench.go.set()
         await until(lambda: len(seen.jobs) == 3)
@@ -168,36 +167,37 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident_and_those_beside_
     assert all(json.loads(r.variables) for r in gateway.told if isinstance(r, pb.CompleteJobRequest))
 
 
-async def test_suspects_that_wait_long_for_another_step_aside_and_take_no_slot(
-    gateway: ScriptedGateway, bench: Bench, journal: Journal, monkeypatch: pytest.MonkeyPatch
+async def test_quarantined_jobs_that_wait_long_for_another_are_put_off_and_take_no_slot(
+    gateway: ScriptedGateway, bench: Bench, journal: Journal
 ) -> None:
-    monkeypatch.setattr(admission, "_PATIENCE", 0.1)
+    timing = replace(AT_ONCE, quarantine_timeout=0.1)
     journal.begun.update(dict.fromkeys((1, 2, 3, 4), 1))
     gateway.push(*(gateway.job(key=key) for key in (1, 2, 3, 4)))
-    async with working(gateway, bench.step, activations=CrashGuard(3, journal), window_per_type=2) as worker:
+    guard = CrashGuard(3, journal)
+    async with working(gateway, bench.step, crash_guard=guard, timing=timing, window_per_type=2) as worker:
         await until(lambda: worker.waiting == {"work": 3})
         gateway.push(gateway.job(key=5))
         await until(lambda: bench.running == 2)
 
 
-@pytest.mark.parametrize(("patience", "aside"), [(0.1, 1), (60.0, 0)], ids=["stepped aside", "next"])
-async def test_a_stop_does_not_forget_suspects_whose_turn_had_not_come(
+@pytest.mark.parametrize(("quarantine", "put_off"), [(0.1, 1), (60.0, 0)], ids=["put off", "next"])
+async def test_a_stop_does_not_forget_quarantined_jobs_that_were_not_admitted(
     gateway: ScriptedGateway,
     bench: Bench,
     journal: Journal,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    patience: float,
-    aside: int,
+    quarantine: float,
+    put_off: int,
 ) -> None:
-    monkeypatch.setattr(admission, "_PATIENCE", patience)
+    timing = replace(AT_ONCE, quarantine_timeout=quarantine)
     for key in (1, 2):
         journal.begin(key, 2)
         journal.begun[key] = 2
     gateway.push(*(gateway.job(key=key) for key in (1, 2)))
-    async with working(gateway, bench.step, activations=CrashGuard(3, journal)) as worker:
-        await until(lambda: (bench.running, worker.waiting.total(), worker.in_hand.total()) == (1, aside, 2 - aside))
-    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were handed back"
+    async with working(gateway, bench.step, crash_guard=CrashGuard(3, journal), timing=timing) as worker:
+        expected = 1, put_off, 2 - put_off
+        await until(lambda: (bench.running, worker.waiting.total(), worker.active.total()) == expected)
+    assert {request.jobKey for request in gateway.told} == {1, 2}, "both were released"
     assert left_behind(journal, tmp_path) == {2: 2}
 
 

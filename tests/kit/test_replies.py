@@ -1,6 +1,7 @@
 """Answers to the broker: given until it has heard, and told as in doubt where nobody knows."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,7 +18,7 @@ from saga.kit.execution.doubt import Doubt
 from saga.kit.execution.lease import Lease
 from saga.kit.execution.replies import JobReplies, doubt_of
 from saga.kit.gateway.channel_watch import ChannelWatch
-from tests.kit.bench import Bench, Seen, until, working
+from tests.kit.bench import AT_ONCE, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
 
@@ -40,7 +41,7 @@ async def test_an_answer_is_given_again_until_the_broker_has_it(
     bench.go.set()
     gateway.verdict = lambda _request: status if len(gateway.told) < 8 else None
     gateway.push(gateway.job())
-    async with working(gateway, bench.step, max_backoff=0.1):
+    async with working(gateway, bench.step, timing=replace(AT_ONCE, max_backoff=0.1)):
         await until(lambda: len(gateway.told) == 8)
     assert bench.runs == 1, "the step is not run again for the answer's sake"
 
@@ -56,7 +57,7 @@ async def test_an_answer_is_given_again_until_the_broker_has_it(
         (grpc.StatusCode.FAILED_PRECONDITION, None, Doubt.NOT_ALLOWED),
     ],
 )
-async def test_an_answer_that_nobody_may_have_taken_is_told_as_in_doubt(
+async def test_a_reply_that_may_not_have_been_accepted_is_reported_as_in_doubt(
     gateway: ScriptedGateway,
     bench: Bench,
     first: grpc.StatusCode,
@@ -70,7 +71,7 @@ async def test_an_answer_that_nobody_may_have_taken_is_told_as_in_doubt(
     async with working(gateway, bench.step, seen):
         await until(lambda: len(seen.jobs) == 1)
     (ended,) = seen.jobs
-    assert (ended.doubt, ended.answer) == (doubt, Complete('{"done":{"name":"n"}}'))
+    assert (ended.doubt, ended.reply) == (doubt, Complete('{"done":{"name":"n"}}'))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ async def test_what_the_broker_will_never_take_becomes_an_incident(gateway: Scri
     assert isinstance(gateway.told[1], pb.FailJobRequest)
     assert gateway.told[1].retries == 0
     (ended,) = seen.jobs
-    assert ended.answer == Fail(0, 0.0, gateway.told[1].errorMessage), "what the broker has, log and metrics have too"
+    assert ended.reply == Fail(0, 0.0, gateway.told[1].errorMessage), "what the broker has, log and metrics have too"
 
 
 async def test_a_bug_is_an_incident_and_its_text_reaches_neither_broker_nor_log(
@@ -207,7 +208,7 @@ async def test_an_answer_in_doubt_is_an_answer_all_the_same(gateway: ScriptedGat
     gateway.verdict = lambda _request: grpc.StatusCode.NOT_FOUND
     gateway.push(gateway.job(key=7))
     seen = Seen()
-    async with working(gateway, bench.step, seen, activations=CrashGuard(3, journal)):
+    async with working(gateway, bench.step, seen, crash_guard=CrashGuard(3, journal)):
         await until(lambda: len(seen.jobs) == 1)
     journal.close()
     after = Journal.open(tmp_path)

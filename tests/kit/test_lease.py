@@ -37,13 +37,13 @@ async def test_a_step_is_ended_at_its_limit_however_often_its_lease_is_extended(
     async with working(gateway, bench.step, seen, lease=0.7):
         await until(lambda: len(seen.jobs) == 1)
         assert gateway.leases.count(0.7) >= 2
-    answer = seen.jobs[0].answer
+    answer = seen.jobs[0].reply
     assert isinstance(answer, Fail)
     assert answer.retries == 2
     assert "whether it took effect is unknown" in answer.message
 
 
-async def test_a_step_that_swallows_its_end_is_told_again_a_lease_later(gateway: ScriptedGateway) -> None:
+async def test_a_step_that_swallows_its_cancellation_is_cancelled_again_a_lease_later(gateway: ScriptedGateway) -> None:
     step, seen, ends = Step("work", undo=None, limit=0.3), Seen(), []
 
     @step.do
@@ -60,7 +60,7 @@ async def test_a_step_that_swallows_its_end_is_told_again_a_lease_later(gateway:
         begun = time.monotonic()
         await until(lambda: len(seen.jobs) == 1)
         assert time.monotonic() - begun < 5.0
-    answer = seen.jobs[0].answer
+    answer = seen.jobs[0].reply
     assert len(ends) == 1
     assert isinstance(answer, Fail)
     assert answer.retries == 2
@@ -74,7 +74,7 @@ async def test_a_step_that_opts_out_is_ended_within_its_lease_and_tried_again(ga
     async with working(gateway, bench.step, seen, lease=0.5):
         await until(lambda: len(seen.jobs) == 1)
         took = time.monotonic() - begun
-    answer = seen.jobs[0].answer
+    answer = seen.jobs[0].reply
     assert isinstance(answer, Fail)
     assert answer.retries == 2
     assert 0.5 not in gateway.leases, "only its wait for the next try is covered"
@@ -125,7 +125,7 @@ async def test_a_job_whose_lease_could_not_be_extended_just_now_is_run_while_it_
     assert [request.jobKey for request in gateway.told] == told
 
 
-async def test_a_second_delivery_renews_the_lease_of_the_job_in_hand(gateway: ScriptedGateway) -> None:
+async def test_a_second_activation_renews_the_lease_of_the_active_job(gateway: ScriptedGateway) -> None:
     bench = Bench(extend_lease=False)
     seen = Seen()
     async with working(gateway, bench.step, seen, lease=1.0):
@@ -157,7 +157,7 @@ async def test_a_wait_beside_an_extension_of_the_running_job_does_not_spin(monke
     await stub.asked.wait()
     stub.asked.clear()
     await asyncio.sleep(0.01)  # It has heard the refusal, and pauses.
-    other = leases._begin_to_extend(7, lease)  # noqa: SLF001 - as its sweep over the leases does
+    other = leases.start_extension(7, lease)  # as its sweep over the leases does
     await stub.asked.wait()
     loop = asyncio.get_running_loop()
     loop.call_soon(time.sleep, 0.3)  # A loop that is late: the reply and the end of the pause come in one tick.
@@ -185,7 +185,7 @@ class _Extending:
             await self.go.wait()
 
 
-async def test_an_older_delivery_of_the_job_in_hand_does_not_shorten_its_lease(gateway: ScriptedGateway) -> None:
+async def test_an_older_activation_of_the_active_job_does_not_shorten_its_lease(gateway: ScriptedGateway) -> None:
     bench, seen = Bench(extend_lease=False), Seen()
     async with working(gateway, bench.step, seen, lease=2.0):
         gateway.push(gateway.job(key=7, lease=2.0))

@@ -3,16 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import grpc
-import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
 from saga.kit import Retry, Step, Unavailable
 from saga.kit.definition.outcomes import Fail
-from saga.kit.execution import retry_backlog
 from saga.kit.execution.doubt import Doubt
-from tests.kit.bench import Bench, Seen, until, working
+from tests.kit.bench import AT_ONCE, Bench, Seen, until, working
 from tests.kit.gateway import ScriptedGateway
 from tests.kit.task import Done, Task
 
@@ -77,22 +76,20 @@ async def test_a_job_that_waits_takes_no_slot(gateway: ScriptedGateway) -> None:
     gateway.push(*(gateway.job(retries=9) for _ in range(20)))
     async with working(gateway, failing.step, window_per_type=2) as worker:
         await until(lambda: worker.waiting == {"work": 20})
-        assert not worker.in_hand
+        assert not worker.active
 
 
-async def test_where_too_many_wait_the_next_stays_in_hand_so_that_no_more_are_taken(
-    gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+async def test_if_too_many_wait_the_next_stays_active_so_that_no_more_are_taken(
+    gateway: ScriptedGateway,
 ) -> None:
-    monkeypatch.setattr(retry_backlog, "_ROOM", 5)
+    timing = replace(AT_ONCE, backlog_places=5)
     gateway.push(*(gateway.job(retries=9) for _ in range(20)))
-    async with working(gateway, Failing(60.0).step, window_per_type=2) as worker:
-        await until(lambda: worker.waiting == {"work": 5} and worker.in_hand == {"work": 2})
+    async with working(gateway, Failing(60.0).step, timing=timing, window_per_type=2) as worker:
+        await until(lambda: worker.waiting == {"work": 5} and worker.active == {"work": 2})
 
 
-async def test_a_task_type_whose_jobs_wait_for_long_takes_no_room_from_the_others(
-    gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry_backlog, "_ROOM", 1)
+async def test_a_task_type_whose_jobs_wait_for_long_takes_no_room_from_the_others(gateway: ScriptedGateway) -> None:
+    timing = replace(AT_ONCE, backlog_places=1)
     other = Step("other", undo=None, retry=Retry(retries=9, base=60.0, cap=60.0))
 
     @other.do
@@ -100,11 +97,11 @@ async def test_a_task_type_whose_jobs_wait_for_long_takes_no_room_from_the_other
         raise Unavailable(task.name)
 
     gateway.push(*(gateway.job(retries=9, task_type=each) for each in ("work", "work", "other")))
-    async with working(gateway, Failing(60.0).step, beside=[other]) as worker:
+    async with working(gateway, Failing(60.0).step, beside=[other], timing=timing) as worker:
         await until(lambda: worker.waiting == {"work": 1, "other": 1})
 
 
-async def test_a_worker_that_stops_hands_back_at_once_what_waits(gateway: ScriptedGateway) -> None:
+async def test_a_worker_that_stops_releases_at_once_what_waits(gateway: ScriptedGateway) -> None:
     gateway.push(gateway.job(retries=9), gateway.job(retries=9))
     async with working(gateway, Failing(60.0).step) as worker:
         await until(lambda: worker.waiting == {"work": 2})
@@ -122,7 +119,7 @@ async def test_a_job_that_fails_while_the_worker_stops_does_not_wait(gateway: Sc
         raise Unavailable(task.name)
 
     async with working(gateway, step) as worker:
-        await until(lambda: bool(worker.in_hand))
+        await until(lambda: bool(worker.active))
         worker.stop()
         await until(lambda: gateway.streams == 0)
         bench.go.set()
@@ -149,16 +146,14 @@ async def test_a_broker_that_is_busy_is_asked_again_for_the_lease(gateway: Scrip
         assert gateway.told == []
 
 
-async def test_a_job_that_waits_for_room_keeps_its_lease(
-    gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retry_backlog, "_ROOM", 1)
+async def test_a_job_that_waits_for_room_keeps_its_lease(gateway: ScriptedGateway) -> None:
+    timing = replace(AT_ONCE, backlog_places=1)
     failing = Failing(60.0)
     gateway.push(gateway.job(key=1, retries=9, lease=0.7), gateway.job(key=2, retries=9, lease=0.7))
-    async with working(gateway, failing.step, lease=0.7) as worker:
-        await until(lambda: worker.waiting == {"work": 1} and worker.in_hand == {"work": 1})
+    async with working(gateway, failing.step, timing=timing, lease=0.7) as worker:
+        await until(lambda: worker.waiting == {"work": 1} and worker.active == {"work": 1})
         await until(lambda: gateway.leases.count(0.7) >= 3)
-        assert worker.in_hand == {"work": 1}
+        assert worker.active == {"work": 1}
 
 
 async def test_the_wait_s_lease_is_not_cut_by_an_extension_that_is_under_way(gateway: ScriptedGateway) -> None:
@@ -184,7 +179,7 @@ async def test_the_wait_s_lease_is_not_cut_by_an_extension_that_is_under_way(gat
         assert gateway.leases == [1.0, 61.0], "the last one counts"
 
 
-async def test_a_job_that_is_given_out_again_meanwhile_waits_no_more(gateway: ScriptedGateway) -> None:
+async def test_a_job_that_is_activated_again_meanwhile_waits_no_more(gateway: ScriptedGateway) -> None:
     failing = Failing(60.0, times=1)
     gateway.push(gateway.job(key=7, retries=9))
     async with working(gateway, failing.step) as worker:
@@ -211,7 +206,7 @@ async def test_a_copy_that_lay_in_a_buffer_until_its_lease_was_over_ends_no_wait
     assert len(failing.runs) == 2
 
 
-async def test_an_instance_that_is_gone_when_the_wait_is_over_is_told_as_doubt(gateway: ScriptedGateway) -> None:
+async def test_an_instance_that_is_gone_when_the_wait_is_over_is_reported_as_doubt(gateway: ScriptedGateway) -> None:
     seen = Seen()
     gateway.verdict = lambda _request: grpc.StatusCode.NOT_FOUND
     gateway.push(gateway.job(retries=9))
@@ -219,5 +214,5 @@ async def test_an_instance_that_is_gone_when_the_wait_is_over_is_told_as_doubt(g
         await until(lambda: len(seen.jobs) == 2)
         assert not worker.waiting
     waits, ended = seen.jobs
-    assert (waits.answer, waits.doubt) == (Fail(8, 0.2, "away"), None)
-    assert (ended.answer, ended.doubt) == (Fail(8, 0.2, "away"), Doubt.ELEMENT_GONE)
+    assert (waits.reply, waits.doubt) == (Fail(8, 0.2, "away"), None)
+    assert (ended.reply, ended.doubt) == (Fail(8, 0.2, "away"), Doubt.ELEMENT_GONE)

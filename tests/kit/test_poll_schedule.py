@@ -14,6 +14,7 @@ from saga.kit.gateway.connection import stub
 from saga.kit.subscription.job_request import JobRequest
 from saga.kit.subscription.job_subscription import JobSubscription
 from saga.kit.subscription.poll_schedule import PollSchedule
+from saga.kit.subscription.timing import SubscriptionTiming
 from saga.kit.subscription.window import Window
 from tests.kit.bench import until
 from tests.kit.gateway import ScriptedGateway, serving
@@ -21,16 +22,16 @@ from tests.kit.gateway import ScriptedGateway, serving
 
 @pytest.mark.parametrize("types", [1, 51, 64])
 def test_a_worker_of_few_types_polls_for_all_of_them_all_the_time(types: int) -> None:
-    assert PollSchedule.of(types) == PollSchedule(begin=0.0, wait=90.0, rest=0.0)
+    assert PollSchedule.of(types) == PollSchedule(start=0.0, wait=90.0, rest=0.0)
 
 
 @pytest.mark.parametrize("types", [65, 200, 500, 2000])
 def test_however_many_types_few_polls_begin_and_wait_in_all(types: int) -> None:
-    pace = PollSchedule.of(types)
-    cycle = pace.wait + pace.rest
+    schedule = PollSchedule.of(types)
+    cycle = schedule.wait + schedule.rest
     assert types / cycle <= 2.5, "calls per second"
-    assert types * pace.wait / cycle <= 64.01, "polls that wait at the broker"
-    assert types / 64 - 1 <= pace.begin, "no more than 64 polls a second at the beginning"
+    assert types * schedule.wait / cycle <= 64.01, "polls that wait at the broker"
+    assert types / 64 - 1 <= schedule.start, "no more than 64 polls a second at the beginning"
 
 
 @asynccontextmanager
@@ -42,23 +43,23 @@ async def resting(gateway: ScriptedGateway, window: Window, received: list[pb.Ac
         window.give_back()
 
     async with serving(gateway) as address, grpc.aio.insecure_channel(address) as channel:
-        link = ChannelWatch(channel)
-        intake = JobSubscription(
+        channel_watch = ChannelWatch(channel)
+        subscription = JobSubscription(
             stub(channel),
             JobRequest("work", "worker", 30.0, []),
             window,
             receive=receive,
-            hand_back=lambda _job: None,
-            link=link,
+            release=lambda _job: None,
+            channel_watch=channel_watch,
             random=Random(1),  # noqa: S311 - jitter
-            pace=PollSchedule(begin=0.0, wait=0.1, rest=600.0, probe=0.1),
-            landing=0.0,
+            schedule=PollSchedule(start=0.0, wait=0.1, rest=600.0, probe=0.1),
+            timing=SubscriptionTiming(in_flight_wait=0.0),
         )
-        watching, running = asyncio.create_task(link.watch()), asyncio.create_task(intake.run())
-        await until(lambda: intake.reach.lasts(1.0) and gateway.streams == 1)
+        watching, running = asyncio.create_task(channel_watch.watch()), asyncio.create_task(subscription.run())
+        await until(lambda: subscription.reachability.lasts(1.0) and gateway.streams == 1)
         yield
-        intake.close()
-        await intake.stop()
+        subscription.close()
+        await subscription.stop()
         watching.cancel()
         await asyncio.gather(running, watching, return_exceptions=True)
 
@@ -79,7 +80,7 @@ async def test_a_stream_that_gave_way_wakes_the_poll_of_a_resting_type_when_it_i
 ) -> None:
     received: list[pb.ActivatedJob] = []
     window = Window(8)
-    window.returning = 16
+    window.replying = 16
     async with resting(gateway, window, received):
         polls = gateway.polls
         gateway.push(*(gateway.job() for _ in range(256)))
