@@ -15,9 +15,9 @@ from pyzeebe import ZeebeClient
 
 import services
 from bpmn import render
-from order_fulfillment.samples import EXAMPLES
 from saga.clients.addresses import Addresses
 from saga.clients.instances import Instances
+from saga.kit.definition.saga import EXAMPLES
 from saga.kit.gateway.connection import open_channel, stub
 from saga.stack import stack as embedded
 from tests.lanes import LONG, SECONDS

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga.clients.gateway import PROCESS
+from order_fulfillment.names import PROCESS
 from saga.clients.instances import ElementInstance, Instances
 from tests.runtime.broker import taken
 from tests.stack import Stack

@@ -11,7 +11,7 @@ from services.inventory.tables import reservations, stock
 from services.participant.auth import called_by
 from services.participant.barrier import Barrier, barrier_of
 from services.participant.database import Reading
-from services.participant.models import Answer, OrderId
+from services.participant.models import Answer, SagaId
 from services.participant.problems import command_problems, query_problems
 
 router = APIRouter(tags=["inventory"])
@@ -24,7 +24,7 @@ ReservationBarrier = Annotated[Barrier, Depends(barrier_of("reservation"))]
     response_model=Reservation,
     responses=command_problems(OUT_OF_STOCK),
 )
-async def reserve(order_id: OrderId, hold: Hold, barrier: ReservationBarrier) -> Response:
+async def reserve(order_id: SagaId, hold: Hold, barrier: ReservationBarrier) -> Response:
     """Hold all of the items or none."""
     return await barrier.do(order_id, hold, commands.reserve)
 
@@ -35,10 +35,10 @@ async def reserve(order_id: OrderId, hold: Hold, barrier: ReservationBarrier) ->
     response_model=Release,
     responses=command_problems(),
 )
-async def release(order_id: OrderId, barrier: ReservationBarrier) -> Response:
+async def release(order_id: SagaId, barrier: ReservationBarrier) -> Response:
     """Give the items back to the stock."""
     nothing = Release(reservation_id=order_id, items=[])
-    return await barrier.undo(order_id, commands.release, nothing=nothing, effects=reservations)
+    return await barrier.undo(order_id, commands.release, nothing=nothing, effects=reservations.c.order_id)
 
 
 class Article(Answer):

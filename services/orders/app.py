@@ -32,7 +32,7 @@ from services.participant.auth import called_by
 from services.participant.barrier import Barrier, barrier_of
 from services.participant.database import Reading, database_of
 from services.participant.events import REQUEST_BODY, Event, events_of
-from services.participant.models import Answer, Item, Money, Nothing, OrderId
+from services.participant.models import Answer, Item, Money, Nothing, SagaId
 from services.participant.problems import IN_PROGRESS, Problem, command_problems, query_problems
 
 router = APIRouter(tags=["orders"])
@@ -47,7 +47,7 @@ CancellationBarrier = Annotated[Barrier, Depends(barrier_of("cancellation"))]
     response_model=Acceptance,
     responses=command_problems(ORDER_DUPLICATE, ORDER_INVALID),
 )
-async def accept(order_id: OrderId, order: NewOrder, barrier: OrderBarrier) -> Response:
+async def accept(order_id: SagaId, order: NewOrder, barrier: OrderBarrier) -> Response:
     """Claim the order for one process instance, check it and price it."""
     # Two instances of one order send the same key, so the claim is asked before the barrier compares payloads.
     return await barrier.do(order_id, order, commands.accept, guard=commands.claim)
@@ -59,10 +59,10 @@ async def accept(order_id: OrderId, order: NewOrder, barrier: OrderBarrier) -> R
     response_model=Progress,
     responses=command_problems(),
 )
-async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
+async def cancel(order_id: SagaId, barrier: OrderBarrier) -> Response:
     """Close the order as cancelled."""
     nothing = Progress(order_id=order_id, status=Status.CANCELLED)
-    return await barrier.undo(order_id, commands.cancel, nothing=nothing, effects=orders)
+    return await barrier.undo(order_id, commands.cancel, nothing=nothing, effects=orders.c.order_id)
 
 
 @router.put(
@@ -71,7 +71,7 @@ async def cancel(order_id: OrderId, barrier: OrderBarrier) -> Response:
     response_model=Progress,
     responses=command_problems(ORDER_CANCELLED, ORDER_NOT_FOUND),
 )
-async def dispatch(order_id: OrderId, body: Nothing, barrier: DispatchBarrier) -> Response:
+async def dispatch(order_id: SagaId, body: Nothing, barrier: DispatchBarrier) -> Response:
     """Pass the point of no return, unless the order was cancelled before."""
     return await barrier.do(order_id, body, commands.dispatch)
 
@@ -82,7 +82,7 @@ async def dispatch(order_id: OrderId, body: Nothing, barrier: DispatchBarrier) -
     response_model=Cancellation,
     responses=command_problems(),
 )
-async def record_cancellation(order_id: OrderId, body: Nothing, barrier: CancellationBarrier) -> Response:
+async def record_cancellation(order_id: SagaId, body: Nothing, barrier: CancellationBarrier) -> Response:
     """Record that the customer does not want the order any more, and say whether that came in time."""
     return await barrier.do(order_id, body, commands.record_cancellation)
 
@@ -98,7 +98,7 @@ class Order(Answer):
 
 
 @router.get("/orders/{order_id}", dependencies=[called_by("read")], responses=query_problems(ORDER_NOT_FOUND))
-async def read_order(order_id: OrderId, database: Reading) -> Order:
+async def read_order(order_id: SagaId, database: Reading) -> Order:
     """Show an order."""
     found = (await database.execute(select(orders).where(orders.c.order_id == order_id))).one_or_none()
     if found is None:
@@ -165,7 +165,7 @@ async def record_events(events: Annotated[list[Event], Depends(events_of)], requ
 
 
 @router.get("/orders/{order_id}/events", dependencies=[called_by("read")], responses=query_problems())
-async def read_events(order_id: OrderId, database: Reading) -> Timeline:
+async def read_events(order_id: SagaId, database: Reading) -> Timeline:
     """Show what every participant did for an order; of an order that nobody knows, nothing."""
     return await timeline.read(database, order_id)
 

@@ -17,7 +17,7 @@ from services.orders.commands import prices_of
 from services.orders.tables import placements
 from services.participant.barrier import fingerprint_of
 from services.participant.cards import Card
-from services.participant.models import Address, Answer, Items, Name, OrderId, Request
+from services.participant.models import Address, Answer, Items, Name, Request, SagaId
 from services.participant.problems import Problem, ProblemType
 
 LIMIT: Final = 100
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 class PlacedOrder(Request):
     """A whole order: all that its process instance starts with."""
 
-    order_id: OrderId
+    order_id: SagaId
     customer_id: Annotated[Name, Field(examples=["c-1"])]
     items: Items
     card: Card
@@ -61,7 +61,7 @@ class Placements(Answer):
 class Published(Request):
     """Orders that the engine has."""
 
-    order_ids: Annotated[list[OrderId], Field(max_length=LIMIT)]
+    order_ids: Annotated[list[SagaId], Field(max_length=LIMIT)]
 
 
 async def place(connection: AsyncConnection, order: PlacedOrder) -> None:

@@ -111,7 +111,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
     errors = list(dict.fromkeys(_field_error(each["type"], each["loc"], each["msg"]) for each in error.errors()))
     if any(each["type"] == "missing" and each["loc"][0] == "header" for each in error.errors()):
-        detail = 'Send Idempotency-Key: "<order id>/<task type>", in quotes.'
+        detail = 'Send Idempotency-Key: "<saga id>/<task type>", in quotes.'
         return Problem(KEY_MISSING, detail, errors).response()
     fields = ", ".join(dict.fromkeys(each.field for each in errors[:LISTED]))
     return Problem(REQUEST_INVALID, f"The request does not validate: {fields}.", errors).response()

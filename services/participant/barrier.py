@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 import structlog
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Table, select
+from sqlalchemy import Column, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
@@ -85,12 +85,12 @@ class Barrier:
         business: Callable[[AsyncConnection, str], Awaitable[BaseModel]],
         *,
         nothing: BaseModel,
-        effects: Table | None = None,
+        effects: Column[str] | None = None,
     ) -> Response:
         """Run `business(connection, saga_id)` unless it ran before or the do took no effect: then say `nothing`.
 
-        `effects` is the table of the do's business rows, by `order_id`: where they are there and the barrier knows of
-        no do, its saga was forgotten, and that is not nothing.
+        `effects` is the column of the do's business rows that holds the saga's id: where there are rows and the barrier
+        knows of no do, its saga was forgotten, and that is not nothing.
 
         Raises:
             Problem: the do or this undo's twin still runs, or the do was forgotten.
@@ -112,13 +112,13 @@ class Barrier:
                 await self.store(rows, Op.UNDO, answer, "undone")
         return answer.response()
 
-    async def require_remembered(self, connection: AsyncConnection, saga_id: str, effects: Table | None) -> None:
-        """Check that a do of which the barrier knows nothing left nothing in its table either.
+    async def require_remembered(self, connection: AsyncConnection, saga_id: str, effects: Column[str] | None) -> None:
+        """Check that a do of which the barrier knows nothing left no business rows either.
 
         Raises:
             Problem: ANSWER_FORGOTTEN; it took effect, and its barrier row was removed with its saga.
         """
-        if effects is not None and await connection.scalar(select(1).where(effects.c.order_id == saga_id).limit(1)):
+        if effects is not None and await connection.scalar(select(1).where(effects == saga_id).limit(1)):
             detail = (
                 "What this command would undo is done, and was forgotten with its saga. A person has to look at it."
             )
@@ -158,7 +158,7 @@ def barrier_of(branch: str) -> Callable[..., Awaitable[Barrier]]:
             Header(
                 alias="Idempotency-Key",
                 description=(
-                    '`"<order id>/<caller>"`, a structured-field string (RFC 8941) with its quotes; the caller is the '
+                    '`"<saga id>/<caller>"`, a structured-field string (RFC 8941) with its quotes; the caller is the '
                     "one that the operation is for. The same key and payload get the same answer, byte for byte."
                 ),
                 examples=['"4711/reserve-inventory"'],

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 import structlog
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import Table
+from sqlalchemy import Column
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.participant.barrier import Barrier, fingerprint_of, refused, success, telling_what_was_forgotten
@@ -101,7 +101,7 @@ class Elsewhere:
         return answer.response()
 
     async def undo(
-        self, saga_id: str, effect: Effect[_P, _Outcome], *, nothing: BaseModel, effects: Table | None = None
+        self, saga_id: str, effect: Effect[_P, _Outcome], *, nothing: BaseModel, effects: Column[str] | None = None
     ) -> Response:
         """Have `effect` taken back unless it was before, or the do took no effect: then say `nothing`.
 

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic import ValidationError as InvalidError
 
-from services.participant.models import Name, OrderId, Time
+from services.participant.models import Name, SagaId, Time
 from services.participant.problems import MEDIA_TYPE_UNKNOWN, Problem
 
 BATCH: Final = "application/cloudevents-batch+json"
@@ -29,7 +29,7 @@ class Event(BaseModel):
     id: Annotated[Name, Field(examples=["2f6a3c0e-8f0b-4a53-9d0c-9a1f0d6f7f10"])]
     source: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$"), Field(examples=["/payment"])]
     type: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$"), Field(examples=["saga.payment.payment.done"])]
-    subject: Annotated[OrderId, Field(examples=["4711"])]
+    subject: Annotated[SagaId, Field(examples=["4711"])]
     time: Annotated[Time, Field(examples=["2026-11-25T10:00:00Z"])]
 
     @property

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 from saga.common.problems import FieldError
 from services.participant.auth import called_by
 from services.participant.database import Reading, database_of
-from services.participant.models import Answer, Name, OrderId, Time
+from services.participant.models import Answer, Name, SagaId, Time
 from services.participant.models import Request as Body
 from services.participant.problems import REQUEST_INVALID, Problem, query_problems
 from services.participant.statements import Op, Settlement, barrier
@@ -50,7 +50,7 @@ class Effects(Answer):
 class Named(Body):
     """One effect; there is one at most for each branch of a saga."""
 
-    saga_id: OrderId
+    saga_id: SagaId
     branch: Annotated[Name, Field(examples=["reservation"])]
 
 
@@ -73,7 +73,7 @@ async def read_effects(  # noqa: PLR0913, PLR0917 - a parameter of the query eac
     older_than: Annotated[float, Query(alias="olderThan", ge=0, le=10**9, description="Seconds.")] = 0,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=200)] = None,
-    saga_id: Annotated[OrderId | None, Query(alias="sagaId", description="Those of one saga.")] = None,
+    saga_id: Annotated[SagaId | None, Query(alias="sagaId", description="Those of one saga.")] = None,
     settlement: Annotated[
         Literal["asked", "kept"] | None, Query(description="Those that a person has, or that were kept.")
     ] = None,
@@ -116,7 +116,7 @@ class _Place(BaseModel):
     """Where a page ends: what PostgreSQL can compare with its rows, and nothing else."""
 
     at: Time
-    saga_id: OrderId
+    saga_id: SagaId
     branch: Name
 
 

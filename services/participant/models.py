@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_camel
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 """No control characters: PostgreSQL cannot store NUL, and the others belong in no name."""
 
-OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), Field(examples=["4711"])]
-"""The order's name; it is the saga's name as well (design: the barrier)."""
+SagaId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"), Field(examples=["4711"])]
+"""The id of a saga, whatever its process calls it: the same in each of its commands (docs/participants.md)."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
 _YEARS = range(2000, 3000)
 """Times outside of them are a clock that is not set, or no time that PostgreSQL and Python both know."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.participant.auth import called_by
 from services.participant.database import Reading, database_of
-from services.participant.models import Answer, OrderId
+from services.participant.models import Answer, SagaId
 from services.participant.problems import IN_PROGRESS, Problem, ProblemType, query_problems
 from services.participant.statements import barrier, is_unsettled
 
@@ -55,7 +55,7 @@ async def read_expired(
     database: Reading,
     retention: Retention,
     limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
-    after: Annotated[OrderId | None, Query(description="The last saga of the page before.")] = None,
+    after: Annotated[SagaId | None, Query(description="The last saga of the page before.")] = None,
 ) -> Expired:
     """List the sagas all of whose barrier rows are older than the retention, in the order of their ids."""
     other = barrier.alias()
@@ -73,7 +73,7 @@ async def read_expired(
     dependencies=[called_by("purge-sagas")],
     responses=query_problems(SAGA_NOT_EXPIRED, IN_PROGRESS),
 )
-async def forget(saga_id: OrderId, request: Request, retention: Retention) -> Forgotten:
+async def forget(saga_id: SagaId, request: Request, retention: Retention) -> Forgotten:
     """Remove all barrier rows of a saga that has ended, as the caller knows; all of them or none."""
     async with database_of(request).transaction() as connection:
         removed = await _purge(connection, saga_id, retention)

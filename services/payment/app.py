@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.participant.auth import called_by
 from services.participant.barrier import Barrier, barrier_of
 from services.participant.elsewhere import OUTCOME_UNKNOWN, Elsewhere
-from services.participant.models import Money, OrderId
+from services.participant.models import Money, SagaId
 from services.participant.problems import command_problems
 from services.payment.commands import PAYMENT_DECLINED, CardPayment, Charge, Payment, Refund
 from services.payment.processor import connected
@@ -30,7 +30,7 @@ ByCard = Annotated[CardPayment, Depends(_card_payment)]
     response_model=Payment,
     responses=command_problems(PAYMENT_DECLINED, OUTCOME_UNKNOWN),
 )
-async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier, by_card: ByCard) -> Response:
+async def charge(order_id: SagaId, charge: Charge, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Take the amount from the card."""
     return await Elsewhere(barrier).do(order_id, charge, by_card)
 
@@ -41,7 +41,7 @@ async def charge(order_id: OrderId, charge: Charge, barrier: PaymentBarrier, by_
     response_model=Refund,
     responses=command_problems(OUTCOME_UNKNOWN),
 )
-async def refund(order_id: OrderId, barrier: PaymentBarrier, by_card: ByCard) -> Response:
+async def refund(order_id: SagaId, barrier: PaymentBarrier, by_card: ByCard) -> Response:
     """Give back what was taken."""
     nothing = Refund(payment_id=order_id, refunded=Money(amount=0, currency="EUR"))
-    return await Elsewhere(barrier).undo(order_id, by_card, nothing=nothing, effects=payments)
+    return await Elsewhere(barrier).undo(order_id, by_card, nothing=nothing, effects=payments.c.order_id)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from services.participant.auth import called_by
 from services.participant.barrier import Barrier, barrier_of
-from services.participant.models import OrderId
+from services.participant.models import SagaId
 from services.participant.problems import command_problems
 from services.shipping import commands
 from services.shipping.commands import ADDRESS_UNSERVICEABLE, Parcel, Shipment, ShipmentCancellation
@@ -22,7 +22,7 @@ ShipmentBarrier = Annotated[Barrier, Depends(barrier_of("shipment"))]
     response_model=Shipment,
     responses=command_problems(ADDRESS_UNSERVICEABLE),
 )
-async def ship(order_id: OrderId, parcel: Parcel, barrier: ShipmentBarrier) -> Response:
+async def ship(order_id: SagaId, parcel: Parcel, barrier: ShipmentBarrier) -> Response:
     """Hand the parcel to the carrier."""
     return await barrier.do(order_id, parcel, commands.ship)
 
@@ -33,7 +33,7 @@ async def ship(order_id: OrderId, parcel: Parcel, barrier: ShipmentBarrier) -> R
     response_model=ShipmentCancellation,
     responses=command_problems(),
 )
-async def cancel(order_id: OrderId, barrier: ShipmentBarrier) -> Response:
+async def cancel(order_id: SagaId, barrier: ShipmentBarrier) -> Response:
     """Call the parcel back."""
     nothing = ShipmentCancellation(shipment_id=order_id)
-    return await barrier.undo(order_id, commands.cancel, nothing=nothing, effects=shipments)
+    return await barrier.undo(order_id, commands.cancel, nothing=nothing, effects=shipments.c.order_id)

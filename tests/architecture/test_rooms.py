@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.architecture.imports import circle, module_graph, room_graph
+from tests.architecture.__main__ import PROCESS_WORDS
+from tests.architecture.imports import circle, module_graph, naming, room_graph
 from tests.architecture.plan import trespasses
 
 MODULES = module_graph()
@@ -43,6 +44,14 @@ def test_each_room_imports_from_the_rooms_below_it_alone() -> None:
 )
 def test_a_way_up_or_across_is_found(importer: str, imported: str) -> None:
     assert len(trespasses({importer: frozenset({imported})})) == 1
+
+
+def test_no_module_of_the_library_names_the_process_of_orders() -> None:
+    assert naming(PROCESS_WORDS) == []
+
+
+def test_a_name_in_the_library_is_found() -> None:
+    assert "saga.kit.definition.saga" in naming(["SagaDefinition"])
 
 
 def test_no_room_is_imported_by_what_it_imports() -> None:

@@ -23,6 +23,8 @@ from tests.world import eventually
 SETTLE = (BPMN / "settle-by-hand.form").read_text(encoding="utf-8")
 SETTLING = {
     "orderId": "4711",
+    "sagaId": "4711",
+    "saga": "Order 4711",
     "participant": "inventory",
     "branch": "reservation",
     "taskType": "reserve-inventory",
@@ -113,7 +115,7 @@ def test_a_task_is_shown_with_its_form_filled_in(cluster: FakeCluster) -> None:
     assert "inventory" in shown
     assert "2026-01-01 02:03:04+00:00" in shown
     assert "What is to become of it? (decision: one of, required)" in shown
-    assert "keep The order was carried out; keep it" in shown
+    assert "keep It was carried out; keep it" in shown
     assert "undo Take it back" in shown
     assert "Comment (comment: textarea, 2000 characters or less)" in shown
     assert f"To answer: saga tasks answer {KEY}" in shown

@@ -20,6 +20,7 @@ from saga.common.tokens import Tokens
 from saga.kit import Broken, Receipt, Service, Unavailable
 from saga.kit.definition.job import Job
 from saga.kit.definition.outcomes import Complete
+from saga.kit.definition.registry import discover_sagas
 from saga.kit.execution.doubt import Doubt
 from saga.kit.execution.middleware import JobOutcome
 from saga.kit.gateway.credentials import ClientCredentials, NoToken
@@ -110,8 +111,8 @@ async def by_the_oauth_client(http: httpx.AsyncClient) -> None:
 
 
 async def by_the_reporter(http: httpx.AsyncClient) -> None:
-    reporter = Reporter(http)
-    job = Job(1, "work", 1, 1, "p", "e", 1, 0.0, variables='{"orderId": "4711"}')
+    reporter = Reporter(http, discover_sagas())
+    job = Job(1, "accept-order", 1, 1, "p", "e", 1, 0.0, variables='{"orderId": "4711"}')
     reporter.ended(JobOutcome(job, Complete("{}"), Doubt.UNANSWERED, 0.0))
     await reporter.close()
 

@@ -12,7 +12,8 @@ import grpc
 import httpx
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest, PublishMessageRequest
 
-from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS
+from order_fulfillment.names import ORDER_PLACED, PROCESS
+from saga.clients.gateway import MESSAGE_TTL_MS
 from tests.stack import Result
 
 if TYPE_CHECKING:

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from pyzeebe import ZeebeClient
 
-import order_fulfillment.steps
 from saga.clients.addresses import Addresses
 from saga.clients.instances import Instances
-from saga.kit.definition.discovery import discover, handlers
 from saga.kit.gateway.connection import open_channel, stub
 from saga.operations.compensate.compensator import CODE, Compensator
 from saga.operations.compensate.view import NothingToUndo
@@ -124,7 +122,7 @@ async def test_an_order_that_has_moved_on_unseen_is_left_alone(
         parts(replace(addresses, rest=searches.url)) as own,
     ):
         desk = Desk(stack, engine, stub(own.channel), own.instances, world, ways)
-        compensator = Compensator(own.instances, desk.broker, handlers(discover(order_fulfillment.steps)), own.ledgers)
+        compensator = Compensator(own.instances, desk.broker, own.sagas, own.ledgers)
         with desk.hold(PAYMENT, order_id) as held:
             instance = await desk.start(order)
             await asyncio.to_thread(held.wait_until_applied)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from order_fulfillment import saga
 from order_fulfillment.publisher import NotPublished, OrderPublisher
 from saga.clients import zeebe
 from saga.clients.addresses import Addresses
@@ -188,11 +189,11 @@ async def test_an_order_waits_for_its_process_to_be_deployed(
 
 
 async def test_no_message_is_published_by_hand_for_a_process_that_is_not_deployed(
-    addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+    addresses: Addresses,
 ) -> None:
-    monkeypatch.setattr(zeebe, "PROCESS", "not-there")
+    away = replace(saga, process="not-there")
     with pytest.raises(Failure, match=r"is not deployed, so nothing was started\. Run `saga deploy`"):
-        await zeebe.place(addresses, "4711", {"orderId": "4711"})
+        await zeebe.place(addresses, away, "4711", {"orderId": "4711"})
 
 
 async def test_several_publishers_at_once_start_each_order_once(shop: Shop, channel: grpc.aio.Channel) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from order_fulfillment.names import ORDER_PLACED, PROCESS
 from saga.clients.addresses import Addresses
-from saga.clients.gateway import ORDER_PLACED, PROCESS
 from saga.clients.instances import Instances
 from tests.process.starts import Order, Ways
 from tests.stack import Stack

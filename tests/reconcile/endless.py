@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import grpc
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga.clients.gateway import PROCESS
+from order_fulfillment.names import PROCESS
 from saga.clients.instances import Instances
 from saga.common.project import BPMN
 from saga.engine.access import Receive

@@ -14,8 +14,8 @@ import grpc
 import httpx
 from pyzeebe.proto import gateway_pb2 as pb
 
+from order_fulfillment.names import PROCESS
 from saga.clients.addresses import Addresses
-from saga.clients.gateway import PROCESS
 from saga.clients.instances import Instances
 from saga.kit.gateway.connection import stub
 from tests import warm

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 import order_fulfillment.steps
-from order_fulfillment.samples import EXAMPLES
 from saga.kit.definition.discovery import discover, handlers
 from saga.kit.definition.handler import Handler
 from saga.kit.definition.job import Job
+from saga.kit.definition.saga import EXAMPLES
 from saga.kit.definition.service import Participants
 from saga.kit.execution.runner import Runner
 from saga.kit.execution.threads import Threads

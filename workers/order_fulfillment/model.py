@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.alias_generators import to_camel
 
 from saga.common import luhn
-from saga.kit import Variables
+from saga.kit import SagaId, Variables
 
-OrderId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+OrderId = SagaId
 """The order's name everywhere: process variable, message correlation key, saga id, part of every URL."""
 
 

@@ -8,7 +8,7 @@ too many finds its order claimed. For the same reasons any number of publishers 
 import asyncio
 import json
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from random import SystemRandom
 from typing import Any
 
@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
+from order_fulfillment.names import ORDER_PLACED, PROCESS
 from saga.clients.failure import Failure
-from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, NotDeployed, require_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, NotDeployed, require_deployed
 from saga.clients.participant import Participant
 from saga.kit.gateway.backoff import Backoff
 from saga.kit.gateway.channel_watch import ChannelWatch
@@ -162,6 +163,11 @@ class OrderPublisher:
         if trouble != self._told and time.monotonic() - self._waiting_since > _WARN_AFTER:
             _log.warning("placed orders wait", why=trouble)
             self._told = trouble
+
+
+def make_publisher(participants: Mapping[str, Participant], channel: grpc.aio.Channel) -> OrderPublisher:
+    """Return the publisher of the orders that are placed at the orders service."""
+    return OrderPublisher(participants["orders"], channel)
 
 
 async def _unless(stop: asyncio.Event, pause: Coroutine[None, None, None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest
 
-from saga.clients.gateway import PROCESS
+from order_fulfillment.names import PROCESS
 from saga.common.project import BPMN
 from saga.kit.gateway.connection import stub
 

@@ -17,19 +17,19 @@ from services.inventory.commands import Hold, Release, Reservation
 from services.participant.app import create_app
 from services.participant.auth import Callers, called_by, callers_of
 from services.participant.database import Database, Reading
-from services.participant.models import OrderId
+from services.participant.models import SagaId
 from services.participant.settings import LimitSettings
 
 bare = APIRouter(prefix="/bare")
 
 
 @bare.put("/reservations/{order_id}", dependencies=[called_by("reserve-inventory")])
-async def reserve(order_id: OrderId, hold: Hold, database: Reading) -> Reservation:
+async def reserve(order_id: SagaId, hold: Hold, database: Reading) -> Reservation:
     return await commands.reserve(database, order_id, hold)
 
 
 @bare.delete("/reservations/{order_id}", dependencies=[called_by("release-inventory")])
-async def release(order_id: OrderId, database: Reading) -> Release:
+async def release(order_id: SagaId, database: Reading) -> Release:
     return await commands.release(database, order_id)
 
 

@@ -36,8 +36,8 @@ COMMANDS = {
     "logs": Entry("stack", "Print what the stack's parts have written.", _EMBEDDED),
     "doctor": Entry("stack", "Check that everything is there that the stack needs.", _EMBEDDED),
     "demo": Entry("demo", "Start everything and run one order of each kind.", _EMBEDDED),
-    "deploy": Entry("orders", "Deploy diagrams and forms to the engine."),
-    "start": Entry("orders", "Check an order and start its process instance."),
+    "deploy": Entry("deploy", "Deploy diagrams and forms to the engine."),
+    "start": Entry("start", "Check an order and start its process instance."),
     "workers": Entry("run", "Run the workers of every step.", is_part=True),
     "services": Entry("services", "Run participant services.", is_part=True),
     "cancel": Entry("cancel", "Cancel an order: undo its steps in reverse order."),
@@ -98,7 +98,7 @@ app = typer.Typer(
 
 @app.callback()
 def saga() -> None:
-    """Order fulfillment as a saga: the stack, the process, its workers and participants."""
+    """Sagas on Camunda 8: the stack, the processes, their workers and participants."""
 
 
 def _is_never_called() -> None:

@@ -1,4 +1,4 @@
-"""`saga cancel` and `saga compensate`: undo what an order has done, in order, and end its process instance."""
+"""`saga cancel` and `saga compensate`: undo what a saga has done, in order, and end its process instance."""
 
 import asyncio
 import sys
@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-import order_fulfillment.steps
-from order_fulfillment.model import OrderId
 from saga.cli.options import PortOffset
+from saga.cli.sagas import chosen
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.gateway import PROCESS
 from saga.clients.instances import ElementInstance
-from saga.kit.definition.discovery import discover, handlers
+from saga.clients.sagas import saga_of
+from saga.kit.definition.registry import SagaRegistry
 from saga.kit.gateway.connection import stub
 from saga.operations.compensate.compensator import Compensator
 from saga.operations.compensate.following import follow
-from saga.operations.compensate.view import NothingToUndo
+from saga.operations.compensate.view import NothingToUndo, known
 from saga.operations.incidents.timeline import happened
 from saga.operations.reconcile.parts import Parts, parts_for_a_command
 from saga.stack.tokens import find_tokens
@@ -41,6 +39,9 @@ def cancel_command(
     order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's id.")],
     *,
     reason: Reason,
+    process: Annotated[
+        str | None, typer.Option(help="The id of its process, where orders of several have the same id.")
+    ] = None,
     yes: Yes = False,
     port_offset: PortOffset = 0,
 ) -> None:
@@ -48,15 +49,15 @@ def cancel_command(
 
     Exits with 1 where it has not ended so: a fulfilled order, for one, cannot be cancelled.
     """
-    try:
-        TypeAdapter(OrderId).validate_python(order)
-    except ValidationError:
-        message = "No order can be called so: its id is made of letters, digits, '.', '_' and '-', 64 at most."
-        raise bad_input(message) from None
+    sagas = chosen(process)
+    possible = [each for each in sagas.definitions if each.saga_id(order) is not None]
+    if not possible:
+        message = f"No {sagas.nouns} can be called so: its id is made of letters, digits, '.', '_' and '-', 64 at most."
+        raise bad_input(message)
     _check(reason)
-    _confirm(f"Undo all that was done for order {order}, and end it?", yes=yes)
+    _confirm(f"Undo all that was done for {sagas.nouns} {order}, and end it?", yes=yes)
     find_tokens(port_offset)
-    asyncio.run(_cancel(Addresses.of(port_offset), order, reason))
+    asyncio.run(_cancel(Addresses.of(port_offset), SagaRegistry(possible), order, reason))
 
 
 @app.command("compensate")
@@ -92,22 +93,32 @@ def _confirm(question: str, *, yes: bool) -> None:
     typer.confirm(question, abort=True)
 
 
-async def _cancel(addresses: Addresses, order: str, reason: str) -> None:
+async def _cancel(addresses: Addresses, sagas: SagaRegistry, saga_id: str, reason: str) -> None:
     async with parts_for_a_command(addresses) as own:
         operator = _Operator(own)
-        instances = await own.instances.with_variable("orderId", order, process=PROCESS)
-        if not instances:
-            message = f"The cluster knows no order {order}; it may show one about a second after its start."
+        found = {
+            each: await own.instances.with_variable(each.key, saga_id, process=each.process)
+            for each in sagas.definitions
+        }
+        having = [each for each in sagas.definitions if found[each]]
+        if not having:
+            message = f"The cluster knows no {sagas.nouns} {saga_id}; it may show one about a second after its start."
             raise bad_input(message)
+        if len(having) > 1:
+            processes = ", ".join(each.process for each in having)
+            message = f"Several processes have {saga_id}: name one by --process ({processes}). Nothing was changed."
+            raise bad_input(message)
+        [saga] = having
+        instances = found[saga]
         taken: dict[int, list[ElementInstance]] = {}
-        # The youngest first: that one has lost the claim of the order is told by what another has done.
+        # The youngest first: that one has lost the claim of the saga is told by what another has done.
         for instance in reversed(instances):
             try:
                 taken[instance.key] = await operator.compensate(instance.key, reason)
             except NothingToUndo as nothing:
                 operator.say(str(nothing))
         if not taken:
-            message = f"Order {order} cannot be cancelled: no instance of it has anything to undo."
+            message = f"{saga.noun.capitalize()} {saga_id} cannot be cancelled: no instance of it has anything to undo."
             raise Failure(message)
         for key, left in taken.items():
             await operator.follow(key, left)
@@ -123,11 +134,8 @@ class _Operator:
     """What both commands do, and what they say of it."""
 
     def __init__(self, own: Parts) -> None:
-        self._instances = own.instances
-        self._orders = own.participants["orders"]
-        self._compensator = Compensator(
-            own.instances, stub(own.channel), handlers(discover(order_fulfillment.steps)), own.ledgers
-        )
+        self._own = own
+        self._compensator = Compensator(own.instances, stub(own.channel), own.sagas, own.ledgers)
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
 
     async def compensate(self, instance: int, reason: str) -> list[ElementInstance]:
@@ -140,13 +148,17 @@ class _Operator:
 
     async def follow(self, instance: int, left: Sequence[ElementInstance]) -> None:
         """Wait for the instance's end, and tell of it."""
-        await follow(self._instances, instance, left)
+        await follow(self._own.instances, instance, left)
         self.say(f"Instance {instance} has ended, compensated.")
-        order = await self._instances.variable(instance, "orderId")
-        if order is None:
+        shown = await known(self._own.instances, instance)
+        found = await saga_of(self._own.instances, self._own.sagas, instance, shown.process_id)
+        if found is None:
+            return
+        saga, saga_id = found
+        if saga.timeline is None:
             return
         try:
-            happenings = await happened(self._orders, order)
+            happenings = await happened(self._own.participants[saga.timeline.participant], saga.timeline, saga_id)
         except Failure as failure:
             self.say(f"What was undone is not known: {failure}")
             return

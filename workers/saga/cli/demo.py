@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from order_fulfillment.samples import SAMPLES, Sample
 from saga.cli.console import SteadyConsole
 from saga.cli.options import PortOffset
 from saga.cli.stack import bring_up, deploy_resources
 from saga.clients.addresses import Addresses
 from saga.clients.gateway import Ended
 from saga.clients.instances import ElementInstance, Instances
+from saga.kit.definition.registry import discover_sagas
+from saga.kit.definition.saga import SagaDefinition, Sample
 from saga.kit.gateway.connection import plain_text
 from saga.kit.settings import EngineSettings
 from saga.stack.node import ensure_zbctl
@@ -31,10 +32,11 @@ app = typer.Typer()
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A sample order that has ended."""
+    """A sample that has ended."""
 
+    saga: SagaDefinition
     sample: Sample
-    order_id: str
+    saga_id: str
     instance: int
     ended: Ended
     nodes: tuple[ElementInstance, ...] | None
@@ -42,7 +44,7 @@ class Run:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the order ended as it must and took the path that it must."""
+        """Whether it ended as it must and took the path that it must."""
         return self.ended.outcome == self.sample.outcome and self.taken == self.sample.path
 
     @property
@@ -52,37 +54,39 @@ class Run:
 
 
 async def run_samples(addresses: Addresses, console: Console) -> list[Run]:
-    """Start the sample orders one after the other and follow each to its end."""
+    """Start the samples of all processes one after the other and follow each to its end."""
     from saga.clients.zeebe import create, engine  # noqa: PLC0415 - pyzeebe's client: the parts start sooner without it
 
     prefix = f"demo-{int(time.time()):x}"
     first: dict[str, str] = {}
-    started: list[tuple[Sample, str, int, Ended]] = []
+    started: list[tuple[SagaDefinition, Sample, str, int, Ended]] = []
+    samples = [(saga, sample) for saga in discover_sagas().definitions for sample in saga.samples]
     async with engine(addresses) as client:
-        for sample in SAMPLES:
-            # The file of an order names it: the duplicate is the same order a second time.
-            order_id = first.setdefault(sample.file, f"{prefix}-{len(first) + 1}")
-            key, ended = await create(client, sample.variables(order_id), wait=True)
+        for saga, sample in samples:
+            # The file of a sample names it: the duplicate is the same saga a second time.
+            saga_id = first.setdefault(sample.file, f"{prefix}-{len(first) + 1}")
+            key, ended = await create(client, saga.process, saga.sample_variables(sample, saga_id), wait=True)
             assert ended is not None  # noqa: S101 - it was waited for
-            console.print(f"[green]✓[/] order {order_id} has ended: {ended.outcome}")
-            started.append((sample, order_id, key, ended))
+            console.print(f"[green]✓[/] {saga.noun} {saga_id} has ended: {ended.outcome}")
+            started.append((saga, sample, saga_id, key, ended))
     if addresses.rest is None:
         return [Run(*each, nodes=None) for each in started]
     async with Instances(addresses.rest) as instances:
-        return [Run(*each, nodes=_tasks(await instances.path(each[2]))) for each in started]
+        return [Run(*each, nodes=_tasks(await instances.path(each[3]))) for each in started]
 
 
 def _tasks(nodes: list[ElementInstance]) -> tuple[ElementInstance, ...]:
     return tuple(node for node in nodes if node.type == "SERVICE_TASK")
 
 
-def table(runs: list[Run], addresses: Addresses) -> Table:
-    """Draw the orders with their paths; narrow enough for a link to stay whole in 80 columns."""
-    drawn = Table("Order", "Path, and its instance", title="Sample orders", title_justify="left", box=HORIZONTALS)
+def table(saga: SagaDefinition, runs: list[Run], addresses: Addresses) -> Table:
+    """Draw the samples of a process with their paths; narrow enough for a link to stay whole in 80 columns."""
+    title, noun = f"Sample {saga.noun}s", saga.noun.capitalize()
+    drawn = Table(noun, "Path, and its instance", title=title, title_justify="left", box=HORIZONTALS)
     for run in runs:
         mark = "[green]✓[/]" if run.as_expected else "[bold red]✗[/]"
-        order = f"[bold]{run.sample.title}[/]\n{run.order_id}\n{mark} {run.ended.outcome}"
-        drawn.add_row(order, f"{_path(run)}\n{_page(run, addresses)}", end_section=True)
+        named = f"[bold]{run.sample.title}[/]\n{run.saga_id}\n{mark} {run.ended.outcome}"
+        drawn.add_row(named, f"{_path(run)}\n{_page(run, addresses)}", end_section=True)
     return drawn
 
 
@@ -105,23 +109,29 @@ def _path(run: Run) -> str:
 
 
 def zbctl_lines(zbctl: Path, addresses: Addresses) -> list[str]:
-    """Return whole zbctl commands that work as printed: an order, its message, a cancellation, the state."""
-    order = SAMPLES[0]
+    """Return whole zbctl commands that work as printed: for each process a sample, its message, its cancellation."""
     near = zbctl.relative_to(Path.cwd()) if zbctl.is_relative_to(Path.cwd()) else zbctl
     at = f"{shlex.quote(str(near))}{_zbctl_flags(addresses.engine)}"
     now = f"{int(time.time()):x}"
 
-    def variables(name: str) -> str:
-        return shlex.quote(json.dumps(order.variables(f"zbctl-{now}-{name}")))
+    def variables(saga: SagaDefinition, saga_id: str) -> str:
+        return shlex.quote(json.dumps(saga.sample_variables(saga.samples[0], saga_id)))
 
-    placed = f"zbctl-{now}-placed"
+    created, placed = f"zbctl-{now}-created", f"zbctl-{now}-placed"
     keys = f"--correlationKey {placed} --messageId {placed}"
-    return [
-        f"{at} create instance order-fulfillment --variables {variables('created')} --withResult",
-        f"{at} publish message OrderPlaced {keys} --variables {variables('placed')}",
-        f"{at} publish message CancelOrder --correlationKey {placed}",
-        f"{at} status",
-    ]
+    lines = []
+    for saga in discover_sagas().definitions:
+        if saga.samples:
+            lines.append(f"{at} create instance {saga.process} --variables {variables(saga, created)} --withResult")
+        if saga.samples and saga.start_message:
+            lines.append(f"{at} publish message {saga.start_message} {keys} --variables {variables(saga, placed)}")
+        if saga.samples and saga.start_message and saga.cancel_message:
+            lines.append(f"{at} publish message {saga.cancel_message} --correlationKey {placed}")
+    return [*lines, f"{at} status"]
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _zbctl_flags(settings: EngineSettings) -> str:
@@ -134,9 +144,11 @@ def _zbctl_flags(settings: EngineSettings) -> str:
 
 def report(runs: list[Run], addresses: Addresses, zbctl: Path, console: Console) -> int:
     """Print what happened and what to do next; return the exit status, 0 if every order took its path."""
-    console.print(table(runs, addresses))
+    for saga in dict.fromkeys(run.saga for run in runs):
+        console.print(table(saga, [run for run in runs if run.saga is saga], addresses))
+    started = " or ".join(dict.fromkeys(_with_article(run.saga.noun) for run in runs))
     console.print(
-        "\n[bold]To copy[/]: an order and its result, an order by message, its cancellation, the engine's state"
+        f"\n[bold]To copy[/]: {started} and its result, {started} by message, its cancellation, the engine's state"
     )
     for line in zbctl_lines(zbctl, addresses):
         # Never wrapped: a line that breaks in the terminal's middle is no command any more.

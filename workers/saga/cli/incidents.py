@@ -14,9 +14,12 @@ from saga.cli.options import PortOffset
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
 from saga.clients.gateway import channel
-from saga.clients.instances import Instances
+from saga.clients.instances import Instances, ProcessInstance
 from saga.clients.participant import Participant
+from saga.clients.sagas import instances_of, saga_of
 from saga.common.tokens import Tokens, read_tokens
+from saga.kit.definition.registry import discover_sagas
+from saga.kit.definition.saga import SagaDefinition
 from saga.kit.gateway.connection import stub
 from saga.operations.compensate.view import ending
 from saga.operations.incidents.display import Overview, show_incident, show_outcomes, show_timeline
@@ -121,17 +124,27 @@ async def _explain(console: Console, port_offset: int, tokens: Tokens, what: str
         for incident in found:
             page = addresses.instance_page(incident.process_instance_key)
             show_incident(console, incident, page, await incidents.task(incident))
+        keys = [(incident.process_instance_key, incident.process_id) for incident in found]
         if not found:
-            await _show_standing(console, instances, what)
-    stopped = dict.fromkeys(incident.order for incident in found if incident.order is not None)
-    for order in stopped if found else [what]:
-        try:
-            async with Participant.at(addresses, "orders", tokens) as orders:
-                show_timeline(console, order, await happened(orders, order))
-        except Failure as failure:
-            console.print(f"What the participants did for order {order} is not known: {failure}")
-    for order in stopped:
-        console.print(f"\nTo retry: {_retry_line(Wanted(order=order), port_offset)}", soft_wrap=True)
+            keys = [(instance.key, instance.process_id) for instance in await _show_standing(console, instances, what)]
+        named = dict.fromkeys([each for key in keys if (each := await saga_of(instances, discover_sagas(), *key))])
+    for saga, saga_id in named:
+        await _show_timeline(console, addresses, tokens, saga, saga_id)
+    for saga_id in dict.fromkeys(saga_id for _, saga_id in named) if found else ():
+        console.print(f"\nTo retry: {_retry_line(Wanted(order=saga_id), port_offset)}", soft_wrap=True)
+
+
+async def _show_timeline(
+    console: Console, addresses: Addresses, tokens: Tokens, saga: SagaDefinition, saga_id: str
+) -> None:
+    if saga.timeline is None:
+        return
+    named = f"{saga.noun} {saga_id}"
+    try:
+        async with Participant.at(addresses, saga.timeline.participant, tokens) as participant:
+            show_timeline(console, named, await happened(participant, saga.timeline, saga_id))
+    except Failure as failure:
+        console.print(f"What the participants did for {named} is not known: {failure}")
 
 
 async def _meant(incidents: Incidents, what: str) -> list[Incident]:
@@ -143,12 +156,14 @@ async def _meant(incidents: Incidents, what: str) -> list[Incident]:
     return [incident async for incident in incidents.open(Wanted(order=what))]
 
 
-async def _show_standing(console: Console, instances: Instances, order: str) -> None:
-    """Say where an order stands that has no open incident."""
-    found = await instances.with_variable("orderId", order)
+async def _show_standing(console: Console, instances: Instances, saga_id: str) -> list[ProcessInstance]:
+    """Say where a saga stands that has no open incident; return its instances."""
+    sagas = discover_sagas()
+    found = await instances_of(instances, sagas, saga_id)
     if not found:
-        hint = f"No open incident has the key {order}, and the cluster knows no order {order}. `saga incidents` shows "
-        raise bad_input(hint + "what is open.")
+        known = f"the cluster knows no {sagas.nouns} {saga_id}"
+        hint = f"No open incident has the key {saga_id}, and {known}. `saga incidents` shows what is open."
+        raise bad_input(hint)
     for instance in found:
         if instance.has_ended:
             console.print(f"Instance {instance.key} has ended: {await ending(instances, instance)}.", soft_wrap=True)
@@ -156,6 +171,7 @@ async def _show_standing(console: Console, instances: Instances, order: str) -> 
         active = [each.name for each in await instances.elements(instance.key) if each.state == "ACTIVE"]
         where = f"is busy with {', '.join(active)}" if active else "shows nothing active yet"
         console.print(f"Instance {instance.key} {where}, and no incident is open.", soft_wrap=True)
+    return found
 
 
 async def _retry(console: Console, port_offset: int, wanted: Wanted, retries: int | None, count: int | None) -> None:

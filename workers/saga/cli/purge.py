@@ -20,6 +20,7 @@ from saga.clients.instances import Instances
 from saga.clients.participant import Participant
 from saga.common import project
 from saga.common.tokens import Tokens, read_tokens
+from saga.kit.definition.registry import discover_sagas
 from saga.stack.tokens import find_tokens
 
 _PAGE = 500
@@ -116,7 +117,7 @@ class _Lives:
         self._known: dict[str, bool] = {}
 
     async def is_live(self, saga: str) -> bool:
-        """Tell whether a process instance of the saga is active.
+        """Tell whether a process instance of the saga is active, of whatever process it is.
 
         Raises:
             Failure: it cannot be told.
@@ -124,7 +125,8 @@ class _Lives:
         if self.instances is None:
             raise Failure(self.unknown)
         if saga not in self._known:
-            self._known[saga] = await self.instances.has_active("orderId", saga)
+            keys = discover_sagas().keys
+            self._known[saga] = any([await self.instances.has_active(key, saga) for key in keys])
         return self._known[saga]
 
 

@@ -18,6 +18,7 @@ from saga.clients.failure import Failure, bad_input
 from saga.clients.ports import Ports
 from saga.common.logs import configure_logging
 from saga.common.signals import stop_on_signals
+from saga.kit.definition.registry import discover_sagas
 from saga.operations.reconcile import process
 from saga.operations.reconcile.parts import parts_for_a_command
 from saga.operations.reconcile.sweep import Finding
@@ -157,7 +158,9 @@ def _show(report: _Report, *, done: bool) -> None:
         where = f"in {report.tasklist}" if report.tasklist else "by `saga tasks`"
         console.print(f"What waits for a person is settled {where}.", soft_wrap=True)
     if report.findings:
-        table = Table("order", "participant", "effect", "done by", "instance", "what is done" if done else "to do")
+        table = Table(
+            discover_sagas().nouns, "participant", "effect", "done by", "instance", "what is done" if done else "to do"
+        )
         for finding in report.findings[:_SHOWN]:
             effect = finding.effect
             instance = f"{effect.keys[0] if effect.keys else ''} {finding.instance}".strip()

@@ -13,7 +13,6 @@ import httpx
 import structlog
 import typer
 
-import order_fulfillment.steps
 from saga.cli import foreground
 from saga.cli.options import PortOffset
 from saga.cli.processes import run_processes
@@ -28,7 +27,7 @@ from saga.common.logs import configure_logging
 from saga.common.pools import Pools
 from saga.common.signals import on_stop_signal
 from saga.common.tokens import read_tokens
-from saga.kit.definition.discovery import discover, handlers
+from saga.kit.definition.registry import discover_sagas
 from saga.kit.execution.crash_guard import CrashGuard, Journal
 from saga.kit.execution.wiring import create_worker
 from saga.kit.observability.health import Health, HealthServer
@@ -61,7 +60,8 @@ def workers_command(
 
 
 async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
-    by_type = handlers(discover(order_fulfillment.steps))
+    sagas = discover_sagas()
+    by_type = sagas.handlers
     async with AsyncExitStack() as stack:
         channel = await stack.enter_async_context(channel_to(addresses))
         clients = {
@@ -76,7 +76,7 @@ async def _work(addresses: Addresses, settings: WorkerSettings) -> None:
             for name in sorted({name for handler in by_type.values() for name in handler.services})
         }
         reconciler = await stack.enter_async_context(open_client(addresses.reconciler))
-        reporter = Reporter(reconciler)
+        reporter = Reporter(reconciler, sagas)
         stack.push_async_callback(reporter.close)
         metrics = Metrics()
         journal = _journal(settings.state, addresses.engine.address)

@@ -16,11 +16,8 @@ from saga.kit.gateway.proto import pb
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-PROCESS = "order-fulfillment"
-ORDER_PLACED = "OrderPlaced"
-"""The message that starts an order; its id and its correlation key are the order's id."""
 MESSAGE_TTL_MS = 3_600_000
-"""Milliseconds for which the broker keeps the message, over its restarts too, and refuses a second one."""
+"""Milliseconds for which the broker keeps a message that starts a saga, over its restarts too, and refuses a second."""
 _DEADLINE = 10.0
 """Seconds for one question to the broker."""
 

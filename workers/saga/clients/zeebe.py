@@ -23,8 +23,9 @@ from pyzeebe.grpc_internals.types import DeployResourceResponse
 
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
-from saga.clients.gateway import MESSAGE_TTL_MS, ORDER_PLACED, PROCESS, Ended, NotDeployed, channel, require_deployed
+from saga.clients.gateway import MESSAGE_TTL_MS, Ended, NotDeployed, channel, require_deployed
 from saga.common.project import BPMN
+from saga.kit.definition.saga import SagaDefinition
 from saga.kit.gateway.connection import proxy_hint_of, stub
 from saga.kit.gateway.credentials import why_no_token
 
@@ -93,8 +94,10 @@ def _lines(response: DeployResourceResponse) -> Iterator[str]:
                 yield f"{name} version {version} (form {key})"
 
 
-async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: bool) -> tuple[int, Ended | None]:
-    """Create an instance; return its key and, with `wait`, how it ended.
+async def create(
+    client: ZeebeClient, process: str, variables: Mapping[str, Any], *, wait: bool
+) -> tuple[int, Ended | None]:
+    """Create an instance of a process; return its key and, with `wait`, how it ended.
 
     Raises:
         Failure: The process is not deployed, or the instance did not end in time.
@@ -106,11 +109,11 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
         ):
             with attempt:
                 if not wait:
-                    return (await client.run_process(PROCESS, variables)).process_instance_key, None
-                ended = await client.run_process_with_result(PROCESS, variables, timeout=_WAIT_SECONDS * 1000)
+                    return (await client.run_process(process, variables)).process_instance_key, None
+                ended = await client.run_process_with_result(process, variables, timeout=_WAIT_SECONDS * 1000)
                 return ended.process_instance_key, Ended.model_validate(ended.variables)
     except ProcessDefinitionNotFoundError as error:
-        raise NotDeployed(PROCESS) from error
+        raise NotDeployed(process) from error
     except ProcessTimeoutError as error:
         message = (
             f"The instance was started but has not ended within {_WAIT_SECONDS} seconds; `saga incidents` says whether "
@@ -123,27 +126,32 @@ async def create(client: ZeebeClient, variables: Mapping[str, Any], *, wait: boo
     raise AssertionError  # stamina returns or raises
 
 
-async def place(addresses: Addresses, order_id: str, variables: Mapping[str, Any]) -> None:
-    """Publish `OrderPlaced`; the order's id is the message's, so that a second one within an hour is refused.
+async def place(addresses: Addresses, saga: SagaDefinition, saga_id: str, variables: Mapping[str, Any]) -> None:
+    """Publish the message that starts a saga; its id is the message's, so that a second one within an hour is refused.
 
     Raises:
-        Failure: The process is not deployed, the message was published before, or the engine does not answer.
+        Failure: No message starts this process, the process is not deployed, the message was published before, or the
+            engine does not answer.
     """
+    if saga.start_message is None:
+        message = f"No message starts the process {saga.process}; leave --message out. Nothing was started."
+        raise bad_input(message)
     async with engine(addresses) as client, channel(addresses) as opened:
         with suppress(grpc.aio.AioRpcError):  # The message's own call says what is wrong.
-            await require_deployed(stub(opened), PROCESS)
-        await _publish(client, order_id, variables)
+            await require_deployed(stub(opened), saga.process)
+        await _publish(client, saga.start_message, saga_id, variables, saga.noun)
 
 
-async def _publish(client: ZeebeClient, order_id: str, variables: Mapping[str, Any]) -> None:
+async def _publish(client: ZeebeClient, name: str, saga_id: str, variables: Mapping[str, Any], noun: str) -> None:
     try:
         await client.publish_message(
-            ORDER_PLACED,
-            correlation_key=order_id,
+            name,
+            correlation_key=saga_id,
             variables=variables,
             time_to_live_in_milliseconds=MESSAGE_TTL_MS,
-            message_id=order_id,
+            message_id=saga_id,
         )
     except MessageAlreadyExistsError as error:
-        message = f"Order {order_id} was placed before; its message is still there, and nothing more was started."
+        named = f"{noun.capitalize()} {saga_id}"
+        message = f"{named} was placed before; its message is still there, and nothing more was started."
         raise Failure(message) from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from saga.clients.ports import HOST, Ports
 from saga.common import project
+from saga.kit.definition.registry import discover_sagas
 from saga.stack.layout import Layout
 from saga.stack.parts import Part, http_probe
 
@@ -66,3 +67,12 @@ def reconciler(ports: Ports, environment: Mapping[str, str]) -> Part:
         needs=frozenset({"engine", *project.ports()}),
         ready=http_probe(f"http://{HOST}:{ports.reconciler}/ready"),
     )
+
+
+def events_url(urls: Mapping[str, str]) -> dict[str, str]:
+    """Return the variable that says where participants deliver their events; none where no process has a timeline."""
+    timelines = (each.timeline for each in discover_sagas().definitions)
+    found = next((each for each in timelines if each), None)
+    own = f"{urls[f'{found.participant.upper()}_URL'].rstrip('/')}{found.receives}" if found else ""
+    url = os.environ.get("EVENTS_URL") or own
+    return {"EVENTS_URL": url} if url else {}

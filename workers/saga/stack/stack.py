@@ -278,7 +278,7 @@ class Stack:
             "SAGA_PORT_OFFSET": str(self.port_offset),
             **({} if are_named() else {"TOKENS": str(self.tokens)}),
             "RECONCILER_URL": os.environ.get("RECONCILER_URL") or f"http://{HOST}:{self.ports.reconciler}",
-            "EVENTS_URL": os.environ.get("EVENTS_URL") or f"{participants['ORDERS_URL'].rstrip('/')}/events",
+            **apps.events_url(participants),
             **participants,
             **(own_engine if self.has_own_engine else {}),
         }

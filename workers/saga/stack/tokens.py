@@ -7,24 +7,19 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-import order_fulfillment.steps
 from saga.clients.tokens import are_named
-from saga.kit.definition.discovery import discover, handlers
 from saga.stack.layout import Layout
 
-NO_STEPS = (
-    *("read", "record-events", "card-processor"),
-    *("purge-sagas", "reconcile"),
-    *("place-order", "publish-orders"),
-)
-"""The callers that are no task types: queries, relays, payment at its card processor; two commands of `saga`; a shop,
-and who publishes its orders.
-"""
+_LIBRARY = ("read", "record-events", "purge-sagas", "reconcile")
+"""The callers of every participant: queries, relays, and two commands of `saga`."""
 
 
 def callers() -> list[str]:
     """Name everyone who calls a participant."""
-    return [*handlers(discover(order_fulfillment.steps)), *NO_STEPS]
+    from saga.kit.definition.registry import discover_sagas  # noqa: PLC0415 - a service that has tokens does without it
+
+    sagas = discover_sagas()
+    return [*sagas.handlers, *_LIBRARY, *(name for each in sagas.definitions for name in each.callers)]
 
 
 def tokens_of(layout: Layout) -> Path:

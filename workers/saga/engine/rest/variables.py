@@ -1,4 +1,4 @@
-r"""Filters by variables: `[{"name": "orderId", "value": "\"4711\""}]`. What is compared is JSON text."""
+r"""Filters by variables: `[{"name": "customer", "value": "\"4711\""}]`. What is compared is JSON text."""
 
 from typing import Any
 

@@ -1,9 +1,9 @@
 """The variables that a step reads from its process instance, and the receipt that it writes."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
@@ -18,6 +18,9 @@ KEEPS: Literal["keys"] = "keys"
 
 These are customers' data, and a worker's memory would grow for hours.
 """
+
+SagaId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""The id of a saga: part of URLs, of keys and of messages. Participants take no other."""
 
 
 class Variables(BaseModel):

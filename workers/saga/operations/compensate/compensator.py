@@ -19,6 +19,7 @@ from saga.clients.failure import Failure
 from saga.clients.instances import ElementInstance, Instances, search_delays
 from saga.kit.definition.compensate import Compensate
 from saga.kit.definition.handler import Handler
+from saga.kit.definition.registry import SagaRegistry
 from saga.operations.compensate.view import NothingToUndo, View, look
 from saga.operations.reconcile.effects import Ledger
 
@@ -59,13 +60,13 @@ class Compensator:
         self,
         instances: Instances,
         gateway: "GatewayAsyncStub",
-        dos: Mapping[str, Handler],
+        sagas: SagaRegistry,
         ledgers: Mapping[str, Ledger],
     ) -> None:
-        """Know the do of each step by its task type, and the ledger of each participant by its name."""
+        """Know the steps of all processes, and the ledger of each participant by its name."""
         self._instances = instances
         self._gateway = gateway
-        self._dos = dos
+        self._sagas = sagas
         self._ledgers = ledgers
 
     async def compensate(self, key: int, why: str) -> list[ElementInstance]:
@@ -118,7 +119,7 @@ class Compensator:
 
     def _step(self, view: View, element: ElementInstance) -> _Step | None:
         task = view.diagram.task(element.element_id)
-        do = self._dos.get(task.type) if task else None
+        do = self._sagas.handlers.get(task.type) if task else None
         return None if do is None or do.undo is None else _Step(do.task_type, do.undo)
 
     async def _check_whose(self, key: int, steps: Iterable[_Step]) -> None:
@@ -128,8 +129,11 @@ class Compensator:
             NothingToUndo: One would.
             Failure: A participant does not say what it has done, so that its undo could not be done either.
         """
-        saga_id = await self._instances.variable(key, "orderId")
-        for step in steps if saga_id else ():
+        for step in steps:
+            saga = self._sagas.of_task_type(step.task_type)
+            saga_id = await self._instances.variable(key, saga.key) if saga else None
+            if not saga_id:
+                continue
             try:
                 effects = [
                     effect

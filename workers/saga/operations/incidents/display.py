@@ -54,7 +54,7 @@ def show_incident(console: Console, incident: Incident, page: str | None, task: 
     """Print what there is to know of one incident itself."""
     facts = Table.grid(padding=(0, 2))
     facts.add_row("incident", f"{incident.key}, since {_since(incident)}")
-    facts.add_row("order", _order(incident))
+    facts.add_row(incident.noun, _saga(incident))
     facts.add_row("instance", str(incident.process_instance_key) + (f", {page}" if page else ""))
     facts.add_row("process", f"{incident.process} ({incident.process_id}, version {incident.process_version})")
     facts.add_row("element", f"{incident.element} ({incident.element_id})")
@@ -68,15 +68,15 @@ def show_incident(console: Console, incident: Incident, page: str | None, task: 
     console.print()
 
 
-def show_timeline(console: Console, order: str, happenings: list[Happening]) -> None:
-    """Print what the participants did for an order."""
+def show_timeline(console: Console, named: str, happenings: list[Happening]) -> None:
+    """Print what the participants did for a saga, as `order 4711`."""
     if not happenings:
-        console.print(f"No participant has told of anything that it did for order {order}.")
+        console.print(f"No participant has told of anything that it did for {named}.")
         return
     done = Table.grid(padding=(0, 2))
     for happening in happenings:
         done.add_row(f"{happening.time.astimezone():%Y-%m-%d %H:%M:%S}", *happening.what)
-    console.print(f"What the participants did for order {order} so far:")
+    console.print(f"What the participants did for {named} so far:")
     console.print(done)
 
 
@@ -94,7 +94,7 @@ def show_outcomes(console: Console, outcomes: list[Outcome]) -> None:
     )
     for outcome in left[:_SHOWN]:
         incident = outcome.incident
-        what = f"{incident.element} of order {_order(incident)} {outcome.verdict}: {_first_line(outcome.why)}"
+        what = f"{incident.element} of {incident.noun} {_saga(incident)} {outcome.verdict}: {_first_line(outcome.why)}"
         console.print(what, soft_wrap=True)
     if len(left) > _SHOWN:
         console.print(f"And {len(left) - _SHOWN} more; `saga incidents` shows what is open.")
@@ -102,7 +102,7 @@ def show_outcomes(console: Console, outcomes: list[Outcome]) -> None:
 
 def _list(console: Console, incidents: list[Incident]) -> None:
     """Print two lines for each: what it is about, and the first line of its message."""
-    facts = [(_since(each), str(each.key), _order(each), each.element, each.process, each.type) for each in incidents]
+    facts = [(_since(each), str(each.key), _saga(each), each.element, each.process, each.type) for each in incidents]
     widths = [max(map(len, column)) for column in zip(*facts, strict=True)]
     for incident, row in zip(incidents, facts, strict=True):
         console.print("  ".join(map(str.ljust, row, widths)).rstrip(), soft_wrap=True)
@@ -117,7 +117,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _order(incident: Incident) -> str:
+def _saga(incident: Incident) -> str:
     return incident.order or "unknown"
 
 

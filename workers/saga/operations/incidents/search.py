@@ -5,20 +5,17 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from order_fulfillment.model import OrderId
 from saga.clients.diagram import Diagram, Task
 from saga.clients.instances import IncidentItem, Instances
+from saga.clients.sagas import instances_of, saga_of
+from saga.kit.definition.registry import discover_sagas
 from saga.operations.incidents.incident_types import without_values
 
 AT_ONCE = 16
 """Questions to the cluster, and commands to the engine, at the same time: both have other work."""
-
-_ORDER = "orderId"
-"""The process variable that names the order."""
-_ORDER_ID: TypeAdapter[str] = TypeAdapter(OrderId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +23,7 @@ class Wanted:
     """Which incidents are asked for; None is any."""
 
     order: str | None = None
+    """The id of its saga."""
     process: str | None = None
     """Its id or its name."""
     element: str | None = None
@@ -36,7 +34,7 @@ class Wanted:
 
 
 class Incident(BaseModel):
-    """An open incident; no value of a variable is in it but the order's id."""
+    """An open incident; no value of a variable is in it but the id of its saga."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
@@ -45,7 +43,9 @@ class Incident(BaseModel):
     type: str
     message: str
     order: str | None
-    """None where the instance has no `orderId` that is one."""
+    """The id of its saga, of whatever process; None where the instance holds none that is valid."""
+    noun: str = Field("saga", exclude=True)
+    """What people call that."""
     process: str
     process_id: str
     process_version: int
@@ -70,6 +70,7 @@ class Incidents:
     def __init__(self, instances: Instances) -> None:
         """Ask `instances`."""
         self._instances = instances
+        self._sagas = discover_sagas()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._processes: dict[int, _Process] = {}
         self._tasks: dict[tuple[int, str], Task | None] = {}
@@ -130,7 +131,7 @@ class Incidents:
         else:
             found = [
                 item
-                for instance in await self._instances.with_variable(_ORDER, wanted.order)
+                for instance in await instances_of(self._instances, self._sagas, wanted.order)
                 async for page in self._instances.incidents(type_=wanted.type, instance=instance.key)
                 for item in page
             ]
@@ -149,13 +150,14 @@ class Incidents:
                 return None
             if not _is(wanted.element, element.element_id, _on_one_line(element.name)):
                 return None
-            order = await self._order(item.process_instance_key)
+            found = await saga_of(self._instances, self._sagas, item.process_instance_key, process.id)
         return Incident(
             key=item.key,
             since=item.creation_time,
             type=item.type,
             message=message,
-            order=order,
+            order=found[1] if found else None,
+            noun=found[0].noun if found else self._sagas.noun_of(process.id),
             process=process.name,
             process_id=process.id,
             process_version=process.version,
@@ -166,13 +168,6 @@ class Incidents:
             element_instance_key=element.key,
             job_key=item.job_key,
         )
-
-    async def _order(self, instance: int) -> str | None:
-        try:
-            # Whatever else is in that variable is no order's name, and shown to nobody.
-            return _ORDER_ID.validate_python(await self._instances.variable(instance, _ORDER))
-        except ValidationError:
-            return None
 
     async def _process(self, key: int) -> _Process:
         if key not in self._processes:

@@ -1,14 +1,15 @@
-"""What the participants did for an order, as the orders service tells it."""
+"""What the participants did for a saga, as the participant tells it that collects their events."""
 
 from datetime import datetime
 
 from pydantic import BaseModel
 
 from saga.clients.participant import Participant
+from saga.kit.definition.saga import Timeline
 
 
 class Happening(BaseModel, extra="ignore"):
-    """One thing that a participant did for an order."""
+    """One thing that a participant did for a saga."""
 
     time: datetime
     type: str
@@ -20,14 +21,14 @@ class Happening(BaseModel, extra="ignore"):
         return service, done.replace(".", " ")
 
 
-class _Timeline(BaseModel, extra="ignore"):
+class _Events(BaseModel, extra="ignore"):
     events: list[Happening]
 
 
-async def happened(orders: Participant, order: str) -> list[Happening]:
-    """Ask the orders service what the participants did for an order, the first first.
+async def happened(participant: Participant, timeline: Timeline, saga_id: str) -> list[Happening]:
+    """Ask the participant of `timeline` what all participants did for a saga, the first first.
 
     Raises:
         Failure: It does not say.
     """
-    return (await orders.read("read", f"/orders/{order}/events", _Timeline)).events
+    return (await participant.read("read", timeline.path(saga_id), _Events)).events

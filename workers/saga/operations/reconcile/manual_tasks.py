@@ -6,18 +6,22 @@ the job of the task type `settle-effect`, which the reconciler itself works on.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import grpc
+from pydantic import Field, create_model, model_validator
 from pyzeebe.proto.gateway_pb2 import PublishMessageRequest
 
-from order_fulfillment.model import OrderVariables
 from saga.clients.failure import Failure
 from saga.clients.gateway import require_deployed
-from saga.kit import Receipt, Step
+from saga.kit import Receipt, SagaId, Step, Variables
+from saga.kit.definition.handler import Handler
 from saga.kit.definition.outcomes import Broken, Unavailable
+from saga.kit.definition.registry import SagaRegistry
 from saga.kit.definition.retry import UNDO
+from saga.kit.definition.saga import SagaDefinition
 from saga.kit.gateway.credentials import code_of
 from saga.operations.reconcile.effects import Effect, Ledger, Settlement
 from saga.operations.reconcile.sweep import Finding
@@ -39,9 +43,10 @@ _DEADLINE = 10.0
 class ManualTasks:
     """Asks people."""
 
-    def __init__(self, gateway: "GatewayAsyncStub") -> None:
-        """Put the entries into the engine of `gateway`."""
+    def __init__(self, gateway: "GatewayAsyncStub", sagas: SagaRegistry) -> None:
+        """Put the entries into the engine of `gateway`; each names its saga as its process does."""
         self._gateway = gateway
+        self._sagas = sagas
 
     async def ask(self, finding: Finding) -> None:
         """Make an entry for an effect, once.
@@ -56,8 +61,9 @@ class ManualTasks:
         effect = finding.effect
         # The origin too: an effect that another element asks for anew is another question.
         key = f"{effect.saga_id}/{effect.participant}/{effect.branch}/{effect.origin or ''}"
+        entry = json.dumps(_entry(effect, self._sagas.of_task_type(effect.caller)))
         request = PublishMessageRequest(
-            name=MESSAGE, correlationKey=key, messageId=key, timeToLive=_TTL_MS, variables=json.dumps(_entry(effect))
+            name=MESSAGE, correlationKey=key, messageId=key, timeToLive=_TTL_MS, variables=entry
         )
         try:
             await self._gateway.PublishMessage(request, timeout=_DEADLINE)
@@ -66,10 +72,14 @@ class ManualTasks:
                 raise _not_taken(error) from error
 
 
-def _entry(effect: Effect) -> dict[str, str]:
+def _entry(effect: Effect, saga: SagaDefinition | None) -> dict[str, str]:
+    noun = saga.noun if saga else "saga"
     why = "The cluster cannot say what became of the process instance that had it done."
     return {
-        "orderId": effect.saga_id,
+        # By the key of its process too: so it is found, and so its saga is alive until it is answered.
+        **({saga.key: effect.saga_id} if saga else {}),
+        "sagaId": effect.saga_id,
+        "saga": f"{noun.capitalize()} {effect.saga_id}",
         "participant": effect.participant,
         "branch": effect.branch,
         "taskType": effect.caller,
@@ -87,12 +97,37 @@ def _not_taken(error: grpc.aio.AioRpcError) -> Failure:
     return Failure(f"The broker takes no entry for a person: {code_of(error).name}.")
 
 
-class _Decision(OrderVariables):
+_KEY = "key_"
+"""How the fields of a decision begin that the key of a process fills."""
+
+
+class _Decision(Variables):
+    named: SagaId | None = Field(None, alias="sagaId")
     participant: str
     branch: str
     process_instance: str | None = None
     """None where a process of somebody's own asks: it cannot know."""
     decision: Literal["keep", "undo"]
+
+    @property
+    def saga_id(self) -> str:
+        ids = (getattr(self, name) for name in type(self).model_fields if name == "named" or name.startswith(_KEY))
+        return next(filter(None, ids), "")
+
+    @model_validator(mode="after")
+    def _check_saga(self) -> Self:
+        if not self.saga_id:
+            message = "names no saga; set sagaId"
+            raise ValueError(message)
+        return self
+
+
+def _decision_by(keys: list[str]) -> type[_Decision]:
+    """Return the model of a decision that names its saga by `sagaId` or by the key of its process."""
+    fields: dict[str, Any] = {
+        f"{_KEY}{number}": (SagaId | None, Field(None, alias=key)) for number, key in enumerate(keys)
+    }
+    return create_model("Decision", __base__=_Decision, **fields)
 
 
 class Settled(Receipt):
@@ -101,8 +136,8 @@ class Settled(Receipt):
     outcome: Literal["kept", "undone", "settled before"]
 
 
-def settling(ledgers: Mapping[str, Ledger], undoing: UndoExecutor) -> Step:
-    """Return the step that does what a person decided about an effect."""
+def settling(ledgers: Mapping[str, Ledger], sagas: SagaRegistry, undoing: UndoExecutor) -> Handler:
+    """Return the handler that does what a person decided about an effect."""
     step = Step(TASK_TYPE, undo=None, retry=UNDO)
 
     @step.do
@@ -127,13 +162,14 @@ def settling(ledgers: Mapping[str, Ledger], undoing: UndoExecutor) -> Step:
             raise Unavailable(why_not)
         return Settled(outcome="undone")
 
-    return step
+    [handler] = step.handlers()
+    return replace(handler, variables=_decision_by(sagas.keys))
 
 
 async def _in_question(ledger: Ledger, decided: _Decision) -> Effect | None:
     """Return the effect that was decided about; None where somebody has settled it meanwhile."""
     # In this order: a person may answer before it is written down that one was asked.
-    for pages in (ledger.unsettled(saga_id=decided.order_id), ledger.asked(decided.order_id)):
+    for pages in (ledger.unsettled(saga_id=decided.saga_id), ledger.asked(decided.saga_id)):
         async for page in pages:
             for effect in page:
                 if effect.branch == decided.branch and decided.process_instance in {None, _instance(effect)}:

@@ -8,7 +8,6 @@ from random import SystemRandom
 
 import grpc
 
-import order_fulfillment.steps
 from saga.clients.addresses import Addresses
 from saga.clients.gateway import channel as channel_to
 from saga.clients.instances import Instances
@@ -17,7 +16,7 @@ from saga.clients.tokens import for_step
 from saga.common import project
 from saga.common.http_clients import open_client
 from saga.common.tokens import read_tokens
-from saga.kit.definition.discovery import discover
+from saga.kit.definition.registry import SagaRegistry, discover_sagas
 from saga.kit.definition.service import Participants
 from saga.kit.gateway.connection import stub
 from saga.operations.reconcile.effects import Ledger
@@ -31,6 +30,7 @@ from saga.operations.reconcile.undo_executor import UndoExecutor
 class Parts:
     """The reconciler's parts, wired."""
 
+    sagas: SagaRegistry
     channel: grpc.aio.Channel
     participants: dict[str, Participant]
     instances: Instances
@@ -46,6 +46,7 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
     Raises:
         Failure: Nothing says where the cluster's REST API is.
     """
+    sagas = discover_sagas()
     async with AsyncExitStack() as stack:
         instances = Instances.at(addresses)
         stack.push_async_callback(instances.close)
@@ -57,14 +58,11 @@ async def parts(addresses: Addresses, lost_at: datetime | None = None) -> AsyncI
         tokens = read_tokens()
         participants = {name: Participant(name, http, tokens) for name, http in clients.items()}
         ledgers = {name: Ledger(participant) for name, participant in participants.items()}
-        undoing = UndoExecutor(
-            discover(order_fulfillment.steps), Participants(clients, for_step(tokens)), SystemRandom()
-        )
+        undoing = UndoExecutor(sagas, Participants(clients, for_step(tokens)), SystemRandom())
         gateway = stub(channel)
-        sweeper = Sweeper(
-            list(ledgers.values()), Records(instances, gateway, lost_at), undoing, ManualTasks(gateway).ask
-        )
-        yield Parts(channel, participants, instances, ledgers, undoing, sweeper)
+        records = Records(instances, gateway, lost_at)
+        sweeper = Sweeper(list(ledgers.values()), records, sagas, undoing, ManualTasks(gateway, sagas).ask)
+        yield Parts(sagas, channel, participants, instances, ledgers, undoing, sweeper)
 
 
 @asynccontextmanager

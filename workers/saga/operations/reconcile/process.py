@@ -1,9 +1,8 @@
-"""The reconciler as a process: sweeps, doubts, what people have decided, and the orders that shops have placed."""
+"""The reconciler as a process: sweeps, doubts, what people have decided, and the publishers that processes bring."""
 
 import asyncio
 from random import SystemRandom
 
-from order_fulfillment.publisher import OrderPublisher
 from saga.clients.addresses import Addresses
 from saga.clients.environment import read
 from saga.kit.execution.wiring import create_worker
@@ -24,15 +23,20 @@ async def run(addresses: Addresses, settings: ReconcilerSettings, stop: asyncio.
     """
     async with parts(addresses) as reconciler:
         watch = Watch(reconciler.sweeper, settings)
-        followed = doubts.Doubts(reconciler.sweeper, watch.account)
+        followed = doubts.Doubts(reconciler.sweeper, reconciler.sagas, watch.account)
         messages = {doubts.PATH: followed.receive}
         server = HealthServer(settings.host, settings.port, watch.health, watch.metrics, messages)
         by_hand = _worker(reconciler)
-        placing = OrderPublisher(reconciler.participants["orders"], reconciler.channel)
+        publishers = [
+            saga.publisher(reconciler.participants, reconciler.channel)
+            for saga in reconciler.sagas.definitions
+            if saga.publisher
+        ]
         stopping = asyncio.create_task(stop.wait())
         # A sweep may be broken off at any moment; the others are asked to end.
         endless = [asyncio.create_task(each) for each in (watch.run(), followed.follow())]
-        asked = [asyncio.create_task(each) for each in (server.serve(), by_hand.run(), placing.run(stop))]
+        asked = [asyncio.create_task(each) for each in (server.serve(), by_hand.run())]
+        asked += [asyncio.create_task(publisher.run(stop)) for publisher in publishers]
         try:
             # None of them ends by itself; if one does, that is a bug, and the process must not live on deaf.
             await asyncio.wait([stopping, *endless, *asked], return_when=asyncio.FIRST_COMPLETED)
@@ -51,6 +55,6 @@ async def run(addresses: Addresses, settings: ReconcilerSettings, stop: asyncio.
 
 def _worker(reconciler: Parts) -> Worker:
     """Return the worker that does what people have decided."""
-    step = settling(reconciler.ledgers, reconciler.undoing)
-    by_type = {handler.task_type: handler for handler in step.handlers()}
+    handler = settling(reconciler.ledgers, reconciler.sagas, reconciler.undoing)
+    by_type = {handler.task_type: handler}
     return create_worker(reconciler.channel, by_type, {}, read(WorkerSettings), SystemRandom())

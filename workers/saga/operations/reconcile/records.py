@@ -75,8 +75,10 @@ class Records:
         self._disagree_since: dict[int, float] = {}
         """By instance; only for as long as the two disagree."""
 
-    async def of(self, instance: int, made: datetime, saga_id: str) -> Story:
+    async def of(self, instance: int, made: datetime, saga_id: str, key: str | None) -> Story:
         """Return the story of an instance for which something was done for a saga at `made`.
+
+        `key` is the variable that holds the id of the saga in that process; None where its process is not known.
 
         Raises:
             Failure: The cluster does not answer.
@@ -85,7 +87,7 @@ class Records:
         if shown is not None and made < shown.start_date - _SKEW:
             # A broker that was killed carries a command out again: the same instance, begun later. One that began anew
             # gives the key away once more, and ours was another instance.
-            whose = await self._instances.variable(instance, "orderId")
+            whose = await self._instances.variable(instance, key) if key else None
             if whose is None:  # The searches may not show it yet.
                 return Story(self._unknown_in_the_end(instance), {})
             if whose != saga_id:

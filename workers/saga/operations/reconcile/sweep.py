@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from saga.clients.failure import Failure
+from saga.kit.definition.registry import SagaRegistry
 from saga.operations.reconcile.effects import Effect, Ledger, Settlement
 from saga.operations.reconcile.records import Records, Story
 from saga.operations.reconcile.undo_executor import UndoExecutor
@@ -39,8 +40,11 @@ Ask = Callable[[Finding], Awaitable[None]]
 class Sweeper:
     """Finds and settles; safe to run in many copies, and to kill at any moment: whatever it does has one effect."""
 
-    def __init__(self, ledgers: Sequence[Ledger], records: Records, undoing: UndoExecutor, ask: Ask) -> None:
-        """Compare `ledgers` with `records`."""
+    def __init__(
+        self, ledgers: Sequence[Ledger], records: Records, sagas: SagaRegistry, undoing: UndoExecutor, ask: Ask
+    ) -> None:
+        """Compare `ledgers` with `records`; an effect is of that one of the `sagas` whose step had it done."""
+        self._sagas = sagas
         self._ledgers = {ledger.participant: ledger for ledger in ledgers}
         self._records = records
         self._undoing = undoing
@@ -101,7 +105,9 @@ class Sweeper:
             of_it = by_instance[instance]
             story = Story(Instance.UNKNOWN, {})
             if instance is not None:
-                story = await self._records.of(instance, min(effect.at for effect in of_it), of_it[0].saga_id)
+                found = (self._sagas.of_task_type(effect.caller) for effect in of_it)
+                key = next((saga.key for saga in found if saga), None)
+                story = await self._records.of(instance, min(effect.at for effect in of_it), of_it[0].saga_id, key)
             return [self._finding(effect, story) for effect in of_it]
 
         judged = await _each(by_instance, judge)

@@ -1,0 +1,3 @@
+"""The travel service: it books flights and hotels."""
+
+PORT = 8106
