@@ -14,10 +14,10 @@ import httpx
 import pytest
 from pyzeebe.proto import gateway_pb2 as pb
 
-from saga.cli import purge
-from saga.clients.instances import Instances
+from saga.clients.failure import Failure
 from saga.kit.definition.registry import SagaRegistry, discover_sagas
 from saga.kit.definition.service import Participants
+from saga.operations.purge import Lives
 from saga.operations.reconcile.effects import Effect
 from saga.operations.reconcile.manual_tasks import ManualTasks, settling
 from saga.operations.reconcile.sweep import Finding
@@ -113,14 +113,18 @@ async def test_a_decision_names_its_saga_by_the_key_of_its_process_or_by_saga_id
         handler.parse(f"{{{rest}}}")
 
 
-async def test_a_saga_of_any_process_that_runs_is_live_to_purge(
-    sagas: SagaRegistry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Shown:
-        async def has_active(self, name: str, text: str) -> bool:
-            return (name, text) in {("tripId", "trip-1"), ("orderId", "4711")}
+class Shown:
+    """A cluster with two active instances."""
 
-    monkeypatch.setattr(purge, "discover_sagas", lambda: sagas)
-    lives = purge._Lives()  # noqa: SLF001 - what the command asks, without its participants
-    lives.instances = cast("Instances", Shown())
+    async def has_active(self, name: str, text: str) -> bool:
+        return (name, text) in {("tripId", "trip-1"), ("orderId", "4711")}
+
+
+async def test_a_saga_of_any_process_that_runs_is_live_to_purge(sagas: SagaRegistry) -> None:
+    lives = Lives(sagas, Shown())
     assert [await lives.is_live(each) for each in ("trip-1", "4711", "trip-2")] == [True, True, False]
+
+
+async def test_without_a_process_nothing_counts_as_ended() -> None:
+    with pytest.raises(Failure, match=r"No package in workers/ defines a process"):
+        await Lives(SagaRegistry([]), Shown()).is_live("4711")
