@@ -12,7 +12,6 @@ PROCESS_WORDS = ("order-fulfillment", "order_fulfillment", "orderId", "OrderId",
 def main() -> None:
     """Print them."""
     graph = module_graph()
-    at_run_time = module_graph(types=False)
     rooms = room_graph(graph)
     per_room = Counter(room_of(name) for name in graph)
     lines = sum(len(path.read_text("utf-8").splitlines()) for path in modules().values())
@@ -21,7 +20,7 @@ def main() -> None:
         "lines": lines,
         "rooms": len(rooms),
         "modules in the largest room": max(per_room.values()),
-        "levels of modules": "circle" if circle(at_run_time) else levels(at_run_time),
+        "levels of modules": "circle" if circle(graph) else levels(graph),
         "levels of rooms": "circle" if circle(rooms) else levels(rooms),
         "arrows between rooms": sum(map(len, rooms.values())),
         "modules of the library that name the order": len(naming(PROCESS_WORDS)),

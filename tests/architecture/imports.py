@@ -27,22 +27,15 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def module_graph(*, types: bool = True) -> dict[str, frozenset[str]]:
-    """Return for each of our modules those that it imports, wherever in it the import stands.
-
-    Without `types` what is imported for the type checker alone does not count.
-    """
+def module_graph() -> dict[str, frozenset[str]]:
+    """Return for each of our modules those that it imports, wherever in it the import stands."""
     ours = modules()
-    return {name: frozenset(_imported(name, path, ours, types=types)) for name, path in ours.items()}
+    return {name: frozenset(_imported(name, path, ours)) for name, path in ours.items()}
 
 
-def _imported(name: str, path: Path, ours: Mapping[str, Path], *, types: bool) -> Iterator[str]:
+def _imported(name: str, path: Path, ours: Mapping[str, Path]) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    if not types:
-        tree.body = [
-            each for each in tree.body if not (isinstance(each, ast.If) and "TYPE_CHECKING" in ast.dump(each.test))
-        ]
     for named in _named(tree, package):
         found = named
         while found and found not in ours:

@@ -1,6 +1,6 @@
 """Closures for literals, operators and control flow. Each takes the scope and returns a FEEL value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -229,4 +229,13 @@ def context_of(entries: tuple[tuple[str, Closure], ...]) -> Closure:
 
 def function_of(parameters: tuple[str, ...], body: Closure, size: int) -> Closure:
     """Compile a function definition."""
-    return lambda scope: Function(parameters, body, scope.snapshot(), size)
+
+    def evaluate(scope: Scope) -> Function:
+        visible = scope.snapshot()
+
+        def call(values: Sequence[Any]) -> Any:  # noqa: ANN401 - any FEEL value
+            return body(Scope(dict(zip(parameters, values, strict=True)), visible))
+
+        return Function(parameters, call, size)
+
+    return evaluate

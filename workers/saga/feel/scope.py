@@ -226,7 +226,7 @@ class Run(Scope):
 def invoke(run: Run, function: Function, *values: Any) -> Any:  # noqa: ANN401 - any FEEL values
     """Invoke a function that an expression has defined."""
     run.spend(function.size)
-    return function.body(Scope(dict(zip(function.parameters, values, strict=True)), function.scope))
+    return function.call(values)
 
 
 regex_clock = time.perf_counter

@@ -1,15 +1,12 @@
 """FEEL's values: their types, texts, equality and order, and the way from and to JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .numbers import from_float, number_text, to_variable
 from .temporal import Date, DateTime, DayTimeDuration, Time, YearMonthDuration
-
-if TYPE_CHECKING:
-    from .scope import Run, Scope
 
 MAX_DEPTH = 200
 """Levels of lists and contexts that are written as text or compared."""
@@ -29,13 +26,20 @@ class Range:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A function that the expression defines, with the names that were visible there."""
+    """A function that the expression defines."""
 
     parameters: tuple[str, ...]
-    body: "Callable[[Scope], Any]"
-    scope: "Scope"
+    call: Callable[[Sequence[Any]], Any]
+    """Evaluates its body with values for the parameters; it keeps the names that were visible there."""
     size: int
     """Steps that one invocation costs."""
+
+
+class Budget(Protocol):
+    """The steps that an evaluation may take."""
+
+    def spend(self, steps: int) -> None:
+        """Count steps."""
 
 
 class TooLarge(ValueError):
@@ -192,25 +196,25 @@ def _scalar_text(value: object) -> str:
     return _WRITERS.get(type(value), str)(value)
 
 
-def equal(run: "Run", left: Any, right: Any) -> bool | None:  # noqa: ANN401 - any FEEL value
+def equal(budget: Budget, left: Any, right: Any) -> bool | None:  # noqa: ANN401 - any FEEL value
     """Compare by `=`; None where the two cannot be compared."""
     kind = type(left)
     if kind is not type(right):
         return False if left is None or right is None else None
     if kind is list:
-        run.spend(len(left) + 8)
-        return len(left) == len(right) and all(equal(run, a, b) for a, b in zip(left, right, strict=True))
+        budget.spend(len(left) + 8)
+        return len(left) == len(right) and all(equal(budget, a, b) for a, b in zip(left, right, strict=True))
     if kind is dict:
-        run.spend(len(left) + 8)
-        return left.keys() == right.keys() and all(equal(run, value, right[key]) for key, value in left.items())
+        budget.spend(len(left) + 8)
+        return left.keys() == right.keys() and all(equal(budget, value, right[key]) for key, value in left.items())
     mixed = (kind is DateTime or kind is Time) and (left.offset is None) != (right.offset is None)
     return None if mixed or kind is Function else bool(left == right)
 
 
-def contains(run: "Run", items: list[Any], value: object) -> bool:
+def contains(budget: Budget, items: list[Any], value: object) -> bool:
     """Tell whether one item equals the value."""
-    run.spend(len(items) >> 1)
-    return any(equal(run, item, value) for item in items)
+    budget.spend(len(items) >> 1)
+    return any(equal(budget, item, value) for item in items)
 
 
 def compare(left: Any, right: Any) -> int | None:  # noqa: ANN401 - any FEEL value
