@@ -1,7 +1,7 @@
 """The words that requests and answers are made of; a body that says more or less than them is refused.
 
 `Request`, `Answer` and `Nothing` are any participant's; order, item, address and money are the words that the
-participants of this suite share, and all that the kit knows of their business.
+participants of this suite share, and all that this library knows of their business.
 """
 
 from datetime import datetime

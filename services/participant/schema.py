@@ -1,7 +1,8 @@
 """The tables of a service: which migrations it needs, which its database has, and running the missing ones.
 
-Two histories meet in each schema: the kit's own (`kit_0001`, …) and the service's (`inventory_0001`, …). A file
-`v0001_stock.py` holds the revision `inventory_0001`, so that a start can compare names without loading alembic.
+Two histories meet in each schema: this library's own (`kit_0001`, …, by its old name) and the service's
+(`inventory_0001`, …). A file `v0001_stock.py` holds the revision `inventory_0001`, so that a start can compare names
+without loading alembic.
 """
 
 import sys

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-_PATCHES = frozenset({"setattr", "delattr", "setitem", "delitem", "object"})
+_PATCHES = frozenset({"setattr", "delattr", "setitem", "delitem", "object", "patch"})
 """Of `pytest.MonkeyPatch` and of `unittest.mock.patch`."""
 
 
@@ -26,6 +26,8 @@ def _is_private_patch(node: ast.AST) -> bool:
             return any(_names_a_private(argument) for argument in node.args[:2])
         case ast.Assign(targets=targets):
             return any(isinstance(each, ast.Attribute) and _is_foreign(each) for each in targets)
+        case ast.AugAssign(target=ast.Attribute() as target) | ast.AnnAssign(target=ast.Attribute() as target):
+            return _is_foreign(target)
     return False
 
 

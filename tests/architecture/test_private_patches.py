@@ -23,6 +23,9 @@ def test_no_test_patches_a_private_name() -> None:
         "mock.patch.object(relay, '_POLL', 0.1)",
         "setattr(relay, '_POLL', 0.1)",
         "relay._POLL = 0.1",
+        "relay._POLL += 0.1",
+        "relay._POLL: float = 0.1",
+        "patch('services.participant.relay._POLL', 0.1)",
     ],
 )
 def test_a_patch_of_a_private_name_is_found(statement: str) -> None:

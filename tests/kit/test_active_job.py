@@ -78,7 +78,7 @@ def test_the_table_is_that_of_a_job_s_life() -> None:
     table = {state.value: sorted(following) for state, following in TRANSITIONS.items()}
     assert table == {
         "received": ["admitted", "deferred", "ended", "released", "replying"],
-        "admitted": ["ended", "replying", "running"],
+        "admitted": ["ended", "released", "replying", "running"],
         "running": ["deferred", "ended", "released", "replying"],
         "deferred": ["ended", "replied", "replying"],
         "replying": ["ended", "replied", "replying"],

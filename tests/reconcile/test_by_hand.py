@@ -253,7 +253,7 @@ async def test_nobody_counts_as_asked_while_the_process_is_not_deployed(lab: Lab
         assert lab.stack.saga("deploy").status == 0
     assert refused.status == 1
     assert {line["whyNot"] for line in json.loads(refused.output)["findings"]} == {
-        f"The process {PROCESS} is not deployed, so nothing was started. Run `saga deploy`."
+        f"The process {PROCESS} is not deployed, so nobody can be asked. Run `saga deploy`."
     }
     assert await settlements(lab, case) == {"order": None, "reservation": None}
     assert reconcile(lab, *only).status == 0

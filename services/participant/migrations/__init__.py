@@ -1,1 +1,1 @@
-"""The kit's own tables in every service's schema, and alembic's environment for all migrations."""
+"""This library's own tables in every service's schema, and alembic's environment for all migrations."""

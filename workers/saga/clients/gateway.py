@@ -56,22 +56,25 @@ def channel(addresses: Addresses) -> grpc.aio.Channel:
         raise bad_input(message) from error
 
 
+NOTHING_STARTED = "nothing was started"
+
+
 class NotDeployed(Failure):
     """The broker does not have a process."""
 
-    def __init__(self, process: str) -> None:
-        """Name the process by its BPMN id."""
-        super().__init__(f"The process {process} is not deployed, so nothing was started. Run `saga deploy`.")
+    def __init__(self, process: str, consequence: str = NOTHING_STARTED) -> None:
+        """Name the process by its BPMN id, and what comes of it."""
+        super().__init__(f"The process {process} is not deployed, so {consequence}. Run `saga deploy`.")
 
 
-async def require_deployed(gateway: "GatewayAsyncStub", process: str) -> None:
+async def require_deployed(gateway: "GatewayAsyncStub", process: str, consequence: str = NOTHING_STARTED) -> None:
     """Check that the broker has a process: a message published before it starts nothing, not even later.
 
     Call it before each message, for a broker that lost its data has lost the process too. The broker is asked to start
     the process at an element that no process has.
 
     Raises:
-        NotDeployed: It does not have it.
+        NotDeployed: It does not have it; the message says what comes of it, the `consequence`.
         grpc.aio.AioRpcError: The broker does not say.
     """
     nowhere = pb.ProcessInstanceCreationStartInstruction(elementId="-")
@@ -80,6 +83,6 @@ async def require_deployed(gateway: "GatewayAsyncStub", process: str) -> None:
         await gateway.CreateProcessInstance(request, timeout=_DEADLINE)
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
-            raise NotDeployed(process) from None
+            raise NotDeployed(process, consequence) from None
         if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
             raise

@@ -16,7 +16,7 @@ def are_named() -> bool:
 
 def for_step(tokens: Tokens) -> "TokenOf":
     """Return how a step's token is looked up: by its task type, at each command."""
-    from saga.kit.definition.outcomes import Broken  # noqa: PLC0415 - the kit brings gRPC, which a participant does not need
+    from saga.kit.definition.outcomes import Broken  # noqa: PLC0415 - the kit brings gRPC, and who starts services has no use for it
 
     def token(task_type: str, *, look_again: bool = False) -> str:
         try:

@@ -1,1 +1,1 @@
-"""The history of the kit's own tables."""
+"""The history of this library's own tables."""

@@ -49,7 +49,7 @@ TRANSITIONS: Final[Mapping[JobState, frozenset[JobState]]] = {
         {ADMITTED, DEFERRED, REPLYING, RELEASED, ENDED}
     ),
     # A poison job is replied to without a run.
-    ADMITTED: frozenset({RUNNING, REPLYING, ENDED}),
+    ADMITTED: frozenset({RUNNING, REPLYING, RELEASED, ENDED}),
     RUNNING: frozenset({DEFERRED, REPLYING, RELEASED, ENDED}),
     DEFERRED: frozenset({REPLYING, REPLIED, ENDED}),
     # After a bug of the worker, an incident replaces the reply.

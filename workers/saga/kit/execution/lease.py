@@ -8,13 +8,12 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import accumulate, repeat
-from operator import mul
 from typing import TYPE_CHECKING, Protocol
 
 import grpc
 from pyzeebe.proto.gateway_pb2 import UpdateJobTimeoutRequest
 
+from saga.common.backoff import ExponentialBackoff
 from saga.kit.gateway.credentials import code_of
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ _SWEEPS = 50
 """Sweeps over all leases in the time of one lease; at most one sweep in ten milliseconds."""
 _RPC_DEADLINE = 3.0
 """Seconds for one try to extend a lease."""
-_PAUSE = 0.1
-"""Seconds before a second try; each next pause is twice as long."""
+_PAUSE, _MAX_PAUSE = 0.1, 1.0
+"""Seconds before a second try, and at most; each next pause is twice as long."""
 _GONE = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT})
 """Refusals that another try does not change."""
 
@@ -119,13 +118,13 @@ class Leases:
         """Make the lease last for `seconds` and long enough for a reply after that; return whether it does."""
         if key in self._extending:  # Of two extensions the later one counts, and that must be ours.
             await asyncio.wait([self._extending[key]])
-        pauses = accumulate(repeat(2.0), mul, initial=_PAUSE)
+        pauses = ExponentialBackoff(base=_PAUSE, cap=_MAX_PAUSE)
         while lease.ends - time.monotonic() <= seconds + self._seconds * _SHORT:
             refusal = await self.start_extension(key, lease, seconds)
             if refusal in _GONE or time.monotonic() >= lease.ends - self._seconds * _REPLY_SHARE:
                 return False
             if refusal is not None:
-                await asyncio.sleep(min(next(pauses), 1.0))
+                await asyncio.sleep(next(pauses))
         return True
 
     async def renew(self, key: int, lease: Lease) -> bool:

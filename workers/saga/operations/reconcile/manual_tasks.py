@@ -55,7 +55,7 @@ class ManualTasks:
             Failure: The process is not deployed, or the broker does not take the entry.
         """
         try:
-            await require_deployed(self._gateway, PROCESS)
+            await require_deployed(self._gateway, PROCESS, "nobody can be asked")
         except grpc.aio.AioRpcError as error:
             raise _not_taken(error) from error
         effect = finding.effect
