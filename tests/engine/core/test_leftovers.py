@@ -1,5 +1,7 @@
 """What could keep an instance, or the engine, for ever: follow-ups and tokens that nobody needs any more."""
 
+from unittest.mock import patch
+
 import pytest
 
 from saga.engine.core import Answer, Command, follow_ups
@@ -127,3 +129,17 @@ def test_a_start_inside_a_scope_whose_messages_cannot_be_awaited_is_refused(benc
     refusal = bench.refused("PROCESS_INSTANCE_CREATION", "CREATE", **creation("p", starts=["a"]))
     assert refusal.code == "INVALID_ARGUMENT"
     assert "Expected to subscribe to catch event(s) of 'a'" in refusal.reason
+
+
+def test_what_was_called_may_complete_while_the_call_is_terminated(bench: Bench) -> None:
+    bench.deploy(draw("p", "start > c > end", start=start(), c=call("q"), end=end()))
+    bench.deploy(draw("q", "start > a > end", start=start(), a=task("a"), end=end()))
+    instance = bench.create()
+    job = bench.job("a")["key"]
+    commands = (Command("JOB", "COMPLETE", job, {"variables": "{}"}), Command("PROCESS_INSTANCE", "CANCEL", instance))
+    with patch.multiple("saga.engine.core.engine", MAX_FOLLOW_UPS=0, RESUMED=1):
+        for command in commands:
+            bench.log += bench.engine.process(command, bench.now).records
+        bench.drain()
+    assert bench.engine.state.tables.elements == {}
+    assert bench.fate(instance) == "TERMINATED"

@@ -43,8 +43,10 @@ class ProcessInstance(Passing):
         """Forget what could be undone in it; go on with who has called it, and with the message that waited for it."""
         del element
         compensation.forget(work, instance)
-        if instance.parent != NONE_KEY and instance.state == "TERMINATING":
-            work.follow_up("SETTLE_ELEMENT", instance.parent, {})
+        caller = work.state.tables.elements.get(instance.parent)
+        # A caller that is terminated meanwhile cannot be completed: it waits for the end of what it has called.
+        if caller is not None and "TERMINATING" in {instance.state, caller.state}:
+            work.follow_up("SETTLE_ELEMENT", caller.key, {})
         if instance.start_key:
             process_id = work.state.tables.definitions[instance.definition].process_id
             correlation.start_waiting(work, process_id, instance.start_key)
