@@ -10,6 +10,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from pydantic import StringConstraints
 
+from saga.clients.addresses import Addresses
+from saga.clients.failure import Failure
+from saga.clients.zeebe import place
 from saga.common import project
 from saga.kit import SagaDefinition, Variables
 from saga.kit.definition.registry import SagaRegistry, discover_sagas
@@ -149,6 +152,11 @@ def test_the_id_is_read_from_variables_and_whatever_else_is_there_is_nobody_s(
 
 def test_a_saga_is_named_by_its_key_and_nothing_else() -> None:
     assert TRIP.variables("trip-1") == '{"tripId": "trip-1"}'
+
+
+async def test_a_process_without_a_start_message_is_started_by_no_message() -> None:
+    with pytest.raises(Failure, match="No message starts the process trip; leave --message out"):
+        await place(Addresses.of(0), TRIP, "trip-1", {"tripId": "trip-1"})
 
 
 @pytest.mark.parametrize("saga", discover_sagas().definitions, ids=lambda each: each.process)

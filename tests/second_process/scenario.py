@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 from pyzeebe import ZeebeClient
 
 import services
+from saga.clients.addresses import Addresses
 from saga.clients.instances import Instances
+from saga.common.tokens import Tokens
+from saga.stack import stack as embedded
 from tests.proxy import HoldingProxy
 from tests.stack import Result, Stack, free_port
 from tests.standing import Standing
@@ -67,6 +71,19 @@ async def bookings(world: World, trip: Trip) -> dict[str, bool | None]:
     return row
 
 
+async def sees_one_start(world: World, instances: Instances, trip: Trip) -> None:
+    """Wait for the trip's end; check that it has one instance, and that each booking was made once."""
+    await eventually(lambda: bookings(world, trip), lambda now: now == BOOKED)
+    [instance] = await eventually(lambda: instances.with_variable("tripId", trip["tripId"]), bool)
+    ends = [node.name for node in await instances.path(instance.key) if node.type == "END_EVENT"]
+    assert ends == ["Trip booked"]
+    assert [each.key for each in await instances.with_variable("tripId", trip["tripId"])] == [instance.key]
+    done = await world.fetch(
+        "SELECT event ->> 'type' AS type FROM travel.outbox WHERE event ->> 'subject' = $1", trip["tripId"]
+    )
+    assert len(done) == 2, done
+
+
 async def booked(stack: Stack, world: World) -> Trip:
     """Carry a trip out and return it."""
     trip = new_trip()
@@ -113,8 +130,36 @@ async def test_what_is_started_is_told_by_its_key_and_checked_by_its_own_model(s
     assert "none of the variables orderId (order-fulfillment), tripId (trip): name its process" in neither.errors
     named = await saga(stack, "start", "-", "--process", "trip", stdin="{}", status=2)
     assert "tripId: Field required" in named.errors
-    message = await saga(stack, "start", "-", "--message", stdin=json.dumps(new_trip()), status=2)
-    assert "No message starts the process trip" in message.errors
+
+
+async def test_a_trip_is_started_once_by_its_message(stack: Stack, world: World, instances: Instances) -> None:
+    trip = new_trip()
+    placed = await saga(stack, "start", "-", "--message", stdin=json.dumps(trip))
+    assert f"Trip {trip['tripId']}: TripBooked is published." in placed.output
+    again = await saga(stack, "start", "-", "--message", stdin=json.dumps(trip), status=1)
+    assert f"Trip {trip['tripId']} was placed before" in again.errors
+    await sees_one_start(world, instances, trip)
+
+
+async def test_a_trip_that_is_booked_at_the_service_is_started_once_by_the_reconciler(
+    stack: Stack, world: World, instances: Instances, addresses: Addresses
+) -> None:
+    trip = new_trip()
+
+    async def published() -> bool:
+        [row] = await world.fetch("SELECT published FROM travel.trips WHERE trip_id = $1", trip["tripId"])
+        return bool(row["published"])
+
+    token = Tokens({"TOKENS": str(embedded.Stack(stack.offset).tokens)}).authorization("book-trip")
+    async with httpx.AsyncClient(base_url=addresses.service("travel"), headers=token, timeout=20) as http:
+        assert [(await http.post("/trips", json=trip)).status_code for _ in range(2)] == [202, 202]
+        other = await http.post("/trips", json={**trip, "nights": 3})
+        assert (other.status_code, other.json()["code"]) == (422, "TRIP_ID_REUSED")
+    await eventually(published, bool)
+    # As if the reconciler had died after it published the trip and before it marked it.
+    await world.fetch("UPDATE travel.trips SET published = false WHERE trip_id = $1", trip["tripId"])
+    await eventually(published, bool)
+    await sees_one_start(world, instances, trip)
 
 
 async def test_a_refused_trip_is_compensated(stack: Stack, world: World, instances: Instances) -> None:

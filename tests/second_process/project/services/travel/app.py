@@ -1,23 +1,30 @@
 """The HTTP face of travel, its rules and its tables."""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
+from fastapi import Request as HttpRequest
 from pydantic import Field
-from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text, insert, update
+from sqlalchemy import BigInteger, Boolean, Column, MetaData, Table, Text, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio.engine import AsyncConnection
 
 from services.participant.auth import called_by
 from services.participant.barrier import Barrier, barrier_of
+from services.participant.database import Reading, database_of
 from services.participant.models import Answer, Name, Request, SagaId
-from services.participant.problems import ProblemType, Refusal, command_problems
+from services.participant.problems import Problem, ProblemType, Refusal, command_problems, query_problems
 
 NO_ROOM = ProblemType("NO_ROOM", 409, "There is no room for so long")
+TRIP_ID_REUSED = ProblemType("TRIP_ID_REUSED", 422, "Another trip was booked under this id")
 router = APIRouter(tags=["travel"])
 FlightBarrier = Annotated[Barrier, Depends(barrier_of("flight"))]
 HotelBarrier = Annotated[Barrier, Depends(barrier_of("hotel"))]
 _MOST = 10
 """Nights that a hotel has a room for."""
+_BATCH = 16
+"""Trips that one answer lists at most."""
 _metadata = MetaData()
 flights = Table(
     "flights",
@@ -33,6 +40,13 @@ hotels = Table(
     Column("nights", BigInteger),
     Column("cancelled", Boolean),
 )
+trips = Table(
+    "trips",
+    _metadata,
+    Column("trip_id", Text, primary_key=True),
+    Column("variables", JSONB),
+    Column("published", Boolean),
+)
 
 
 class Seat(Request):
@@ -45,6 +59,19 @@ class Room(Request):
     """What book-hotel asks for."""
 
     nights: Annotated[int, Field(ge=1, le=30, examples=[2])]
+
+
+class BookedTrip(Seat, Room):
+    """A whole trip: the variables that its process instance starts with."""
+
+    trip_id: SagaId
+
+
+class Unpublished(Answer):
+    """Trips that the engine does not have yet."""
+
+    trips: dict[str, dict[str, Any]]
+    """The variables of each, by its id."""
 
 
 class FlightBooking(Answer):
@@ -107,3 +134,38 @@ async def book_hotel(trip_id: SagaId, room: Room, barrier: HotelBarrier) -> Resp
 async def cancel_hotel(trip_id: SagaId, barrier: HotelBarrier) -> Response:
     """Give it back."""
     return await barrier.undo(trip_id, _cancel_hotel, nothing=Cancelled(), effects=hotels.c.trip_id)
+
+
+@router.post(
+    "/trips",
+    dependencies=[called_by("book-trip")],
+    status_code=HTTPStatus.ACCEPTED,
+    responses=query_problems(TRIP_ID_REUSED),
+)
+async def book_trip(trip: BookedTrip, request: HttpRequest) -> None:
+    """Keep a trip and have it carried out; the same trip again changes nothing."""
+    row = {"trip_id": trip.trip_id, "variables": trip.model_dump(by_alias=True), "published": False}
+    async with database_of(request).transaction() as connection:
+        await connection.execute(insert(trips).values(row).on_conflict_do_nothing())
+        kept = await connection.scalar(select(trips.c.variables).where(trips.c.trip_id == trip.trip_id))
+    if kept != row["variables"]:
+        raise Problem(TRIP_ID_REUSED, f"Trip {trip.trip_id} was booked before with another content.")
+
+
+@router.get("/trips", dependencies=[called_by("publish-trips")], responses=query_problems())
+async def read_unpublished(database: Reading) -> Unpublished:
+    """List the trips that the engine does not have yet."""
+    rows = await database.execute(select(trips.c.trip_id, trips.c.variables).where(~trips.c.published).limit(_BATCH))
+    return Unpublished(trips={row.trip_id: row.variables for row in rows})
+
+
+@router.post(
+    "/trips/{trip_id}/published",
+    dependencies=[called_by("publish-trips")],
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=query_problems(),
+)
+async def mark_published(trip_id: SagaId, request: HttpRequest) -> None:
+    """Record that the engine has this trip; once or more often."""
+    async with database_of(request).transaction() as connection:
+        await connection.execute(update(trips).where(trips.c.trip_id == trip_id).values(published=True))
