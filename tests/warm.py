@@ -41,7 +41,7 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; one that has ended gets none."""
-        # It may have ended, and whoever forked it not have said so yet.
+        # A process that has just ended may still be listed as alive.
         with suppress(ProcessLookupError):
             if self._process.is_alive():
                 os.kill(self.pid, number)

@@ -4,9 +4,7 @@ import sys
 from collections import Counter
 
 from tests.architecture.imports import circle, levels, module_graph, modules, naming, room_graph, room_of
-
-PROCESS_WORDS = ("order-fulfillment", "order_fulfillment", "orderId", "OrderId", "OrderVariables")
-"""What only the process of orders and its services may say."""
+from tests.architecture.plan import PROCESS_WORDS
 
 
 def main() -> None:

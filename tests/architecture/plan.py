@@ -39,6 +39,8 @@ PROCESS = ("saga.common", *_KIT, "saga.clients")
 """What a process may import from, beside itself."""
 SERVICE = ("saga.common", "services.participant")
 """The same of a service."""
+PROCESS_WORDS = ("order-fulfillment", "order_fulfillment", "orderId", "OrderId", "OrderVariables")
+"""What only the process of orders and its services may say."""
 CORE = "saga.engine.core"
 """Imports from no other part of the engine."""
 

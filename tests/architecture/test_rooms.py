@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.architecture.__main__ import PROCESS_WORDS
 from tests.architecture.imports import circle, module_graph, naming, room_graph
-from tests.architecture.plan import trespasses
+from tests.architecture.plan import PROCESS_WORDS, trespasses
 
 MODULES = module_graph()
 

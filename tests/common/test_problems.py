@@ -42,7 +42,7 @@ def test_a_problem_need_not_have_a_code() -> None:
         answer({"errors": "many"}),
         httpx.Response(409, content=b"<html>", headers={"Content-Type": PROBLEM}),
     ],
-    ids=["other type", "no object", "code is no text", "errors are no list", "no JSON"],
+    ids=["other type", "not an object", "code is not text", "errors are not a list", "not JSON"],
 )
 def test_what_is_not_a_valid_problem_is_none(response: httpx.Response) -> None:
     assert problem_of(response) is None

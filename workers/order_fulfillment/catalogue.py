@@ -6,6 +6,7 @@ from order_fulfillment.model import Order
 from saga.clients.addresses import Addresses
 from saga.clients.failure import Failure, bad_input
 from saga.clients.participant import Participant
+from saga.common.problems import field_path
 from saga.common.tokens import read_tokens
 
 
@@ -30,7 +31,7 @@ async def check_articles(order: Order, addresses: Addresses) -> None:
         message = f"Nothing was started, for nobody can say what is for sale. {failure}"
         raise Failure(message) from None
     wrong = [
-        f"  items[{index}].sku: there is no such article"
+        f"  {field_path(('items', index, 'sku'))}: there is no such article"
         for index, item in enumerate(order.items)
         if item.sku not in known
     ]

@@ -70,15 +70,15 @@ class OrderPublisher:
         """Read from the orders service, and publish over `channel`."""
         self._orders = orders
         self._gateway = stub(channel)
-        self._link = ChannelWatch(channel)
-        self._backoff = Backoff(SystemRandom(), self._link, base=0.1, cap=5.0)
+        self._channel_watch = ChannelWatch(channel)
+        self._backoff = Backoff(SystemRandom(), self._channel_watch, base=0.1, cap=5.0)
         self._waiting_since: float | None = None
         self._told: str | None = None
         """What the log says is in the way."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish whatever is placed until `stop` is set; what is in hand then is marked before this returns."""
-        watching = asyncio.create_task(self._link.watch())
+        watching = asyncio.create_task(self._channel_watch.watch())
         try:
             while not stop.is_set():
                 await _unless(stop, await self._pass())

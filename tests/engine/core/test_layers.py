@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.imports import circle, module_graph
+
 CORE = Path(__file__).parents[3] / "workers" / "saga" / "engine" / "core"
 MODULES = sorted(CORE.rglob("*.py"))
 OTHERS = {"lxml", "msgspec"}
@@ -52,11 +54,9 @@ def test_imports_stand_at_the_top_of_a_module() -> None:
 
 
 def test_no_module_of_the_core_imports_itself_by_way_of_others() -> None:
-    graph = {_name(path): {_name(found) for found in _modules(path)} for path in MODULES}
-    done: set[str] = set()
-    while ready := {name for name, needs in graph.items() if name not in done and needs <= done | {name}}:
-        done |= ready
-    assert sorted(graph.keys() - done) == []
+    core = {name: found for name, found in module_graph().items() if name.startswith("saga.engine.core")}
+    assert core
+    assert circle(core) == []
 
 
 def test_only_apply_and_the_state_itself_change_the_state() -> None:
@@ -69,26 +69,3 @@ def test_only_apply_and_the_state_itself_change_the_state() -> None:
                 target = ast.unparse(node)
                 assert not target.startswith(("work.state.", "state.")), f"{path.name}: {target}"
                 assert not target.startswith("self.state.") or "executables" in target, f"{path.name}: {target}"
-
-
-def _modules(path: Path) -> Iterator[Path]:
-    package = path.parent
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and 0 < node.level <= len(path.relative_to(CORE).parts):
-            base = package
-            for _ in range(node.level - 1):
-                base = base.parent
-            base = base.joinpath(*(node.module or "").split("."))
-            for alias in node.names:
-                inner = base / alias.name
-                places = (
-                    inner.with_suffix(".py"),
-                    inner / "__init__.py",
-                    base.with_suffix(".py"),
-                    base / "__init__.py",
-                )
-                yield next(found for found in places if found.exists())
-
-
-def _name(path: Path) -> str:
-    return str(path.relative_to(CORE))

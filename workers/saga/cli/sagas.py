@@ -8,7 +8,7 @@ def chosen(process: str | None) -> SagaRegistry:
     """Return the process with this id; None is all of them.
 
     Raises:
-        Failure: There is no such process, or none at all.
+        Failure: No process has this id, or the project defines none.
     """
     sagas = discover_sagas()
     found = [each for each in sagas.definitions if process in {None, each.process}]

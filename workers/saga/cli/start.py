@@ -67,7 +67,7 @@ def _check(text: str, name: str, sagas: SagaRegistry) -> tuple[SagaDefinition, V
     """Return the process that a document starts, and its variables.
 
     Raises:
-        Failure: It is no JSON, it is of no process or of several, or a field is wrong; every such field is named.
+        Failure: It is not valid JSON, its process cannot be told, or fields are invalid; each of them is named.
     """
     nouns = sagas.nouns
     try:

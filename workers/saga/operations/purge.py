@@ -50,11 +50,12 @@ async def purge(addresses: Addresses, tokens: Tokens, *, delete: bool) -> list[L
     What cannot be told is kept, and its line says why.
     """
     async with AsyncExitStack() as stack:
-        lives = Lives(discover_sagas())
+        instances, unknown = None, ""
         try:
-            lives.instances = await stack.enter_async_context(Instances.at(addresses))
+            instances = await stack.enter_async_context(Instances.at(addresses))
         except Failure as failure:
-            lives.unknown = str(failure)
+            unknown = str(failure)
+        lives = Lives(discover_sagas(), instances, unknown)
         lines: list[Line] = []
         for name in project.participants():
             async with Participant.at(addresses, name, tokens) as asked:
@@ -72,12 +73,11 @@ class Searches(Protocol):
 class Lives:
     """Which sagas are alive, as far as the cluster shows."""
 
-    def __init__(self, sagas: SagaRegistry, instances: Searches | None = None) -> None:
-        """Know a saga by the keys of `sagas`, and ask `instances`."""
+    def __init__(self, sagas: SagaRegistry, instances: Searches | None, unknown: str = "") -> None:
+        """Know a saga by the keys of `sagas`, and ask `instances`; where there are none, `unknown` says why."""
         self._keys = sagas.keys
-        self.instances = instances
-        self.unknown = ""
-        """Why nobody can be asked."""
+        self._instances = instances
+        self._unknown = unknown
         self._known: dict[str, bool] = {}
 
     async def is_live(self, saga: str) -> bool:
@@ -86,13 +86,13 @@ class Lives:
         Raises:
             Failure: it cannot be told.
         """
-        if self.instances is None:
-            raise Failure(self.unknown)
+        if self._instances is None:
+            raise Failure(self._unknown)
         if not self._keys:
             message = "No package in workers/ defines a process, so nobody can tell which sagas are alive."
             raise Failure(message)
         if saga not in self._known:
-            self._known[saga] = any([await self.instances.has_active(key, saga) for key in self._keys])
+            self._known[saga] = any([await self._instances.has_active(key, saga) for key in self._keys])
         return self._known[saga]
 
 

@@ -38,11 +38,7 @@ class SagaRegistry:
         return handlers([step for each in self.definitions for step in each.steps_found])
 
     def of_task_type(self, task_type: str) -> SagaDefinition | None:
-        """Return the process whose steps include a task type, None where none does.
-
-        Raises:
-            StepDefinitionError: As `handlers` does.
-        """
+        """Return the process whose steps include a task type, None where none does."""
         return self._by_task_type.get(task_type)
 
     def of_process(self, process: str) -> SagaDefinition | None:
@@ -66,14 +62,7 @@ class SagaRegistry:
 
     @cached_property
     def _by_task_type(self) -> dict[str, SagaDefinition]:
-        one_each = self.handlers  # raises where two processes claim a task type: an undo would get the other's key
-        return {
-            handler.task_type: each
-            for each in self.definitions
-            for step in each.steps_found
-            for handler in step.handlers()
-            if handler.task_type in one_each
-        }
+        return {task_type: each for each in self.definitions for task_type in handlers(each.steps_found)}
 
 
 @cache

@@ -27,8 +27,6 @@ from saga.kit.subscription.window import Window
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-_DEFAULT_TIMING = SubscriptionTiming()
-
 
 class JobSubscription:
     """The subscription to one task type. It runs until it is stopped; no failure ends it."""
@@ -44,7 +42,7 @@ class JobSubscription:
         channel_watch: ChannelWatch,
         random: Random,
         schedule: PollSchedule,
-        timing: SubscriptionTiming = _DEFAULT_TIMING,
+        timing: SubscriptionTiming,
     ) -> None:
         """Call `receive` with each job and the end of its lease; the job owns one slot of `window` from then on.
 

@@ -18,14 +18,17 @@ class UndoExecutor:
     """The undos of all steps of all processes."""
 
     def __init__(self, sagas: SagaRegistry, participants: Participants, random: Random) -> None:
-        """Know the undo of each step of `sagas`; `participants` lead to whom they command."""
+        """Know the undo of each step of `sagas`; `participants` lead to whom they command.
+
+        Raises:
+            StepDefinitionError: Two processes claim one task type: an undo would get the key of the other one.
+        """
         self._threads = threads = Threads(1)
         self._undos: dict[str, tuple[SagaDefinition, Handler, Runner]] = {}
-        for saga in sagas.definitions:
-            for step in saga.steps_found:
-                do, *undo = step.handlers()
-                for handler in undo:
-                    self._undos[do.task_type] = saga, handler, Runner(handler, participants, threads, random, [])
+        for handler in sagas.handlers.values():
+            saga = sagas.of_task_type(handler.task_type)
+            if saga is not None and handler.undoes is not None:
+                self._undos[handler.undoes] = saga, handler, Runner(handler, participants, threads, random, [])
 
     def has_undo(self, effect: Effect) -> bool:
         """Tell whether something takes the effect back; nothing does where it is a record.

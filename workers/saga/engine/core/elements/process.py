@@ -4,7 +4,6 @@ from .. import compensation, correlation, lifecycle, subscriptions
 from ..behaviors import behaves_as
 from ..entities import ElementInstance
 from ..model import Element
-from ..records import NONE_KEY
 from ..scope import to_document
 from ..work import Work
 from .passing import Passing
@@ -34,9 +33,11 @@ class ProcessInstance(Passing):
             variables = work.variables(instance.key).document(names)
             value = {**work.process_of(instance), "variables": variables}
             work.event("PROCESS_INSTANCE_RESULT", "COMPLETED", instance.key, value)
-        if instance.parent != NONE_KEY:
+        caller = work.state.tables.elements.get(instance.parent)
+        # One that is terminated meanwhile cannot complete: it waits for the end of what it has called.
+        if caller is not None and caller.state != "TERMINATING":
             own = {name: held.value for name, held in work.state.tables.variables.get(instance.key, {}).items()}
-            work.follow_up("COMPLETE_ELEMENT", instance.parent, {"variables": to_document(own), "hops": work.hops})
+            work.follow_up("COMPLETE_ELEMENT", caller.key, {"variables": to_document(own), "hops": work.hops})
         lifecycle.completed(work, instance, element)
 
     def left(self, work: Work, instance: ElementInstance, element: Element) -> None:
@@ -44,7 +45,6 @@ class ProcessInstance(Passing):
         del element
         compensation.forget(work, instance)
         caller = work.state.tables.elements.get(instance.parent)
-        # A caller that is terminated meanwhile cannot be completed: it waits for the end of what it has called.
         if caller is not None and "TERMINATING" in {instance.state, caller.state}:
             work.follow_up("SETTLE_ELEMENT", caller.key, {})
         if instance.start_key:
