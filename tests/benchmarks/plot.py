@@ -26,11 +26,13 @@ def draw(verdicts: Sequence[Verdict], samples: Samples, caption: str) -> Path:
     above = figure.add_subfigure(halves[0]).subplots()
     _bars(above, [verdict for verdict in verdicts if verdict.ratio is not None])
     measured = [load for load in (DRAIN, STEADY) if (f"{load}: {lineup.OURS}", _UNITS[0]) in samples.figures]
-    below = figure.add_subfigure(halves[1]).subplots(len(_UNITS), len(measured), sharey="row", squeeze=False)
-    for row, unit in zip(below, _UNITS, strict=True):
-        row[0].set_ylabel(unit)
-        for axes, load in zip(row, measured, strict=True):
-            _peers(axes, samples, load, unit)
+    # A run that has just begun has measured no peer yet.
+    if measured:
+        below = figure.add_subfigure(halves[1]).subplots(len(_UNITS), len(measured), sharey="row", squeeze=False)
+        for row, unit in zip(below, _UNITS, strict=True):
+            row[0].set_ylabel(unit)
+            for axes, load in zip(row, measured, strict=True):
+                _peers(axes, samples, load, unit)
     figure.suptitle(caption, fontsize=9, color="#555555")
     path = RESULTS / "latest.svg"
     figure.savefig(path, metadata={"Date": None})
