@@ -8,6 +8,11 @@ SECONDS = "PROOF_SECONDS"
 """Names the environment variable that bounds a proof in time and not in number."""
 
 
+def bounded(all_of_it: int, portion: int) -> int:
+    """Return how much of a proof is done at once: a portion where the time is bounded."""
+    return portion if SECONDS in os.environ else all_of_it
+
+
 def portions(all_of_it: int, portion: int) -> Iterator[int]:
     """Yield portions of `all_of_it`; where the time is bounded, as many as begin in time, and one at least."""
     seconds = os.environ.get(SECONDS)

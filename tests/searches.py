@@ -31,7 +31,7 @@ from tests.stack import Stack
 
 LAGS = [
     pytest.param(0.0, id="at-once", marks=pytest.mark.proof),
-    pytest.param(0.5, id="lagging"),
+    pytest.param(0.3, id="lagging"),
     pytest.param(1.5, id="lagging-as-a-cluster-does", marks=pytest.mark.proof),
 ]
 """Seconds by which searches lag in tests that run each way: the engine's own do not, a cluster's do, by 1.5.

@@ -23,7 +23,7 @@ from services.participant.settings import read_settings
 from services.payment.settings import CardProcessorSettings
 
 _CALLER = "card-processor"
-_TIMEOUT = httpx.Timeout(4.0, connect=1.0)
+TIMEOUT = httpx.Timeout(4.0, connect=1.0)
 """Seconds: a processor that cannot be reached is known at once, one that was reached is given time to answer."""
 _LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16)
 
@@ -100,7 +100,7 @@ class CardProcessor:
 async def connected(app: FastAPI) -> AsyncIterator[None]:
     """Hold `app.state.processor` for as long as the service runs; the processor itself need not be there."""
     url = str(read_settings(CardProcessorSettings).card_processor_url)
-    async with open_client(url, timeout=_TIMEOUT, limits=_LIMITS) as http:
+    async with open_client(url, timeout=TIMEOUT, limits=_LIMITS) as http:
         app.state.processor = CardProcessor(http, read_tokens())
         yield
 

@@ -11,6 +11,8 @@ from tests.compose.composefile import ComposeFile
 from tests.compose.image import Image
 from tests.compose.processes import Processes
 
+pytestmark = pytest.mark.proof  # The image is built for it, as its Dockerfile says.
+
 _PARTICIPANTS = {"orders": 8101, "inventory": 8102, "payment": 8103, "shipping": 8104}
 _CHECKED = {"engine": 9600, **_PARTICIPANTS, "card-processor": 8105, "workers": 8100, "reconciler": 8110}
 """The containers whose check runs on this machine, and the port that it asks."""

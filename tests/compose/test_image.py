@@ -16,6 +16,8 @@ from tests.services.participant import tokens_of
 from tests.stack import free_port
 
 _LOCK = ROOT / "requirements.lock"
+built = pytest.mark.proof
+"""Of a test for which the image is built, as its Dockerfile says."""
 
 
 def test_both_stages_are_the_same_pinned_python() -> None:
@@ -57,12 +59,14 @@ def test_every_dependency_has_a_wheel_for_the_image_s_python(platform: str, tmp_
 
 
 @pytest.mark.parametrize("arguments", [[], ["services"], ["workers"], ["deploy"]])
+@built
 def test_the_built_image_s_saga_explains_itself(arguments: list[str], image: Image) -> None:
     done = image.run(*arguments, "--help")
     assert done.returncode == 0, done.stderr
     assert "Usage: saga" in done.stdout
 
 
+@built
 def test_the_built_image_deploys_its_own_diagrams(image: Image) -> None:
     done = image.run("deploy", ZEEBE_ADDRESS=f"127.0.0.1:{free_port()}", ZEEBE_INSECURE_CONNECTION="true")
     # No engine is there; that it was asked says that the diagrams were found.
@@ -71,6 +75,7 @@ def test_the_built_image_deploys_its_own_diagrams(image: Image) -> None:
 
 
 @pytest.mark.parametrize("name", services.PORTS)
+@built
 def test_the_built_image_s_participant_needs_a_database(name: str, image: Image) -> None:
     tokens = tokens_of(router_of(name))
     done = image.run("services", name, PORT=str(free_port()), **tokens)
@@ -80,6 +85,7 @@ def test_the_built_image_s_participant_needs_a_database(name: str, image: Image)
 
 
 @pytest.mark.parametrize("name", services.PORTS)
+@built
 def test_the_built_image_s_participant_needs_a_token_of_each_of_its_callers(name: str, image: Image) -> None:
     done = image.run("services", name, PORT=str(free_port()))
     assert done.returncode != 0

@@ -13,6 +13,8 @@ from tests.compose.composefile import ROOT, ComposeFile
 from tests.compose.image import Image
 from tests.compose.processes import Processes
 
+pytestmark = pytest.mark.proof  # The image is built for it, as its Dockerfile says.
+
 _ORDER = "bpmn/examples/fulfilled.json"
 _READY_SECONDS = 60
 
@@ -39,7 +41,6 @@ async def running(processes: Processes, tmp_path_factory: pytest.TempPathFactory
         await life
 
 
-@pytest.mark.long
 async def test_the_deploy_container_s_command_deploys(processes: Processes, image: Image) -> None:
     done = await asyncio.to_thread(image.run, "deploy", **processes.environment("deploy"))
     assert done.returncode == 0, done.stderr

@@ -117,7 +117,14 @@ async def test_a_service_killed_after_its_commit_is_asked_again_with_the_same_ke
     await back_again(stack, "payment", dead)
 
 
-@pytest.mark.parametrize("fault", [Fault.UNANSWERED, Fault.UNHEARD, Fault.LATE, Fault.FAILED])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.UNANSWERED,
+        *(pytest.param(each, marks=pytest.mark.proof) for each in (Fault.UNHEARD, Fault.LATE)),
+        Fault.FAILED,
+    ],
+)
 async def test_a_card_processor_that_answers_nothing_of_use_charges_once(
     engine: ZeebeClient, world: World, new_order: NewOrder, fault: Fault
 ) -> None:

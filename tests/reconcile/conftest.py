@@ -17,10 +17,20 @@ PARTS = ("engine", *services.PORTS)
 
 
 @pytest.fixture(scope="package")
-async def lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
+async def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     """The laboratory that these tests share, and that is gone when others begin."""
     async with opened(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="package")
+def lab(shared_lab: Lab) -> Lab:
+    """The shared laboratory as it is.
+
+    Where a module has it in several ways, its fixture `lab` takes `shared_lab` too: pytest starts a fixture anew for
+    each parameter of one that has the same name.
+    """
+    return shared_lab
 
 
 @asynccontextmanager

@@ -80,7 +80,7 @@ class Lab:
             yield process
 
     @asynccontextmanager
-    async def reconciler(self, interval: float = 1.0, *, url: str = "") -> AsyncIterator[warm.Command]:
+    async def reconciler(self, interval: float = 0.5, *, url: str = "") -> AsyncIterator[warm.Command]:
         """Run a reconciler that looks at everything at each sweep: the one that workers know, or one at `url`."""
         url = url or self.environment["RECONCILER_URL"]
         own = {"RECONCILER_INTERVAL": str(interval), "RECONCILER_AGE": "0", "RECONCILER_PORT": url.rpartition(":")[2]}

@@ -37,11 +37,11 @@ SETTLEMENTS = "/effects/settlements"
 
 
 @pytest.fixture(scope="module", params=LAGS)
-async def lab(request: pytest.FixtureRequest, lab: Lab) -> AsyncIterator[Lab]:
+async def lab(request: pytest.FixtureRequest, shared_lab: Lab) -> AsyncIterator[Lab]:
     """A laboratory whose searches show everything at once, and one whose searches lag."""
-    async with searching(lab.stack, request.param) as (stack, addresses), Instances.at(addresses) as instances:
-        environment = {**lab.environment, "CAMUNDA_REST_ADDRESS": addresses.rest or ""}
-        yield replace(lab, stack=stack, instances=instances, environment=environment)
+    async with searching(shared_lab.stack, request.param) as (stack, addresses), Instances.at(addresses) as instances:
+        environment = {**shared_lab.environment, "CAMUNDA_REST_ADDRESS": addresses.rest or ""}
+        yield replace(shared_lab, stack=stack, instances=instances, environment=environment)
 
 
 @pytest.fixture

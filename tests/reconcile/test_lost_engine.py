@@ -61,7 +61,7 @@ async def brought(lab: Lab, new_order: NewOrder) -> tuple[list[Case], str]:
     return made, finished["orderId"]
 
 
-@pytest.mark.long
+@pytest.mark.proof
 async def test_effects_of_a_lost_engine_are_undone_on_a_persons_word(own_lab: Lab, new_order: NewOrder) -> None:
     lab = own_lab
     made, finished = await brought(lab, new_order)

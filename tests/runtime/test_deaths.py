@@ -15,6 +15,7 @@ import pytest
 
 from saga.clients.addresses import Addresses
 from saga.kit.settings import EngineSettings
+from tests.amount import bounded
 from tests.kit.bench import until
 from tests.process.test_crashes import back_again
 from tests.runtime.bench import Bench, working
@@ -94,10 +95,9 @@ async def test_what_a_worker_that_stops_has_in_hand_is_done_by_another_long_befo
     assert time.monotonic() - begun < 20.0
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("stops", [3, pytest.param(12, marks=pytest.mark.proof)])
+@pytest.mark.proof
 async def test_a_rolling_restart_under_load_loses_nothing_and_delays_next_to_nothing(
-    broker: Broker, addresses: Addresses, name: str, start: Start, stops: int
+    broker: Broker, addresses: Addresses, name: str, start: Start
 ) -> None:
     """The protocol has no graceful end of a stream.
 
@@ -105,7 +105,7 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_delays_next_to_not
     not before. The first stop loses one for certain; here one for each stop is let pass, and one in a hundred jobs on a
     machine that is so busy that many are on the wire.
     """
-    lease = 15.0
+    lease, stops = 15.0, bounded(12, 3)
     task_types = [f"{name}-first", f"{name}-second"]
     await broker.deploy(name, task_types)
     took: list[float] = []

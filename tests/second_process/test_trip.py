@@ -43,7 +43,7 @@ def test_its_definition_is_the_one_that_the_documentation_shows() -> None:
     assert shown[1] == (PROJECT / "workers" / "trip" / "__init__.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.long  # A stack of its own, and two dozen commands.
+@pytest.mark.proof  # A stack of its own, and two dozen commands.
 def test_every_tool_takes_it_and_orders_go_on_beside_it(checkout: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = f"{checkout}{os.pathsep}{checkout / 'workers'}"

@@ -10,6 +10,7 @@ import pytest
 
 from services.participant.auth import callers_of
 from services.participant.server import router_of
+from tests.amount import bounded
 from tests.services.conftest import OwnDatabase
 from tests.services.test_server import started, until_ready
 from tests.stack import free_port
@@ -34,11 +35,10 @@ def processor(own_database: OwnDatabase) -> Iterator[str]:
         process.terminate()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("examples", [1, pytest.param(60, marks=pytest.mark.proof)])
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["orders", "inventory", "payment", "shipping"])
 async def test_a_service_answers_all_that_it_is_sent_as_its_document_says(
-    own_database: OwnDatabase, processor: str, name: str, examples: int, tmp_path: Path
+    own_database: OwnDatabase, processor: str, name: str, tmp_path: Path
 ) -> None:
     port = free_port()
     own = {"DATABASE_URL": own_database.url, "PORT": str(port), "RATE_LIMIT": "1000000", **_environment(name)}
@@ -54,7 +54,7 @@ async def test_a_service_answers_all_that_it_is_sent_as_its_document_says(
                 "--header",
                 f"Authorization: Bearer {_TOKEN}",
                 "--max-examples",
-                str(examples),
+                str(bounded(60, 1)),
                 "--no-color",
                 "--no-shrink",
             ),

@@ -1,31 +1,47 @@
 """An effect at a third party: whatever times out, repeats or races, payment's tables and the processor's agree."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from services.card_processor.cards import Fault
-from tests.services.participant import CHARGE, DECLINES, TOTAL, Participant, code
+from services.payment import processor
+from tests.services.conftest import running
+from tests.services.participant import CHARGE, DECLINES, TOTAL, Participant, Participants, code
 from tests.services.postgres import Admin
-from tests.services.processor import FAULTY, GIVEN_BACK, NOTHING, SILENT, TAKEN, Books, CardProcessor, by
+from tests.services.processor import FAULTY, GIVEN_BACK, NOTHING, SILENT, TAKEN, Books, CardProcessor, by, reached_at
 from tests.services.test_barrier import kill_when_waiting
 from tests.world import eventually
+
+PATIENCE = 2.0
+"""Seconds that payment gives the processor here: half of what it does otherwise, and time enough for an undo."""
+
+
+@pytest.fixture(scope="module")
+async def impatient(participants: Participants, role_urls: dict[str, str]) -> AsyncIterator[Participant]:
+    """Payment, which gives up on the processor sooner."""
+    environment = reached_at(str(participants["card_processor"].http.base_url))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processor, "TIMEOUT", httpx.Timeout(PATIENCE, connect=1.0))
+        async with running("payment", role_urls["payment"], environment) as payment:
+            yield payment
 
 
 @pytest.mark.parametrize("fault", SILENT)
 async def test_an_outcome_that_is_unknown_is_said_to_be_and_the_repeat_asks_before_it_calls_again(
-    payment: Participant, card_processor: CardProcessor, books: Books, order_id: str, fault: Fault
+    impatient: Participant, card_processor: CardProcessor, books: Books, order_id: str, fault: Fault
 ) -> None:
     url, body = f"/payments/{order_id}", by(FAULTY[fault])
-    answer = await payment.do(url, body)
+    answer = await impatient.do(url, body)
     assert code(answer) == (503, "OUTCOME_UNKNOWN")
     assert answer.headers["Retry-After"] == "1"
-    assert answer.elapsed.total_seconds() < 6
+    assert answer.elapsed.total_seconds() < PATIENCE + 2
     assert await books.show(order_id) == ("pending", NOTHING)
     if fault is Fault.LATE:
         await eventually(lambda: card_processor.money(order_id), bool, seconds=5)
-    repeats = [await payment.do(url, body) for _ in range(2)]
+    repeats = [await impatient.do(url, body) for _ in range(2)]
     assert [repeat.status_code for repeat in repeats] == [200, 200]
     assert repeats[0].content == repeats[1].content
     assert repeats[0].json()["amount"] == TOTAL
@@ -75,17 +91,17 @@ async def test_a_decline_that_was_not_heard_is_learned_by_asking(
 
 @pytest.mark.parametrize("fault", SILENT)
 async def test_an_undo_after_an_unknown_outcome_leaves_nothing_taken_and_fences_the_late_do(
-    payment: Participant, card_processor: CardProcessor, books: Books, order_id: str, fault: Fault
+    impatient: Participant, card_processor: CardProcessor, books: Books, order_id: str, fault: Fault
 ) -> None:
     url, body = f"/payments/{order_id}", by(FAULTY[fault])
-    assert code(await payment.do(url, body)) == (503, "OUTCOME_UNKNOWN")
+    assert code(await impatient.do(url, body)) == (503, "OUTCOME_UNKNOWN")
     if fault is Fault.LATE:
         await eventually(lambda: card_processor.money(order_id), bool, seconds=5)
-    undos = [await payment.undo(url) for _ in range(2)]
+    undos = [await impatient.undo(url) for _ in range(2)]
     given_back = {"amount": 0, "currency": "EUR"} if fault is Fault.UNHEARD else TOTAL
     assert undos[0].json() == {"paymentId": order_id, "refunded": given_back}
     assert undos[0].content == undos[1].content
-    assert code(await payment.do(url, body)) == (409, "COMMAND_FENCED")
+    assert code(await impatient.do(url, body)) == (409, "COMMAND_FENCED")
     assert await books.show(order_id) == ("cancelled", NOTHING if fault is Fault.UNHEARD else GIVEN_BACK)
     assert [call for call, _ in await card_processor.calls(order_id)] == ["charge", "cancel"]
     assert await books.barrier(order_id) == [("do", True, None), ("undo", False, 200)]
@@ -94,17 +110,17 @@ async def test_an_undo_after_an_unknown_outcome_leaves_nothing_taken_and_fences_
 
 @pytest.mark.parametrize("fault", SILENT)
 async def test_an_undo_while_the_charge_hangs_leaves_nothing_taken(
-    payment: Participant, card_processor: CardProcessor, books: Books, order_id: str, fault: Fault
+    impatient: Participant, card_processor: CardProcessor, books: Books, order_id: str, fault: Fault
 ) -> None:
     url, body = f"/payments/{order_id}", by(FAULTY[fault])
-    charging = asyncio.create_task(payment.do(url, body))
+    charging = asyncio.create_task(impatient.do(url, body))
     await eventually(lambda: card_processor.calls(order_id), bool, seconds=5)
     if fault is Fault.UNANSWERED:
         await eventually(lambda: card_processor.money(order_id), bool, seconds=5)
-    assert (await payment.undo(url)).status_code == 200
+    assert (await impatient.undo(url)).status_code == 200
     assert not charging.done(), "the undo waits for no charge"
     assert code(await charging) == (503, "OUTCOME_UNKNOWN")
-    assert code(await payment.do(url, body)) == (409, "COMMAND_FENCED")
+    assert code(await impatient.do(url, body)) == (409, "COMMAND_FENCED")
     if fault is Fault.LATE:
         # The processor charges once nobody waits any more, and finds the reference cancelled.
         refused = [("charge", 409), ("cancel", 200)]

@@ -75,7 +75,14 @@ async def send(participant: Participant, branch: Branch, order_id: str, op: str)
     return await (participant.do(url, branch.body) if op == "do" else participant.undo(url))
 
 
-@pytest.mark.parametrize("fault", ["applied, and the answer is late", "applied, and the answer is lost", "away"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("applied, and the answer is late", marks=pytest.mark.proof),
+        "applied, and the answer is lost",
+        "away",
+    ],
+)
 @pytest.mark.parametrize("branch", BRANCHES, ids=lambda branch: branch.service)
 async def test_a_request_that_the_mesh_sends_again_has_one_effect_and_one_answer(
     participants: Participants,

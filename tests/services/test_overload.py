@@ -64,6 +64,7 @@ async def test_a_crowd_at_a_database_that_hangs_is_told_that_the_database_is_awa
     assert set(answers) == {(503, "DATABASE_UNAVAILABLE")}
 
 
+@pytest.mark.proof
 async def test_of_a_thousand_callers_at_once_nobody_is_told_that_the_database_is_away() -> None:
     async with overload.serving() as inventory:
         result = await inventory.call(Plan(1_000, overload.ARTICLES, seconds=3.0, commands=1))

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.amount import bounded
 from tests.engine.core.conftest import replay
 from tests.engine.core.invariants import check
 from tests.engine.process import EngineProcess, running
@@ -18,21 +19,16 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 SECONDS = 900
 
 
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("phases", "examples"), [("fuzzing", 3), pytest.param("coverage,fuzzing", 60, marks=pytest.mark.proof)]
-)
-async def test_rest_answers_all_that_it_is_sent_as_its_document_says(
-    phases: str, examples: int, tmp_path: Path
-) -> None:
+@pytest.mark.proof
+async def test_rest_answers_all_that_it_is_sent_as_its_document_says(tmp_path: Path) -> None:
     async with running("--clock", "controlled", data=tmp_path / "data") as engine:
         keys = await filled(engine)
         run = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "run", f"http://{engine.rest}/openapi.json"),
-            *("--phases", phases, "--mode", "all", "--checks", CHECKS),
+            *("--phases", "coverage,fuzzing", "--mode", "all", "--checks", CHECKS),
             # It is answered 501, which is what another test is about.
             *("--exclude-path", "/v2/signals/broadcast"),
-            *("--max-examples", str(examples), "--no-color", "--no-shrink", "--request-timeout", "20"),
+            *("--max-examples", str(bounded(60, 3)), "--no-color", "--no-shrink", "--request-timeout", "20"),
             cwd=tmp_path,
             env={
                 "PATH": "",
