@@ -1,4 +1,4 @@
-"""How much is measured: on two quiet cores a full run takes some 30 minutes, a quick one ten."""
+"""How much is measured: on two quiet cores a full run takes some 20 minutes, a quick one ten."""
 
 from dataclasses import dataclass
 
