@@ -27,6 +27,9 @@ class Store:
     def append(self, records: Sequence[Record]) -> None:
         raise AssertionError(records)
 
+    def snapshot_position(self) -> int:
+        return self.snapshots[-1] if self.snapshots else 0
+
     def save_snapshot(self, state: bytes, position: int) -> None:
         assert state
         self.snapshots.append(position)
@@ -69,14 +72,20 @@ def engine() -> Engine:
 def test_without_a_retention_only_the_number_of_records_asks_for_a_snapshot(engine: Engine, store: Store) -> None:
     keeping = Housekeeping(engine, store, None)
     assert keeping.wait(NOW) is None
-    engine.position += SNAPSHOT_EVERY - 1
+    engine.position = SNAPSHOT_EVERY - 1
     assert not keeping.is_due(NOW + 1000 * DAY)
     engine.position += 1
     assert keeping.is_due(NOW)
     keeping.run(NOW)
     assert not keeping.is_due(NOW)
-    assert store.snapshots == [SNAPSHOT_EVERY + 10]
+    assert store.snapshots == [SNAPSHOT_EVERY]
     assert store.removed == []
+
+
+def test_what_was_added_before_a_crash_asks_for_a_snapshot_too(engine: Engine, store: Store) -> None:
+    store.snapshots = [7]
+    engine.position = 7 + SNAPSHOT_EVERY
+    assert Housekeeping(engine, store, None).is_due(NOW)
 
 
 def test_with_a_retention_the_state_is_stored_at_the_start_and_whenever_it_has_passed(

@@ -55,6 +55,7 @@ def test_a_snapshot_and_the_rest_are_the_same_as_the_whole_log(tmp_path: Path, s
     work(engine, log, snapshot_after)
     if snapshot_after:
         log.save_snapshot(engine.snapshot(), engine.position)
+    assert log.snapshot_position() == (engine.position if snapshot_after else 0)
     work(engine, log, 20 - snapshot_after)
     log.close()
 

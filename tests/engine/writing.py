@@ -34,6 +34,9 @@ class HeldLog:
         self.log.append(records)
         self.batches.append(list(records))
 
+    def snapshot_position(self) -> int:
+        return self.log.snapshot_position()
+
     def save_snapshot(self, state: bytes, position: int) -> None:
         self.log.save_snapshot(state, position)
 

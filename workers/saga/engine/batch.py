@@ -17,6 +17,9 @@ class Store(Protocol):
     def append(self, records: Sequence[Record]) -> None:
         """Return once the records are on the disk."""
 
+    def snapshot_position(self) -> int:
+        """Return the position of the last record in the newest snapshot; 0 where there is none."""
+
     def save_snapshot(self, state: bytes, position: int) -> None:
         """Store the state as it was after the record at `position`."""
 

@@ -126,6 +126,11 @@ class Log:
         row: tuple[int, bytes] | None = found.fetchone()
         return row
 
+    def snapshot_position(self) -> int:
+        """Return the position of the last record in the newest snapshot; 0 where there is none."""
+        (position,) = self._connection.execute("SELECT max(position) FROM snapshot").fetchone()
+        return position or 0
+
     def save_snapshot(self, state: bytes, position: int) -> None:
         """Store a snapshot of the state after the record at `position`, in place of older ones.
 
