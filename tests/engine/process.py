@@ -74,13 +74,24 @@ async def start(*options: str, data: Path | None = None) -> EngineProcess:
     process = await asyncio.create_subprocess_exec(*COMMAND, *where, *ANY_PORTS, *options, stdout=PIPE, stderr=PIPE)
     assert process.stdout
     assert process.stderr
+    try:
+        return EngineProcess(process, data, await _addresses(process.stdout))
+    except EOFError:
+        raise AssertionError((await process.stderr.read()).decode()) from None
+    except TimeoutError:
+        process.kill()
+        raise
+
+
+async def _addresses(printed: asyncio.StreamReader) -> dict[str, str]:
+    """Read what an engine prints until it answers; it has ended where there is no more to read."""
     addresses: dict[str, str] = {}
     while True:
-        line = (await asyncio.wait_for(process.stdout.readline(), TIMEOUT)).decode()
+        line = (await asyncio.wait_for(printed.readline(), TIMEOUT)).decode()
         if not line:
-            raise AssertionError((await process.stderr.read()).decode())
+            raise EOFError
         if line.startswith("Ready"):
-            return EngineProcess(process, data, addresses)
+            return addresses
         if found := _ADDRESS.match(line):
             addresses[found[1]] = found[2]
 

@@ -34,6 +34,8 @@ Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 """Returns the lines that were logged."""
 
 
+PATIENT = DatabaseTimeouts(connect=20.0)
+"""On a machine that does much else a connection may take longer than a service waits in production."""
 RELAY_TOKENS = Tokens({"TOKEN_RECORD_EVENTS": token("record-events")})
 
 
@@ -166,10 +168,12 @@ async def participants(
 ) -> AsyncIterator[Participants]:
     monkeypatch_session.setenv("TOKEN_CARD_PROCESSOR", PROCESSOR_TOKEN)
     async with AsyncExitStack() as stack:
-        card_processor = await stack.enter_async_context(running("card_processor", role_urls["card_processor"]))
+        card_processor = await stack.enter_async_context(
+            running("card_processor", role_urls["card_processor"], timeouts=PATIENT)
+        )
         address = {"CARD_PROCESSOR_URL": str(card_processor.http.base_url)}
         others = {
-            name: await stack.enter_async_context(running(name, url, address))
+            name: await stack.enter_async_context(running(name, url, address, timeouts=PATIENT))
             for name, url in role_urls.items()
             if name != "card_processor"
         }
