@@ -16,7 +16,8 @@ from saga.stack.surroundings import surroundings
 from services.participant import schema
 from tests.services.postgres import Postgres
 
-OFFSET = 19_998
+OFFSET = 6_250
+"""Of a stack that no other test has, with ports that the kernel gives to nobody (tests/stack.py)."""
 
 
 @pytest.fixture(autouse=True)
