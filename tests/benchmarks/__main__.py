@@ -30,6 +30,7 @@ from tests.benchmarks.scenarios.idle import idle
 from tests.benchmarks.scenarios.latency import latency
 from tests.benchmarks.scenarios.orders import orders
 from tests.benchmarks.scenarios.restart import restart
+from tests.benchmarks.scenarios.searches import searches
 from tests.benchmarks.scenarios.throughput import throughput
 from tests.stack import free_offset
 
@@ -38,7 +39,7 @@ Scenario = Callable[[Bench], Awaitable[None]]
 _WIDTH = 110
 """Columns that the tables need at least."""
 _ORDERS = orders.__name__
-_NAMES = [*(each.__name__ for each in (engine, throughput, latency, idle, backlog, restart)), _ORDERS]
+_NAMES = [*(each.__name__ for each in (engine, throughput, latency, idle, backlog, restart, searches)), _ORDERS]
 
 
 _STAGES: tuple[tuple[Scenario, ...], ...] = (
@@ -46,6 +47,8 @@ _STAGES: tuple[tuple[Scenario, ...], ...] = (
     # An engine of its own: what has to be read again after a crash is this scenario's alone.
     (restart,),
     (idle, backlog),
+    # An engine of its own: an instance's share of its memory is told.
+    (searches,),
 )
 """What is measured on one engine, one engine after the other."""
 

@@ -42,6 +42,8 @@ IDLE_MEMORY = "500 idle task types, memory"
 BACKLOG_COST = "cost per job at 100,000 waiting, against 1,000"
 ECHO_RATE = "jobs/s, our runtime on the engine, against a bare gRPC echo"
 ECHO_COST = "CPU of the engine per job, against that of the echo's server per call"
+SEARCHES = "the slowest of five searches, p95, with very many instances alive"
+INSTANCE_MEMORY = "memory of the engine for an instance that is alive"
 ORDERS = "whole orders per second, against plain pyzeebe and httpx"
 
 
@@ -70,6 +72,8 @@ BARS = (
     *(Bar(cost(load, JAVA), Sense.AT_MOST, 0.35, extra=JAVA) for load in (DRAIN, STEADY)),
     Bar(ECHO_RATE, Sense.AT_LEAST, 0.6),
     Bar(ECHO_COST, Sense.AT_MOST, 1.6),
+    Bar(SEARCHES, Sense.AT_MOST, 20.0, "ms"),
+    Bar(INSTANCE_MEMORY, Sense.AT_MOST, 4.0, "KB"),
     Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
     Bar(LATENCY_P99, Sense.AT_MOST, 1.25),
     Bar(ORDERS, Sense.AT_LEAST, 2.0),

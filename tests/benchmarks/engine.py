@@ -35,6 +35,7 @@ class Engine:
     def __init__(self, ports: Ports, supervisor: Supervisor) -> None:
         """Look after what `supervisor` runs at `ports`."""
         self.address = f"{HOST}:{ports.zeebe}"
+        self.rest = f"http://{HOST}:{ports.rest}"
         self._management = f"http://{HOST}:{ports.management}"
         self._supervisor = supervisor
         self._http = httpx.AsyncClient(trust_env=False, timeout=10.0)
@@ -91,9 +92,16 @@ class Engine:
 
     def cpu(self) -> float:
         """Return the seconds of CPU that the engine has taken."""
-        processes = [part.process.find() for part in self._supervisor.state.parts if part.process]
-        times = [process.cpu_times() for process in processes if process]
+        times = [process.cpu_times() for process in self._processes()]
         return sum(each.user + each.system for each in times)
+
+    def memory(self) -> float:
+        """Return the engine's resident memory in MB."""
+        return sum(process.memory_info().rss for process in self._processes()) / 2**20
+
+    def _processes(self) -> list[psutil.Process]:
+        found = [part.process.find() for part in self._supervisor.state.parts if part.process]
+        return [process for process in found if process]
 
 
 @asynccontextmanager

@@ -27,6 +27,8 @@ class Plan:
     waiting: tuple[int, ...]
     """The backlogs of which `drained` jobs are done at a time."""
     drained: int
+    searched: int
+    """Instances that are alive when searches are asked."""
     orders: int
     """Per worker set and repetition."""
 
@@ -44,6 +46,7 @@ FULL = Plan(
     idle_seconds=20.0,
     waiting=(1_000, 10_000, 100_000),
     drained=500,
+    searched=100_000,
     orders=100,
 )
 QUICK = Plan(
@@ -59,5 +62,6 @@ QUICK = Plan(
     idle_seconds=30.0,
     waiting=(1_000, 100_000),
     drained=1_000,
+    searched=10_000,
     orders=100,
 )
