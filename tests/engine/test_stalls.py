@@ -16,7 +16,7 @@ from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deplo
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-ROUNDS = 4
+ROUNDS = 12
 """How often it is tried: what else runs on this machine makes it slower, and never faster."""
 TOPOLOGY = 0.05
 """Seconds for a Topology."""
