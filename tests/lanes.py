@@ -20,7 +20,7 @@ from tests.stack import ROOT
 
 _ROOT_FOLDER = "."
 """Stands for the test files that lie in no folder of their own."""
-SUM = 3_880
+SUM = 3_620
 """Seconds that all budgets may come to together; it only ever becomes smaller. The aim is 1,300."""
 
 SECONDS = "seconds"
@@ -40,28 +40,28 @@ class Folder:
 
 
 FOLDERS: Mapping[str, Folder] = {
-    "architecture": Folder("engine", 20),
-    "benchmarks": Folder("engine", 40),
-    "bpmn": Folder("engine", 60),
-    "cli": Folder("stack", 320),
-    "common": Folder("engine", 20),
-    "cluster": Folder("engine", 200),
-    "compensation": Folder("stack", 30),
-    "compose": Folder("services", 200),
+    "architecture": Folder("engine", 30),
+    "benchmarks": Folder("engine", 20),
+    "bpmn": Folder("engine", 50),
+    "cli": Folder("stack", 390),
+    "common": Folder("engine", 10),
+    "cluster": Folder("engine", 250),
+    "compensation": Folder("stack", 10),
+    "compose": Folder("services", 20),
     "conformance": Folder("engine", 60),
-    "engine": Folder("engine", 360),
+    "engine": Folder("engine", 380),
     "feel": Folder("engine", 40),
-    "incidents": Folder("stack", 30),
-    "kit": Folder("stack", 200),
-    "process": Folder("stack", 360),
-    "readme": Folder("stack", 150),
-    "reconcile": Folder("engine", 400),
-    "runtime": Folder("stack", 320),
-    "second_process": Folder("engine", 80),
-    "services": Folder("services", 810),
-    "steps": Folder("engine", 30),
-    "tasks": Folder("engine", 30),
-    _ROOT_FOLDER: Folder("engine", 120),
+    "incidents": Folder("stack", 10),
+    "kit": Folder("stack", 220),
+    "process": Folder("stack", 350),
+    "readme": Folder("stack", 120),
+    "reconcile": Folder("engine", 440),
+    "runtime": Folder("stack", 260),
+    "second_process": Folder("engine", 10),
+    "services": Folder("services", 860),
+    "steps": Folder("engine", 20),
+    "tasks": Folder("engine", 10),
+    _ROOT_FOLDER: Folder("engine", 60),
 }
 """A budget is about twice what two cores take that do nothing else: a loaded machine is no reason to fail."""
 
