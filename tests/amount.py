@@ -3,12 +3,16 @@
 import os
 import time
 from collections.abc import Iterator
+from typing import TypeVar
 
 SECONDS = "PROOF_SECONDS"
 """Names the environment variable that bounds a proof in time and not in number."""
 
 
-def bounded(all_of_it: int, portion: int) -> int:
+_Amount = TypeVar("_Amount", int, str)
+
+
+def bounded(all_of_it: _Amount, portion: _Amount) -> _Amount:
     """Return how much of a proof is done at once: a portion where the time is bounded."""
     return portion if SECONDS in os.environ else all_of_it
 
