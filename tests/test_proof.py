@@ -21,6 +21,13 @@ def test_where_the_time_is_over_one_portion_is_done_all_the_same(monkeypatch: py
     assert list(portions(25, 10)) == [10]
 
 
+def test_how_long_a_test_took_is_not_what_a_proof_has_done(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    properties = '<property name="kills" value="5"/><property name="seconds" value="12.5"/>'
+    report.write_text(f"<testsuite><testcase><properties>{properties}</properties></testcase></testsuite>")
+    assert done([report]) == ["kills: 5"]
+
+
 def test_what_a_proof_has_done_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECONDS, "0")
     report = tmp_path / "seeds.xml"
