@@ -44,7 +44,7 @@ _STORIES = (
     "not breaks_an_invariant and not most_of_the_rate",
 )
 _PYTHON = (sys.executable, "-u", "-m")
-_SOAK = (*_PYTHON, "tests.benchmarks.soak", "--minutes", "5", "--rate", "4", "--kill-minutes", "1.5", "--no-keep")
+_SOAK = (*_PYTHON, "tests.benchmarks.soak", "--minutes", "5", "--rate", "4", "--kill-minutes", "0.4", "--no-keep")
 _SEQUENCES_SECONDS = 150
 """For each of the model's two tests."""
 _SEEDS_SECONDS = 60

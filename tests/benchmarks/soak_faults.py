@@ -1,14 +1,15 @@
-"""What the soak does to the stack while orders come in: it kills the broker and restarts the workers."""
+"""What the soak does to the stack while orders come in: it kills each of its parts, one after the other."""
 
 import asyncio
 import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 
-from saga.stack.stack import Stack
+from saga.stack.stack import PARTS, Stack
 from saga.stack.state import PartState, State
 from saga.stack.status import resident
 from tests.benchmarks.soak_memory import Lives
@@ -16,9 +17,33 @@ from tests.world import eventually
 
 _BACK_SECONDS = 600.0
 """The longest that a part may take until it is ready again, on a machine that others keep busy."""
-_WORKER_RESTARTS = 3 / 4, 9 / 10
-"""When the workers are restarted, as shares of the run: late, for memory is judged by one long life before that."""
+_WARMED_UP, _LAST = 1 / 6, 4 / 5
+"""The engine is killed before and after these shares of the run. Between them the others are, in turn: the engine's
+memory is judged by its life there, the workers' by theirs through all of it."""
 _SAMPLE_SECONDS = 10.0
+WATCHED = "engine", "workers"
+"""The parts whose memory has to be flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A part that is ended at a time."""
+
+    at: float
+    """Seconds since the beginning of the run."""
+    part: str
+    signal: signal.Signals
+
+
+def plan(seconds: float, every: float) -> Iterator[Fault]:
+    """Yield a fault after each `every` seconds; the workers' are the first, and the last, which lets them drain."""
+    others = cycle(part for part in PARTS if part not in WATCHED)
+    faults = round(seconds / every) - 1
+    yield Fault(every, "workers", signal.SIGKILL)
+    for number in range(2, faults):
+        at = number * every
+        yield Fault(at, next(others) if _WARMED_UP <= at / seconds < _LAST else "engine", signal.SIGKILL)
+    yield Fault(faults * every, "workers", signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +61,28 @@ class Restart:
 
 @dataclass(slots=True)
 class Faults:
-    """The run's faults, and the workers' memory during them."""
+    """The run's faults, and the memory of `WATCHED` during them."""
 
     stack: Stack
     say: Callable[[str], None]
     begin: float = field(default_factory=time.monotonic)
     restarts: list[Restart] = field(default_factory=list)
-    lives: Lives = field(default_factory=Lives)
+    lives: dict[str, Lives] = field(default_factory=lambda: {part: Lives() for part in WATCHED})
 
-    async def run(self, seconds: float, kill_every: float) -> None:
-        """Kill the broker after each `kill_every` seconds and restart the workers near the end."""
-        kills = range(1, round(seconds / kill_every))
-        events = sorted(
-            [
-                *((number * kill_every, "engine", signal.SIGKILL) for number in kills),
-                *((share * seconds, "workers", signal.SIGTERM) for share in _WORKER_RESTARTS),
-            ]
-        )
-        for at, part, number in events:
-            await asyncio.sleep(max(0.0, self.begin + at - time.monotonic()))
-            await self._end(part, number)
+    async def run(self, seconds: float, every: float) -> None:
+        """End one part after each `every` seconds."""
+        for fault in plan(seconds, every):
+            await asyncio.sleep(max(0.0, self.begin + fault.at - time.monotonic()))
+            await self._end(fault.part, fault.signal)
 
     async def sample(self) -> None:
-        """Note the workers' resident size again and again, until cancelled."""
+        """Note the resident sizes again and again, until cancelled."""
         while True:
-            process = self._part("workers").process
-            size = resident(process) if process is not None else None
-            if process is not None and size is not None:
-                self.lives.note(process, time.monotonic() - self.begin, size / 1e6)
+            for part, lives in self.lives.items():
+                process = self._part(part).process
+                size = resident(process) if process is not None else None
+                if process is not None and size is not None:
+                    lives.note(process, time.monotonic() - self.begin, size / 1e6)
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     def violations(self) -> list[str]:

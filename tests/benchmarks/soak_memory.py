@@ -7,7 +7,7 @@ from statistics import median
 
 from saga.stack.state import ProcessId
 
-METHOD = "Theil-Sen slope of the resident size over the longest life of the worker process, without its first quarter"
+METHOD = "Theil-Sen slope of the resident size over the longest life of the process, without its first quarter"
 LIMIT = 2.0
 """MB per hour."""
 JUDGED_FROM = 1800.0
@@ -76,9 +76,9 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
     return median([(later[1] - earlier[1]) / (later[0] - earlier[0]) for earlier, later in pairs] or [0.0])
 
 
-def violations(lives: Lives) -> list[str]:
-    """Say whether memory grows; nothing where it is flat, or the longest life is too short to tell."""
+def violations(part: str, lives: Lives) -> list[str]:
+    """Say whether a part's memory grows; nothing where it is flat, or the longest life is too short to tell."""
     life = lives.longest
     if life.judged_seconds < JUDGED_FROM or life.slope <= LIMIT:
         return []
-    return [f"the workers' memory grows by {life.slope:.1f} MB per hour; {LIMIT:g} are allowed"]
+    return [f"the memory of {part} grows by {life.slope:.1f} MB per hour; {LIMIT:g} are allowed"]

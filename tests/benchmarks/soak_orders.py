@@ -31,17 +31,20 @@ class Kind:
     deeds: tuple[str, ...]
     """What the participants do for it, in this order and each once."""
     pieces: int
+    records: int
+    """That the engine writes for it where nothing is retried."""
 
 
 _CANCELLED = "EndEvent_OrderCancelled"
 KINDS = (
-    Kind("fulfilled", "fulfilled", "EndEvent_OrderFulfilled", FULFILLED, 3),
+    Kind("fulfilled", "fulfilled", "EndEvent_OrderFulfilled", FULFILLED, 3, 107),
     Kind(
         "out-of-stock",
         "cancelled",
         _CANCELLED,
         ("orders.order.done", "inventory.reservation.refused", "orders.order.undone"),
         1,
+        132,
     ),
     Kind(
         "payment-declined",
@@ -49,6 +52,7 @@ KINDS = (
         _CANCELLED,
         (*FULFILLED[:2], "payment.payment.refused", "inventory.reservation.undone", "orders.order.undone"),
         3,
+        163,
     ),
     Kind(
         "address-unserviceable",
@@ -62,8 +66,9 @@ KINDS = (
             "orders.order.undone",
         ),
         3,
+        192,
     ),
-    Kind("invalid", "rejected", "EndEvent_OrderRejected", (), 1),
+    Kind("invalid", "rejected", "EndEvent_OrderRejected", (), 1, 69),
 )
 _SHARES = (12, 2, 2, 2, 2)
 """Of twenty orders, how many are of each kind."""

@@ -52,7 +52,7 @@ class Latency(_Part):
 
 
 class Memory(_Part):
-    """The worker process's resident size over one of its lives."""
+    """A process's resident size over one of its lives."""
 
     seconds: float
     first_mb: float
@@ -99,7 +99,8 @@ class Result(_Part):
     memory_method: str
     memory_limit_mb_per_hour: float
     memory_judged: bool
-    memory: list[Memory]
+    memory: dict[str, list[Memory]]
+    """By part, a process after the other."""
     disk_mb: dict[str, tuple[int, int]]
     """By part, at the beginning and at the end; nothing is ever deleted, for no retention is set."""
     violations: list[str]
@@ -116,7 +117,7 @@ def result(
     violations: Sequence[str],
 ) -> Result:
     """Sum up a run."""
-    longest = faults.lives.longest
+    longest = [lives.longest for lives in faults.lives.values()]
     return Result(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         minutes=minutes,
@@ -134,8 +135,8 @@ def result(
         ],
         memory_method=soak_memory.METHOD,
         memory_limit_mb_per_hour=soak_memory.LIMIT,
-        memory_judged=longest.judged_seconds >= soak_memory.JUDGED_FROM,
-        memory=[Memory.of(life) for life in faults.lives.all],
+        memory_judged=all(life.judged_seconds >= soak_memory.JUDGED_FROM for life in longest),
+        memory={part: [Memory.of(life) for life in lives.all] for part, lives in faults.lives.items()},
         disk_mb=disk,
         violations=list(violations),
     )
@@ -160,9 +161,10 @@ def show(result: Result, console: Console) -> None:
     lost = f"{result.creations_without_reply} without a reply, {result.creations_refused} refused"
     table.add_row("Creations", f"{lost}; {result.engine.duplicates} orders came twice and had one effect")
     table.add_row("Leases", f"{result.engine.jobs_timed_out} jobs were given out again")
-    for life in result.memory:
-        size = f"{life.first_mb:.1f} MB to {life.last_mb:.1f} MB in {life.seconds:.0f} s"
-        table.add_row("Worker", f"{size}, {life.slope_mb_per_hour:+.2f} MB per hour")
+    for part, lives in result.memory.items():
+        for life in lives:
+            size = f"{life.first_mb:.1f} MB to {life.last_mb:.1f} MB in {life.seconds:.0f} s"
+            table.add_row(part.capitalize(), f"{size}, {life.slope_mb_per_hour:+.2f} MB per hour")
     for part, (before, after) in result.disk_mb.items():
         table.add_row("Disk", f"{part}: {before} MB to {after} MB")
     table.add_row("Violations", "\n".join(result.violations) or "none")

@@ -1,12 +1,15 @@
 """The soak's checks fire: each is shown something that must not be."""
 
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
+from saga.stack.stack import PARTS
 from saga.stack.state import ProcessId
-from tests.benchmarks import soak_audit, soak_memory
+from tests.benchmarks import soak_audit, soak_faults, soak_memory
 from tests.benchmarks.orders.ledger import FULFILLED, Entry
 from tests.benchmarks.soak_memory import Lives
 from tests.benchmarks.soak_orders import KINDS, Order
@@ -44,6 +47,11 @@ def test_an_order_that_the_engine_never_took_is_told() -> None:
     assert soak_audit.broken(replace(ORDER, accepted=False), Entry(NOTHING, (), None))
 
 
+@pytest.mark.parametrize(("megabytes", "told"), [(50.0, False), (60.0, True)])
+def test_data_that_grew_by_more_than_is_computed_is_told(megabytes: float, *, told: bool) -> None:
+    assert bool(soak_audit.grown([ORDER] * 1_100, megabytes)) is told
+
+
 @pytest.mark.parametrize(("per_hour", "told"), [(0.5, False), (5.0, True)])
 def test_memory_that_grows_is_told_and_single_peaks_are_not(per_hour: float, *, told: bool) -> None:
     lives = Lives()
@@ -51,7 +59,7 @@ def test_memory_that_grows_is_told_and_single_peaks_are_not(per_hour: float, *, 
         peak = 40.0 if second % 600 == 0 else 0.0
         lives.note(ProcessId(pid=1, create_time=1.0), second, 100.0 + per_hour * second / 3600 + peak)
     assert lives.longest.slope == pytest.approx(per_hour, abs=0.1)
-    assert bool(soak_memory.violations(lives)) is told
+    assert bool(soak_memory.violations("engine", lives)) is told
 
 
 def test_the_longest_life_is_the_one_that_counts_and_a_short_one_proves_nothing() -> None:
@@ -61,7 +69,7 @@ def test_the_longest_life_is_the_one_that_counts_and_a_short_one_proves_nothing(
             lives.note(ProcessId(pid=process, create_time=1.0), second, 100.0 + second)
     assert lives.longest.process.pid == 1
     assert lives.longest.slope == pytest.approx(3600)
-    assert soak_memory.violations(lives) == []
+    assert soak_memory.violations("engine", lives) == []
 
 
 def test_the_shape_of_the_growth_is_kept() -> None:
@@ -70,3 +78,14 @@ def test_the_shape_of_the_growth_is_kept() -> None:
         peak = 40.0 if second % 60 == 0 else 0.0
         lives.note(ProcessId(pid=1, create_time=1.0), second, 100.0 + second // 60 + peak)
     assert lives.longest.by_minute == [100.0, 101.0, 102.0, 103.0]
+
+
+@pytest.mark.parametrize(("minutes", "every"), [(60.0, 2.0), (5.0, 0.4)])
+def test_every_part_is_killed_and_the_judged_ones_live_long_in_between(minutes: float, every: float) -> None:
+    faults = list(soak_faults.plan(minutes * 60, every * 60))
+    assert {fault.part for fault in faults if fault.signal is signal.SIGKILL} == set(PARTS)
+    assert [fault.at for fault in faults] == pytest.approx([(number + 1) * every * 60 for number in range(len(faults))])
+    assert faults[-1].at < minutes * 60
+    for part, share in (("engine", 0.6), ("workers", 0.75)):
+        times = [0.0, *(fault.at for fault in faults if fault.part == part), minutes * 60]
+        assert max(later - earlier for earlier, later in pairwise(times)) >= share * minutes * 60
