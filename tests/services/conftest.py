@@ -162,12 +162,11 @@ async def admin(postgres: Postgres) -> AsyncIterator[Admin]:
     await connection.close()
 
 
-@pytest.fixture(scope="session")
-async def participants(
-    role_urls: dict[str, str], monkeypatch_session: pytest.MonkeyPatch
-) -> AsyncIterator[Participants]:
-    monkeypatch_session.setenv("TOKEN_CARD_PROCESSOR", PROCESSOR_TOKEN)
+@pytest.fixture(scope="package")
+async def participants(role_urls: dict[str, str]) -> AsyncIterator[Participants]:
     async with AsyncExitStack() as stack:
+        # A payment in this process reads it at each call; a stack that other tests start would hand it to its own.
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("TOKEN_CARD_PROCESSOR", PROCESSOR_TOKEN)
         card_processor = await stack.enter_async_context(
             running("card_processor", role_urls["card_processor"], timeouts=PATIENT)
         )
