@@ -22,7 +22,7 @@ from services.participant.auth import Callers, callers_of
 from services.participant.database import TIMEOUTS, Database, DatabaseTimeouts
 from services.participant.limits import BOUNDS, RequestBounds
 from services.participant.provisioning import provision
-from services.participant.relay import TIMES, Relay, RelayTimes
+from services.participant.relay import Relay, RelayTimes
 from services.participant.server import make_server, router_of
 from services.participant.settings import LimitSettings
 from tests.proxy import HoldingProxy, proxy_before
@@ -36,6 +36,8 @@ Logged: TypeAlias = Callable[[], list[dict[str, object]]]
 
 PATIENT = DatabaseTimeouts(connect=20.0)
 """On a machine that does much else a connection may take longer than a service waits in production."""
+SOON = RelayTimes(poll=0.1)
+"""What commits out of order, or after another process led, is seen by the next look only."""
 RELAY_TOKENS = Tokens({"TOKEN_RECORD_EVENTS": token("record-events")})
 
 
@@ -50,7 +52,7 @@ async def running(
     limits: LimitSettings | None = None,
     events_url: str | None = None,
     relay_tokens: Tokens = RELAY_TOKENS,
-    relay_times: RelayTimes = TIMES,
+    relay_times: RelayTimes = SOON,
     bounds: RequestBounds = BOUNDS,
     timeouts: DatabaseTimeouts = TIMEOUTS,
 ) -> AsyncIterator[Participant]:

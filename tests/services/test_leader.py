@@ -14,7 +14,6 @@ from tests.stack import free_port
 from tests.world import eventually
 
 NOWHERE = "http://127.0.0.1:9/events"
-SOON = RelayTimes(poll=0.1)
 
 
 async def leaders(own_database: OwnDatabase) -> list[int]:
@@ -33,8 +32,8 @@ async def test_of_two_replicas_one_leads_and_delivers_the_events_of_both(
     url = own_database.role_urls["inventory"]
     async with (
         FakeConsumer([]).running() as consumer,
-        running("inventory", url, events_url=consumer.url, relay_times=SOON) as one,
-        running("inventory", url, events_url=consumer.url, relay_times=SOON) as other,
+        running("inventory", url, events_url=consumer.url) as one,
+        running("inventory", url, events_url=consumer.url) as other,
     ):
         for number in range(10):
             await asyncio.gather(reserve(one, f"{order_id}-{number}"), reserve(other, f"{order_id}-{number}-b"))
@@ -54,7 +53,7 @@ async def test_when_the_leader_is_killed_a_replica_takes_over(
     environment = {"EVENTS_URL": NOWHERE, "TOKEN_RECORD_EVENTS": token("record-events"), "PORT": str(port)}
     with forked("inventory", INVENTORY_DATABASE_URL=url, **environment) as leader:
         before = await eventually(lambda: leaders(own_database), lambda pids: len(pids) == 1)
-        async with running("inventory", url, events_url=events_url(consumer), relay_times=SOON) as inventory:
+        async with running("inventory", url, events_url=events_url(consumer)) as inventory:
             await reserve(inventory, order_id)
             assert await leaders(own_database) == before
             assert all_are("waits", 1)(await outbox())
