@@ -32,6 +32,7 @@ from tests.benchmarks.scenarios.orders import orders
 from tests.benchmarks.scenarios.restart import restart
 from tests.benchmarks.scenarios.searches import searches
 from tests.benchmarks.scenarios.throughput import throughput
+from tests.benchmarks.scenarios.types import types
 from tests.stack import free_offset
 
 Scenario = Callable[[Bench], Awaitable[None]]
@@ -39,14 +40,14 @@ Scenario = Callable[[Bench], Awaitable[None]]
 _WIDTH = 110
 """Columns that the tables need at least."""
 _ORDERS = orders.__name__
-_NAMES = [*(each.__name__ for each in (engine, throughput, latency, idle, backlog, restart, searches)), _ORDERS]
+_NAMES = [*(each.__name__ for each in (engine, throughput, latency, idle, backlog, types, restart, searches)), _ORDERS]
 
 
 _STAGES: tuple[tuple[Scenario, ...], ...] = (
     (engine, throughput, latency),
     # An engine of its own: what has to be read again after a crash is this scenario's alone.
     (restart,),
-    (idle, backlog),
+    (idle, backlog, types),
     # An engine of its own: an instance's share of its memory is told.
     (searches,),
 )

@@ -36,10 +36,14 @@ DRAIN = "draining a backlog"
 STEADY = "steady load"
 LATENCY_P50 = "latency p50, against raw"
 LATENCY_P99 = "latency p99, against raw"
+THREE_TASKS_P50 = "three tasks in a row by raw streaming, p50"
+THREE_TASKS_P99 = "three tasks in a row by raw streaming, p99, against a bare answer's and four fsyncs'"
 RESTART = "first job after a restarted broker is ready"
 IDLE_CPU = "500 idle task types, CPU"
 IDLE_MEMORY = "500 idle task types, memory"
 BACKLOG_COST = "cost per job at 100,000 waiting, against 1,000"
+BACKLOG_ENGINE_COST = "CPU of the engine per job at 100,000 waiting, against 1,000"
+TYPES_COST = "CPU of the engine per job beside 500 task types that are waited for, against none"
 ECHO_RATE = "jobs/s, our runtime on the engine, against a bare gRPC echo"
 ECHO_COST = "CPU of the engine per job, against that of the echo's server per call"
 SEARCHES = "the slowest of five searches, p95, with very many instances alive"
@@ -76,11 +80,15 @@ BARS = (
     Bar(INSTANCE_MEMORY, Sense.AT_MOST, 4.0, "KB"),
     Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
     Bar(LATENCY_P99, Sense.AT_MOST, 1.25),
+    Bar(THREE_TASKS_P50, Sense.AT_MOST, 7.0, "ms"),
+    Bar(THREE_TASKS_P99, Sense.AT_MOST, 3.0),
     Bar(ORDERS, Sense.AT_LEAST, 2.0),
     Bar(RESTART, Sense.AT_MOST, 1.0, "s"),
     Bar(IDLE_CPU, Sense.AT_MOST, 1.0, "% of a core"),
     Bar(IDLE_MEMORY, Sense.AT_MOST, 100.0, "MB"),
     Bar(BACKLOG_COST, Sense.AT_MOST, 1.1),
+    Bar(BACKLOG_ENGINE_COST, Sense.AT_MOST, 1.3),
+    Bar(TYPES_COST, Sense.AT_MOST, 1.3),
 )
 
 

@@ -1,26 +1,21 @@
 """The engine itself: how fast our runtime drains it, against a gRPC server that does nothing but answer."""
 
 import asyncio
-import os
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import grpc
 import psutil
-from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, TopologyRequest
+from pyzeebe.proto.gateway_pb2 import TopologyRequest
 
 from saga.kit.gateway.connection import stub
 from tests.benchmarks import lineup
 from tests.benchmarks.bars import ECHO_COST, ECHO_RATE
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.peers.task import RESULT
+from tests.benchmarks.floor import echoing, running
 from tests.benchmarks.work import Work, until_done
 from tests.stack import free_port
 
-_HERE = Path(__file__).parents[1] / "peers"
 _STARTS = 5
 _LOOK = 0.1
 """Seconds between two looks at the jobs that are done: what looking costs the engine must not count."""
@@ -60,23 +55,19 @@ async def _drain(bench: Bench, task_type: str) -> tuple[Work, float]:
 
 async def _echo(calls: int, in_flight: int) -> tuple[float, float]:
     """Return the calls answered in a second, and the server's CPU in milliseconds a call."""
-    port = free_port()
-    async with _process(sys.executable, str(_HERE / "echo.py"), str(port)) as process:
-        server = psutil.Process(process.pid)
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            gateway, slots = stub(channel), asyncio.Semaphore(in_flight)
+    async with echoing() as echo:
+        slots = asyncio.Semaphore(in_flight)
 
-            async def call(key: int) -> None:
-                async with slots:
-                    await gateway.CompleteJob(CompleteJobRequest(jobKey=key, variables=RESULT))
+        async def call(key: int) -> None:
+            async with slots:
+                await echo.call(key)
 
-            await call(0)
-            used, started = _cpu(server), time.perf_counter()
-            async with asyncio.TaskGroup() as tasks:
-                for key in range(calls):
-                    tasks.create_task(call(key))
-            seconds = time.perf_counter() - started
-            return calls / seconds, 1000 * (_cpu(server) - used) / calls
+        used, started = echo.cpu(), time.perf_counter()
+        async with asyncio.TaskGroup() as tasks:
+            for key in range(calls):
+                tasks.create_task(call(key))
+        seconds = time.perf_counter() - started
+        return calls / seconds, 1000 * (echo.cpu() - used) / calls
 
 
 async def _start() -> tuple[float, float]:
@@ -85,7 +76,7 @@ async def _start() -> tuple[float, float]:
     options = ("--port", "--rest-port", "--management-port")
     arguments = [text for option, port in zip(options, ports, strict=True) for text in (option, str(port))]
     started = time.perf_counter()
-    async with _process(sys.executable, "-m", "saga.cli", "engine", "--memory", *arguments, wait=False) as process:
+    async with running(sys.executable, "-m", "saga.cli", "engine", "--memory", *arguments) as process:
         while True:
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
@@ -97,22 +88,3 @@ async def _start() -> tuple[float, float]:
         while b"Ready" not in await process.stdout.readline():  # type: ignore[union-attr]  # it is a pipe
             pass
         return seconds, psutil.Process(process.pid).memory_info().rss / 1e6
-
-
-@asynccontextmanager
-async def _process(*command: str, wait: bool = True) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=os.environ, start_new_session=True
-    )
-    try:
-        if wait:
-            await process.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
-        yield process
-    finally:
-        process.kill()
-        await process.wait()
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
