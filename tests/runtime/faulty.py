@@ -118,7 +118,11 @@ class FaultyGateway(grpc.GenericRpcHandler):
         async def stream(request: bytes, context: "Context") -> None:
             await self._pass(method, context)
             call = self._channel.unary_stream(path, _as_it_is, _as_it_is)(request, timeout=context.time_remaining())
-            forwarding = asyncio.create_task(_told(self.forward(method, call, context), context))
+
+            async def forward() -> None:
+                await _told(self.forward(method, call, context), context)
+
+            forwarding = asyncio.create_task(forward())
             if method == "StreamActivatedJobs":
                 self._streams.add(forwarding)
                 forwarding.add_done_callback(self._streams.discard)
