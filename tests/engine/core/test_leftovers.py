@@ -1,5 +1,7 @@
 """What could keep an instance, or the engine, for ever: follow-ups and tokens that nobody needs any more."""
 
+import gc
+import sys
 from unittest.mock import patch
 
 import pytest
@@ -9,6 +11,7 @@ from tests.engine.core.bench import Bench, creation, modification
 from tests.engine.core.invariants import check
 from tests.engine.drawing import (
     awaits,
+    boundary,
     call,
     catch,
     draw,
@@ -23,6 +26,7 @@ from tests.engine.drawing import (
     start,
     subprocess,
     task,
+    timer,
 )
 
 FORKED = draw(
@@ -143,3 +147,33 @@ def test_what_was_called_may_complete_while_the_call_is_terminated(bench: Bench)
         bench.drain()
     assert bench.engine.state.tables.elements == {}
     assert bench.fate(instance) == "TERMINATED"
+
+
+def test_what_has_ended_takes_no_memory_any_more() -> None:
+    """Its job was pushed, so that nobody looked for the oldest one, and its timer would be due in a day."""
+    bench = Bench()  # no fixture, whose log is replayed at the end
+    bench.deploy(
+        draw(
+            "p",
+            "start > a > end; late > end",
+            start=start(),
+            a=task("a"),
+            late=boundary("a", timer("duration", "P1D")),
+            end=end(),
+        )
+    )
+
+    def finish(instances: int) -> int:
+        for _ in range(instances):
+            created = bench.send("PROCESS_INSTANCE_CREATION", "CREATE", **creation("p"))
+            [(_, key)] = created.activatable
+            bench.do(
+                "JOB_BATCH", "ACTIVATE", type="a", worker="w", timeout=86_400_000, maxJobsToActivate=1, jobKeys=[key]
+            )
+            bench.do("JOB", "COMPLETE", key, variables="{}")
+            bench.log.clear()
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    before = finish(2_000)
+    assert finish(6_000) - before < 6_000

@@ -107,12 +107,12 @@ class Engine:
 
     def due(self, now: int) -> list[Command]:
         """Return the commands whose time has come; each has to be processed before the next call."""
-        found = self.state.due_until(self.clock(now))
+        found = self.state.queues.due_until(self.clock(now))
         return [Command(*_TIMED[kind], key) for kind, key in found]
 
     def wait(self, now: int) -> float | None:
         """Return the milliseconds until something is due; None where nothing is, or the clock stands still."""
-        due = self.state.next_due()
+        due = self.state.queues.next_due()
         if due is None:
             return None
         left = due - self.clock(now)

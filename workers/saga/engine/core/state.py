@@ -1,9 +1,6 @@
 """The engine's state: what is alive. It is written by `apply` alone, and each change can be taken back."""
 
 import hashlib
-import heapq
-from collections import defaultdict
-from collections.abc import Generator
 from typing import Any
 
 import msgspec
@@ -25,6 +22,7 @@ from .entities import (
 )
 from .executable import Executable
 from .journal import Journal
+from .queues import Queues
 
 
 class State(Journal):
@@ -43,8 +41,7 @@ class State(Journal):
         """Element instances by the key of their scope."""
         self.activatable: dict[str, dict[int, None]] = {}
         """Keys of jobs that may be activated, by type."""
-        self._queues: dict[str, list[int]] = defaultdict(list)
-        self._due: list[tuple[int, str, int]] = []
+        self.queues = Queues(self.tables, self.activatable)
         self.job_of: dict[int, int] = {}
         """Jobs, user tasks and incidents by the element instance that they belong to."""
         self.user_task_of: dict[int, int] = {}
@@ -91,67 +88,19 @@ class State(Journal):
         self.change(scope, "arrived", {**scope.arrived, flow: scope.arrived[flow] - 1})
         self.add_tokens(scope, -1)
 
-    # -- jobs that can be activated, and what is due --------------------------------------------------------------
-
     def offer(self, job: Job) -> None:
         """Make a job activatable."""
         self.index(self.activatable, job.type, job.key)
-        heapq.heappush(self._queues[job.type], job.key)
+        self.queues.offer(job)
 
     def take(self, job: Job) -> None:
         """Make a job no longer activatable."""
         self.unindex(self.activatable, job.type, job.key)
 
-    def oldest(self, job_type: str) -> Generator[Job]:
-        """Yield the activatable jobs of a type by key; none of them is taken by that."""
-        waiting = self.activatable.get(job_type)
-        queue = self._queues.get(job_type)
-        if not waiting or queue is None:
-            return
-        seen: list[int] = []
-        try:
-            previous = None
-            while queue:
-                key = heapq.heappop(queue)
-                if key == previous or key not in waiting:
-                    continue
-                previous = key
-                # It stays in the queue, also where a rollback makes it activatable again.
-                seen.append(key)
-                yield self.tables.jobs[key]
-                waiting = self.activatable.get(job_type, {})
-        finally:
-            for key in seen:
-                heapq.heappush(queue, key)
-
-    def expect(self, due: int, kind: str, key: int) -> None:
-        """Note that something is due at a time in milliseconds; whether it still is, is looked up then."""
-        heapq.heappush(self._due, (due, kind, key))
-
-    def due_until(self, now: int) -> list[tuple[str, int]]:
-        """Return (kind, key) of what is due, the most overdue first; each is returned once."""
-        found: dict[tuple[str, int], None] = {}
-        while self._due and self._due[0][0] <= now:
-            due, kind, key = heapq.heappop(self._due)
-            if self._is_due(due, kind, key):
-                found[kind, key] = None
-        return list(found)
-
-    def next_due(self) -> int | None:
-        """Return when the next thing is due, in milliseconds; None for nothing."""
-        while self._due and not self._is_due(*self._due[0]):
-            heapq.heappop(self._due)
-        return self._due[0][0] if self._due else None
-
-    def _is_due(self, due: int, kind: str, key: int) -> bool:
-        if kind == "TIMER":
-            timer = self.tables.timers.get(key)
-            return timer is not None and timer.due == due
-        if kind == "MESSAGE":
-            message = self.tables.messages.get(key)
-            return message is not None and message.deadline == due
-        job = self.tables.jobs.get(key)
-        return job is not None and due == (job.deadline if kind == "JOB" else job.recurring)
+    def commit(self) -> None:
+        """Keep all changes; there is no way back from here."""
+        super().commit()
+        self.queues.tidy()
 
     # -- looking things up ----------------------------------------------------------------------------------------
 
@@ -218,22 +167,22 @@ class State(Journal):
                 if entity.state == "ACTIVATABLE":
                     self.offer(entity)
                 if entity.deadline != -1:
-                    self.expect(entity.deadline, "JOB", entity.key)
+                    self.queues.expect(entity.deadline, "JOB", entity.key)
                 if entity.recurring != -1:
-                    self.expect(entity.recurring, "BACKOFF", entity.key)
+                    self.queues.expect(entity.recurring, "BACKOFF", entity.key)
             case Incident():
                 self.index(self.incidents_of, entity.element, entity.key)
             case UserTask():
                 self.put(self.user_task_of, entity.element, entity.key)
             case Message():
                 self.index(self.buffered, (entity.name, entity.correlation_key), entity.key)
-                self.expect(entity.deadline, "MESSAGE", entity.key)
+                self.queues.expect(entity.deadline, "MESSAGE", entity.key)
             case Subscription():
                 self.index(self.subscribed, (entity.name, entity.correlation_key), entity.key)
                 self.index(self.subscriptions_of, entity.element, entity.key)
             case Timer():
                 self.index(self.timers_of, entity.definition if entity.element == -1 else entity.element, entity.key)
-                self.expect(entity.due, "TIMER", entity.key)
+                self.queues.expect(entity.due, "TIMER", entity.key)
             case StartSubscription():
                 self.index(self.starts, entity.name, entity.key)
             case Compensation():

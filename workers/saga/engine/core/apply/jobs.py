@@ -56,7 +56,7 @@ def _failed(state: State, record: Record) -> None:
     _withdraw(state, job, "FAILED")
     if job.retries > 0:
         state.change(job, "recurring", record.value["recurringTime"])
-        state.expect(job.recurring, "BACKOFF", job.key)
+        state.queues.expect(job.recurring, "BACKOFF", job.key)
 
 
 @applies("JOB", "ERROR_THROWN")
@@ -94,7 +94,7 @@ def return_to_pool(state: State, key: int) -> None:
 
 def _set_deadline(state: State, job: Job, deadline: int) -> None:
     state.change(job, "deadline", deadline)
-    state.expect(deadline, "JOB", job.key)
+    state.queues.expect(deadline, "JOB", job.key)
 
 
 def _make_activatable(state: State, job: Job, *, push: bool = True) -> None:

@@ -65,7 +65,7 @@ def _bytes(text: str) -> int:
 
 def _candidates(work: Work, value: dict[str, Any]) -> Generator[Job]:
     if not value.get("jobKeys"):
-        yield from work.state.oldest(value["type"])
+        yield from work.state.queues.oldest(value["type"])
         return
     for key in value["jobKeys"]:
         job = work.state.tables.jobs.get(key)
