@@ -271,7 +271,7 @@ async def test_what_was_pushed_while_the_window_was_full_is_done_when_the_stream
     gateway.reply_takes = 0.3
     gateway.push(*(gateway.job() for _ in range(400)))
     async with working(gateway, bench.step, window_per_type=64):
-        await until(lambda: gateway.streams_begun == 1 and gateway.streams == 0)
+        await until(lambda: gateway.streams_begun > gateway.streams)
         await until(lambda: len(gateway.told) == 400)
     assert all(isinstance(request, pb.CompleteJobRequest) for request in gateway.told)
 
