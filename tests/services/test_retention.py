@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from services.participant.database import DatabaseTimeouts
 from services.participant.settings import LimitSettings, ServiceSettings
 from tests.services.conftest import OwnDatabase, running
 from tests.services.consumer import FakeConsumer
@@ -211,7 +212,9 @@ async def test_an_undo_that_has_begun_is_waited_for_and_keeps_its_saga(
     own_database: OwnDatabase, order_id: str
 ) -> None:
     admin, url = own_database.admin, f"/shipments/{order_id}"
-    async with running("shipping", own_database.role_urls["shipping"]) as shipping:
+    # On a busy machine the purge may come when the undo has waited for its lock as long as it does in production.
+    patient = DatabaseTimeouts(transaction=30.0, lock=20.0, statement=30.0)
+    async with running("shipping", own_database.role_urls["shipping"], timeouts=patient) as shipping:
         await shipping.do(url, PARCEL)
         await age(admin, "shipping", order_id)
         other = await own_database.connect()
