@@ -10,8 +10,9 @@ from saga.stack.state import ProcessId
 METHOD = "Theil-Sen slope of the resident size over the longest life of the process, without its first quarter"
 LIMIT = 2.0
 """MB per hour."""
-JUDGED_FROM = 1800.0
-"""Seconds that the slope is taken over at least; over a few minutes the allocator's steps are all that it shows."""
+JUDGED_FROM = 1700.0
+"""Seconds that the slope is taken over at least, a little less than the engine lives undisturbed of an hour; over a few
+minutes the allocator's steps are all that it shows."""
 _WARM_UP = 0.25
 """The share of a life that does not count: buffers and pools reach their size at the first outages."""
 
