@@ -77,6 +77,19 @@ async def until_done(
     return Work.between(start, now)
 
 
+async def drained(
+    engine: Engine, process: Process, task_type: str, *, before: int, jobs: int, seconds: float, look: float = _LOOK
+) -> tuple[Work, float]:
+    """Have the peer do the jobs that wait; return its work, and the engine's CPU for a job in milliseconds.
+
+    The arguments are those of `until_done`.
+    """
+    used = engine.cpu()
+    async with process.working(task_type):
+        work = await until_done(engine, process, task_type, before=before, jobs=jobs, seconds=seconds, look=look)
+    return work, 1000 * (engine.cpu() - used) / jobs
+
+
 async def during(engine: Engine, process: Process, task_type: str, seconds: float) -> Work:
     """Watch the peer for so long."""
     start = await Mark.now(engine, process, task_type)

@@ -4,7 +4,7 @@ from tests.benchmarks import lineup
 from tests.benchmarks.bars import BACKLOG_COST, BACKLOG_ENGINE_COST
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import MANY
-from tests.benchmarks.work import Work, until_done
+from tests.benchmarks.work import Work, drained
 
 _AT_ONCE = 100
 """Jobs of one instance: that many are quickly made, and done like those of as many instances."""
@@ -41,7 +41,5 @@ async def _drain(bench: Bench, name: str, waiting: int) -> tuple[Work, float]:
     await bench.load.create(task_type, instances, MANY, count=_AT_ONCE)
     await bench.engine.until_created(task_type, created + instances * _AT_ONCE)
     await bench.engine.quiet()
-    jobs, used = bench.plan.drained, bench.engine.cpu()
-    async with peer.working(task_type):
-        work = await until_done(bench.engine, peer, task_type, before=before, jobs=jobs, seconds=_SECONDS)
-    return work, 1000 * (bench.engine.cpu() - used) / jobs
+    jobs = bench.plan.drained
+    return await drained(bench.engine, peer, task_type, before=before, jobs=jobs, seconds=_SECONDS)

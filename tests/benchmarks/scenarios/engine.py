@@ -13,7 +13,7 @@ from tests.benchmarks import lineup
 from tests.benchmarks.bars import ECHO_COST, ECHO_RATE
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.floor import echoing, running
-from tests.benchmarks.work import Work, until_done
+from tests.benchmarks.work import Work, drained
 from tests.stack import free_port
 
 _STARTS = 5
@@ -47,10 +47,7 @@ async def _drain(bench: Bench, task_type: str) -> tuple[Work, float]:
     await bench.load.create(task_type, jobs)
     await bench.engine.quiet()
     async with bench.running(lineup.OURS) as peer:
-        before = bench.engine.cpu()
-        async with peer.working(task_type):
-            work = await until_done(bench.engine, peer, task_type, before=0, jobs=jobs, seconds=_SECONDS, look=_LOOK)
-        return work, 1000 * (bench.engine.cpu() - before) / jobs
+        return await drained(bench.engine, peer, task_type, before=0, jobs=jobs, seconds=_SECONDS, look=_LOOK)
 
 
 async def _echo(calls: int, in_flight: int) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from tests.benchmarks import lineup
 from tests.benchmarks.bars import TYPES_COST
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.work import until_done
+from tests.benchmarks.work import drained
 
 _TYPES = 500
 _SECONDS = 60.0
@@ -30,7 +30,5 @@ async def _cost(bench: Bench) -> float:
     done = await bench.engine.jobs("completed", task_type)
     await bench.load.create(task_type, jobs)
     await bench.engine.quiet()
-    before = bench.engine.cpu()
-    async with peer.working(task_type):
-        await until_done(bench.engine, peer, task_type, before=done, jobs=jobs, seconds=_SECONDS)
-    return 1000 * (bench.engine.cpu() - before) / jobs
+    _, cost = await drained(bench.engine, peer, task_type, before=done, jobs=jobs, seconds=_SECONDS)
+    return cost
