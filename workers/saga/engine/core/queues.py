@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from .entities import Job, Tables
 
 _SPARE = 1_000
-"""Entries beyond those that were still needed at the last look that make another look worth while."""
+"""New entries, beyond as many as were still needed at the last look, that make another look worth while."""
 
 
 class Queues:
@@ -22,13 +22,12 @@ class Queues:
         self._activatable = activatable
         self._jobs: dict[str, list[int]] = defaultdict(list)
         self._due: list[tuple[int, str, int]] = []
-        self._entries = 0
-        self._enough = _SPARE
+        self._spare = _SPARE
 
     def offer(self, job: Job) -> None:
         """Add a job that may be activated."""
         heapq.heappush(self._jobs[job.type], job.key)
-        self._entries += 1
+        self._spare -= 1
 
     def oldest(self, job_type: str) -> Generator[Job]:
         """Yield the activatable jobs of a type by key; none of them is taken by that."""
@@ -55,7 +54,7 @@ class Queues:
     def expect(self, due: int, kind: str, key: int) -> None:
         """Note that something is due at a time in milliseconds."""
         heapq.heappush(self._due, (due, kind, key))
-        self._entries += 1
+        self._spare -= 1
 
     def due_until(self, now: int) -> list[tuple[str, int]]:
         """Return (kind, key) of what is due, the most overdue first; each is returned once."""
@@ -74,7 +73,7 @@ class Queues:
 
     def tidy(self) -> None:
         """Forget what is gone, once that is worth while; to be called where nothing can be rolled back."""
-        if self._entries <= self._enough:
+        if self._spare >= 0:
             return
         for job_type, queue in list(self._jobs.items()):
             queue[:] = sorted(self._activatable.get(job_type, ()))
@@ -82,8 +81,7 @@ class Queues:
                 del self._jobs[job_type]
         self._due = [each for each in self._due if self._is_due(*each)]
         heapq.heapify(self._due)
-        self._entries = len(self._due) + sum(map(len, self._jobs.values()))
-        self._enough = 2 * self._entries + _SPARE
+        self._spare = _SPARE + len(self._due) + sum(map(len, self._jobs.values()))
 
     def _is_due(self, due: int, kind: str, key: int) -> bool:
         if kind == "TIMER":
