@@ -59,7 +59,7 @@ def completed(port: int) -> dict[str, float]:
 async def test_both_processes_do_jobs_under_load(
     parent: "subprocess.Popen[str]", port: int, engine: ZeebeClient, world: World, new_order: NewOrder
 ) -> None:
-    orders = [new_order() for _ in range(30)]
+    orders = [new_order() for _ in range(15)]
     assert len(children(parent)) == 2
     for order in orders:
         await engine.run_process("order-fulfillment", order)

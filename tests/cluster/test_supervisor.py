@@ -30,6 +30,9 @@ WATCHFUL = SupervisorSettings(watch_interval=0.05, answer_timeout=0.2, degraded_
 IMPATIENT = SupervisorSettings(crash_window=0.0, first_delay=0.01, max_delay=0.01)
 """Restarts come at once, and only those in a row count."""
 
+HASTY = SupervisorSettings(first_delay=0.01)
+"""Restarts come soon."""
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
@@ -129,7 +132,7 @@ async def test_a_part_that_keeps_crashing_is_given_up_with_its_last_words_and_ev
     home: Path,
 ) -> None:
     crashing = part(home, "crashing", "sys.exit('the disk is on fire')")
-    async with running([crashing, part(home, "healthy")], home) as run:
+    async with running([crashing, part(home, "healthy")], home, HASTY) as run:
         await run.until("healthy", State.READY)
         healthy = run.process("healthy")
         with pytest.raises(PartFailedError, match=r"crashing ended with exit status 1.*\n.*the disk is on fire"):
@@ -216,7 +219,7 @@ async def test_a_part_that_hangs_again_and_again_is_given_up(home: Path, watched
 
 
 async def test_a_part_that_never_becomes_ready_counts_as_crashed(home: Path) -> None:
-    async with running([part(home, "mute", "signal.pause()", ready_seconds=0.2)], home) as run:
+    async with running([part(home, "mute", "signal.pause()", ready_seconds=0.2)], home, HASTY) as run:
         with pytest.raises(PartFailedError, match="mute was not ready after"):
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)
 
@@ -302,7 +305,7 @@ async def test_a_part_that_dies_before_it_can_be_looked_at_has_crashed(
     def gone(pid: int) -> None:
         raise psutil.NoSuchProcess(pid)
 
-    async with running([part(home, "brief", "sys.exit('too brief')")], home) as run:
+    async with running([part(home, "brief", "sys.exit('too brief')")], home, HASTY) as run:
         monkeypatch.setattr(ProcessId, "of", gone)
         with pytest.raises(PartFailedError, match=r"(?s)brief ended with exit status 1.*too brief"):
             await asyncio.wait_for(asyncio.shield(run.task), _SECONDS)

@@ -223,7 +223,7 @@ async def test_orders_wait_for_a_broker_that_is_away_or_busy(
     shop: Shop, faulty: FaultyGateway, through: grpc.aio.Channel, status: grpc.StatusCode
 ) -> None:
     with silent() as lines:
-        async with running(OrderPublisher(shop.orders, through)):
+        async with running(OrderPublisher(shop.orders, through, warn_after=1.0)):
             with faulty.refusing(status):
                 order_id = await shop.place()
                 await some(lines)
@@ -243,7 +243,7 @@ async def test_orders_wait_for_an_orders_service_that_is_away(
     with silent() as lines:
         async with (
             httpx.AsyncClient(base_url=way.url) as http,
-            running(OrderPublisher(Participant("orders", http, shop.tokens), channel)),
+            running(OrderPublisher(Participant("orders", http, shop.tokens), channel, warn_after=1.0)),
         ):
             await some(lines)
             way.start(addresses.service("orders"))

@@ -70,37 +70,39 @@ class Lab:
 
     @contextmanager
     def workers(self, lease: float = LEASE) -> Iterator[warm.Command]:
-        """Run a worker process; whatever a test has done to it, it is gone in the end.
+        """Run a worker process; whatever a test has done to it, it is killed in the end.
+
+        One that is told to stop would wait for a reconciler, to tell it of the answers in doubt.
 
         Args:
             lease: Seconds of a job's lease.
         """
         own = {"WORKER_PORT": str(free_port()), "WORKER_LEASE": str(lease)}
-        with self._process("workers", environment=own) as process:
+        process = self._begin("workers", environment=own)
+        try:
             yield process
+        finally:
+            kill(process)
 
     @asynccontextmanager
     async def reconciler(self, interval: float = 0.5, *, url: str = "") -> AsyncIterator[warm.Command]:
         """Run a reconciler that looks at everything at each sweep: the one that workers know, or one at `url`."""
         url = url or self.environment["RECONCILER_URL"]
         own = {"RECONCILER_INTERVAL": str(interval), "RECONCILER_AGE": "0", "RECONCILER_PORT": url.rpartition(":")[2]}
-        with self._process("reconcile", "--watch", environment=own) as process:
+        process = self._begin("reconcile", "--watch", environment=own)
+        try:
             async with httpx.AsyncClient() as http:
                 await eventually(lambda: answers(http, f"{url}/ready"), bool)
             yield process
-
-    @contextmanager
-    def _process(self, *command: str, environment: Mapping[str, str]) -> Iterator[warm.Command]:
-        own = {**self.stack.environment, **self.environment, **environment}
-        log = self.logs / f"{command[0]}.log"
-        process = warm.Command(command, own, Path(os.devnull), log, log)
-        try:
-            yield process
         finally:
-            process.signal(signal.SIGCONT)
             process.signal(signal.SIGTERM)
             with suppress(TimeoutError):
                 process.end(30)
+
+    def _begin(self, *command: str, environment: Mapping[str, str]) -> warm.Command:
+        own = {**self.stack.environment, **self.environment, **environment}
+        log = self.logs / f"{command[0]}.log"
+        return warm.Command(command, own, Path(os.devnull), log, log)
 
     async def start(self, order: Mapping[str, Any]) -> int:
         """Start an instance; return its key."""
@@ -210,6 +212,7 @@ async def laboratory(stack: Stack, world_url: str, addresses: Addresses, logs: P
 
 
 def kill(process: warm.Command) -> None:
-    """SIGKILL a process and all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
+    """SIGKILL a process and all that it started; one that is gone already is left alone."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.end(10)

@@ -23,7 +23,7 @@ from tests.world import eventually
 
 BOUND = 30.0
 """Seconds after the last fault in which nothing may be left."""
-LEASE = 2.0
+LEASE = 1.0
 """Seconds of a job's lease: each that a stopped worker has got is waited for."""
 NewOrder = Callable[..., dict[str, Any]]
 

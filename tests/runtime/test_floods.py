@@ -37,7 +37,7 @@ async def test_jobs_whose_leases_run_out_in_the_buffer_of_a_gateway_are_run_once
     bench.gate.clear()
     async with (
         through_one_of(UnboundedGateway, addresses) as (buffering, through),
-        working(through, bench.step, seen=bench.seen, window_per_type=8, lease=3.0),
+        working(through, bench.step, seen=bench.seen, window_per_type=8, lease=2.0),
     ):
         # Of a size that gRPC's own buffers take few of.
         results = asyncio.create_task(bench.results(300, name="n" * 4_000))
@@ -70,7 +70,7 @@ async def test_jobs_are_pushed_to_a_worker_and_never_more_than_its_window_are_in
 async def test_steps_that_take_three_leases_are_run_once_each_however_many_wait(
     bench: Bench, addresses: Addresses
 ) -> None:
-    lease = 1.5
+    lease = 1.0
     bench.seconds = 3 * lease
     await bench.create(12)
     async with working(addresses.engine, bench.step, seen=bench.seen, window_per_type=8, lease=lease) as worker:
@@ -89,8 +89,8 @@ async def test_steps_that_take_three_leases_are_run_once_each_however_many_wait(
 
 
 async def test_a_step_of_three_leases_completes_on_its_first_activation(bench: Bench, addresses: Addresses) -> None:
-    bench.seconds = 4.5
-    async with working(addresses.engine, bench.step, seen=bench.seen, lease=1.5) as worker:
+    bench.seconds = 3.0
+    async with working(addresses.engine, bench.step, seen=bench.seen, lease=1.0) as worker:
         result = await bench.result()
         assert worker.extended >= 3
     assert result["done"]["run"] == 1

@@ -142,7 +142,8 @@ async def state(admin: Admin, processor: CardProcessor, order_id: str) -> State:
     return State(await books.barrier(order_id), payment, await books.events(order_id), at_processor)
 
 
-@pytest.mark.parametrize("victim", ["service", pytest.param("database", marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("victim", ["service", "database"])
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 async def test_a_kill_leaves_each_of_the_two_transactions_whole_or_none_of_it(

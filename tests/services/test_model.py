@@ -21,8 +21,8 @@ from tests.services.model.books import Violation
 from tests.services.model.play import play
 from tests.services.postgres import Admin, Postgres
 
-SEQUENCES = [60, pytest.param(10_000, marks=pytest.mark.proof)]
-SEQUENCES_ELSEWHERE = [30, pytest.param(3_500, marks=pytest.mark.proof)]
+SEQUENCES = [20, pytest.param(10_000, marks=pytest.mark.proof)]
+SEQUENCES_ELSEWHERE = [10, pytest.param(3_500, marks=pytest.mark.proof)]
 """As many as at each of the others."""
 PORTION = 200
 """Sequences that are played before the time is looked at, where it is bounded."""

@@ -32,9 +32,9 @@ async def test_every_event_is_delivered_and_applied_once(
     new_id: Callable[[], str],
 ) -> None:
     async with running("inventory", own_database.role_urls["inventory"], events_url=events_url(consumer)) as inventory:
-        for _ in range(10):
+        for _ in range(6):
             await asyncio.gather(*(reserve(inventory, new_id()) for _ in range(25)))
-        rows = await eventually(outbox, all_are("delivered", 250))
+        rows = await eventually(outbox, all_are("delivered", 150))
     assert await timeline() == [event_id for event_id, _ in rows]
 
 

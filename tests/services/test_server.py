@@ -17,6 +17,7 @@ import pytest
 import services
 from saga.common.http_server import listening
 from services.participant.server import router_of
+from tests.services.forked import ended
 from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
 from tests.services.postgres import PASSWORD, Postgres
 from tests.stack import free_port
@@ -108,9 +109,8 @@ def test_a_port_that_is_no_number_is_one_clear_message_and_a_failure() -> None:
 
 def test_an_address_that_is_no_url_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:
     own = {"DATABASE_URL": postgres.url(), "CARD_PROCESSOR_URL": "card-processor:hunter2"}
-    with started("payment", PORT="0", **own) as process:
-        output, log = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 1
+    status, output, log = ended("payment", PORT="0", **own)
+    assert status == 1
     assert "card_processor_url URL scheme should be 'http' or 'https'" in log.splitlines()[-1]
     assert "hunter2" not in log
     assert "Traceback" not in log
@@ -120,9 +120,8 @@ def test_an_address_that_is_no_url_is_one_clear_message_and_a_failure(postgres: 
 def test_a_caller_without_a_token_is_one_clear_message_that_says_where_it_belongs(tmp_path: Path) -> None:
     (tmp_path / "read").write_text("secret\n")
     (tmp_path / "reserve-inventory").write_text("\n")
-    with started("inventory", DATABASE_URL="postgresql://postgres@127.0.0.1:1/x", TOKENS=str(tmp_path)) as process:
-        output, log = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 1
+    status, output, log = ended("inventory", DATABASE_URL="postgresql://postgres@127.0.0.1:1/x", TOKENS=str(tmp_path))
+    assert status == 1
     for missing in ("release-inventory", "reserve-inventory"):
         assert f"There is no token for {missing}: {tmp_path / missing} is not there, or empty." in log
     assert "no token for read" not in log
@@ -130,9 +129,8 @@ def test_a_caller_without_a_token_is_one_clear_message_that_says_where_it_belong
 
 
 def test_a_caller_without_a_token_in_the_environment_is_named_with_its_variable() -> None:
-    with started("shipping", TOKEN_SHIP_ORDER="") as process:
-        _, log = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 1
+    status, _, log = ended("shipping", TOKEN_SHIP_ORDER="")
+    assert status == 1
     assert "There is no token for ship-order: TOKEN_SHIP_ORDER is not there, or empty." in log
 
 
@@ -146,18 +144,16 @@ def test_a_service_that_listens_everywhere_takes_ipv4_as_well(host: str) -> None
 def test_a_taken_port_is_one_clear_message_and_a_failure(postgres: Postgres) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with started("orders", DATABASE_URL=postgres.url(), PORT=str(port)) as process:
-            output, log = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 1
+        status, output, log = ended("orders", DATABASE_URL=postgres.url(), PORT=str(port))
+    assert status == 1
     assert f"Port {port}" in log
     assert (output, len(log.splitlines())) == ("", 1)
 
 
 @pytest.mark.parametrize("port", ["80000", "-1", "http"])
 def test_a_port_that_cannot_be_is_one_clear_message(port: str) -> None:
-    with started("orders", PORT=port) as process:
-        output, log = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, output, len(log.splitlines())) == (1, "", 1)
+    status, output, log = ended("orders", PORT=port)
+    assert (status, output, len(log.splitlines())) == (1, "", 1)
     assert "port Input should be" in log
 
 
@@ -176,9 +172,8 @@ def test_a_database_that_cannot_be_used_is_one_clear_message_without_the_passwor
     postgres: Postgres, url: str, says: str
 ) -> None:
     environment = {"DATABASE_URL": url.format(port=postgres.port)} if url else {}
-    with started("payment", PORT="0", **environment) as process:
-        output, log = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 1
+    status, output, log = ended("payment", PORT="0", **environment)
+    assert status == 1
     assert says in log
     assert "hunter2" not in log
     assert (output, len(log.splitlines())) == ("", 1)

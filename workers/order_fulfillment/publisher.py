@@ -33,7 +33,7 @@ _BATCH = 16
 """Orders that are published at once: a broker on two cores pushes back when there are more, and has other work too."""
 _POLL = 1.0
 """Seconds between two looks for new orders."""
-_WARN_AFTER = 5.0
+WARN_AFTER = 5.0
 """Seconds for which orders wait before the log says so: a broker is often busy for a moment."""
 _DEADLINE = 10.0
 """Seconds that the broker has for one message: as long as it is busy, it answers at once."""
@@ -66,12 +66,13 @@ class _Placements(_Part):
 class OrderPublisher:
     """Publishes orders from the orders service to one engine."""
 
-    def __init__(self, orders: Participant, channel: grpc.aio.Channel) -> None:
-        """Read from the orders service, and publish over `channel`."""
+    def __init__(self, orders: Participant, channel: grpc.aio.Channel, *, warn_after: float = WARN_AFTER) -> None:
+        """Read from the orders service, publish over `channel`, and log that orders wait after so many seconds."""
         self._orders = orders
         self._gateway = stub(channel)
         self._channel_watch = ChannelWatch(channel)
         self._backoff = Backoff(SystemRandom(), self._channel_watch, base=0.1, cap=5.0)
+        self._warn_after = warn_after
         self._waiting_since: float | None = None
         self._told: str | None = None
         """What the log says is in the way."""
@@ -160,7 +161,7 @@ class OrderPublisher:
             self._waiting_since = self._told = None
             return
         self._waiting_since = self._waiting_since or time.monotonic()
-        if trouble != self._told and time.monotonic() - self._waiting_since > _WARN_AFTER:
+        if trouble != self._told and time.monotonic() - self._waiting_since > self._warn_after:
             _log.warning("placed orders wait", why=trouble)
             self._told = trouble
 
