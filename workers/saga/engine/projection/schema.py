@@ -42,7 +42,11 @@ CREATE TABLE process_instances (
     incidents INTEGER NOT NULL DEFAULT 0 -- open ones of its elements and of the instances that they called
 )
 """,
-    "CREATE INDEX process_instances_by_state ON process_instances (state, process_instance_key, process_definition_id)",
+    "CREATE INDEX process_instances_by_state ON process_instances (state, process_instance_key)",
+    """
+CREATE INDEX process_instances_by_state_and_process
+    ON process_instances (state, process_definition_id, process_instance_key)
+""",
     """
 CREATE INDEX process_instances_by_parent ON process_instances (parent_process_instance_key)
     WHERE parent_process_instance_key IS NOT NULL
