@@ -1,9 +1,10 @@
 """`make proof`: the long proofs, each at its full size, or what fits into a quarter of an hour (`--ci`).
 
 With `--ci` three lanes run at once. The processor's: sequences of commands against the model of the barrier, commands
-and processes from new seeds against the engine's core. What waits for most of the time: kills of the engine under load,
-and a soak of the whole stack. And the stories, each once and at its smallest: the image, a second process, a lost
-engine, what services answer to all that their documents allow, and more. At the end it says how many were done.
+and processes from new seeds against the engine's core, and then the services' stories: kills in the middle of a
+transaction, a mesh, all that their documents allow. What waits for most of the time: kills of the engine under load,
+and a soak of the whole stack. And the other stories, each once and at its smallest: the image, a second process, a lost
+engine, and more. At the end it says how many were done.
 """
 
 import os
@@ -33,6 +34,8 @@ _STORIES = (
     "tests/engine/test_damage.py",
     "tests/engine/test_fuzz.py",
     "tests/engine/rest/test_contract.py",
+)
+_SERVICES_STORIES = (
     "tests/services/test_contract.py",
     "tests/services/test_kills.py",
     "tests/services/test_kills_elsewhere.py",
@@ -59,12 +62,14 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) != ["--ci"]:
         return _run([*_PYTHON, "pytest", "-m", "proof", "-s", *arguments])
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as threads:
-        reports = {name: Path(folder, f"{name}.xml") for name in ("sequences", "seeds", "kills", "stories")}
+        names = ("sequences", "seeds", "services", "kills", "stories")
+        reports = {name: Path(folder, f"{name}.xml") for name in names}
         lanes = [
             threads.submit(
                 lambda: [
                     _prove(_MODEL, _SEQUENCES_SECONDS, reports["sequences"]),
                     _prove(_INVARIANTS, _SEEDS_SECONDS, reports["seeds"]),
+                    _prove(_SERVICES_STORIES, _ONCE, reports["services"]),
                 ]
             ),
             threads.submit(lambda: [_prove(_KILLS, _KILLS_SECONDS, reports["kills"]), _run(_SOAK)]),

@@ -20,7 +20,7 @@ from tests.engine.process import TIMEOUT, EngineProcess, activate, create, deplo
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-KILLS = [3, pytest.param(500, marks=pytest.mark.proof)]
+KILLS = [2, pytest.param(500, marks=pytest.mark.proof)]
 """How often the engine is ended."""
 CLIENTS = 8
 GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}

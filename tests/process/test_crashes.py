@@ -120,8 +120,7 @@ async def test_a_service_killed_after_its_commit_is_asked_again_with_the_same_ke
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault.UNANSWERED,
-        *(pytest.param(each, marks=pytest.mark.proof) for each in (Fault.UNHEARD, Fault.LATE)),
+        *(pytest.param(each, marks=pytest.mark.proof) for each in (Fault.UNANSWERED, Fault.UNHEARD, Fault.LATE)),
         Fault.FAILED,
     ],
 )

@@ -54,6 +54,7 @@ async def is_ready(process: Process) -> None:
     assert await process.stdout.readline() == b"ready\n"
 
 
+@pytest.mark.proof
 @pytest.mark.long
 async def test_a_job_that_kills_its_worker_is_an_incident_after_three_activations_and_the_one_beside_it_is_done(
     bench: Bench, start: Start

@@ -130,7 +130,8 @@ async def _either(is_so: bool) -> bool:  # noqa: FBT001 - for `eventually`
     return is_so
 
 
-@pytest.mark.parametrize("victim", ["service", pytest.param("database", marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("victim", ["service", "database"])
 @pytest.mark.parametrize("moment", [before_begin, before_commit, after_commit], ids=lambda moment: moment.__name__)
 @pytest.mark.parametrize("op", ["do", "undo"])
 @pytest.mark.parametrize("branch", LOCAL, ids=lambda branch: branch.service)

@@ -140,6 +140,7 @@ async def mortal_replica(
             yield Participant(http, other.router), process
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("op", ["do", "undo"])
 @pytest.mark.parametrize("branch", BRANCHES, ids=lambda branch: branch.service)
 async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at_the_other(
@@ -172,6 +173,7 @@ async def test_a_request_whose_replica_is_killed_in_the_middle_has_its_effect_at
         assert await books.show(order_id) == (("captured", TAKEN) if op == "do" else ("cancelled", GIVEN_BACK))
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("op", ["do", "undo"])
 async def test_a_payment_whose_replica_is_killed_while_the_processor_answers_is_asked_for_by_the_other(
     participants: Participants,
