@@ -25,10 +25,23 @@ if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
 COMMAND = (sys.executable, "-m", "saga.cli", "engine")
+_SMALL_DISK = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, 2 * (int(sys.argv[1]),))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 ANY_PORTS = ("--port", "0", "--rest-port", "0", "--management-port", "0")
 _ADDRESS = re.compile(r"(gRPC|REST|Management): +(?:http://)?(\S+)")
 TIMEOUT = 30.0
 """Seconds for whatever a test waits for: an engine on a busy machine may be slow, and a lost answer never comes."""
+
+
+def on_a_small_disk(size: int, *arguments: str) -> tuple[str, ...]:
+    """Return the command of an engine whose files cannot be larger than `size` bytes, as on a disk that is full.
+
+    It limits itself: to do so between fork and exec ends in an abort now and then, where gRPC has threads.
+    """
+    return sys.executable, "-c", _SMALL_DISK, str(size), *COMMAND, *arguments
 
 
 class EngineProcess:

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import resource
 import sqlite3
 import stat
 from asyncio.subprocess import PIPE
@@ -14,7 +13,7 @@ import pytest
 from saga.engine import log_check, projection
 from saga.engine.backup import BackupError, back_up
 from saga.engine.log import Log, LogError
-from tests.engine.process import COMMAND, TIMEOUT, create, deploy, read_log, refusal, running, task
+from tests.engine.process import COMMAND, TIMEOUT, create, deploy, on_a_small_disk, read_log, refusal, running, task
 from tests.engine.test_damage import flip, make
 from tests.engine.test_kills import (
     CLIENTS,
@@ -152,9 +151,8 @@ def test_a_place_that_cannot_be_written_is_refused_by_name(log: Path, tmp_path: 
 async def test_a_full_disk_leaves_no_file(log: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     file = tmp_path / "full" / "backup"
-    command = (*COMMAND, "backup", str(file), "--data", str(log.parent))
-    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # noqa: E731 - what the child does first
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, preexec_fn=small)
+    command = on_a_small_disk(50_000, "backup", str(file), "--data", str(log.parent))
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode == 1
     assert errors.decode().startswith(f"Error: {log} could not be copied to {file}: ")

@@ -1,7 +1,6 @@
 """The log is the truth: what is recovered from it, and what is refused."""
 
 import asyncio
-import resource
 import sqlite3
 import stat
 import time
@@ -17,7 +16,7 @@ from saga.engine.folder import DataFolder, FolderError, file_system
 from saga.engine.log import Log, LogError
 from saga.engine.recovery import recover
 from saga.kit.gateway import connection
-from tests.engine.process import ANY_PORTS, COMMAND, TIMEOUT, create, deploy, refusal, running, task
+from tests.engine.process import ANY_PORTS, TIMEOUT, create, deploy, on_a_small_disk, refusal, running, task
 from tests.engine.writing import NOW, creation
 
 if TYPE_CHECKING:
@@ -189,17 +188,10 @@ async def fill(stub: "GatewayAsyncStub", answered: list[int]) -> grpc.aio.AioRpc
 
 async def test_a_commit_that_fails_ends_the_process_and_what_was_answered_is_there(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    most = 1_500_000
-
-    def small_disk() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-
     process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *("--data", str(data), *ANY_PORTS),
+        *on_a_small_disk(1_500_000, "--data", str(data), *ANY_PORTS),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        preexec_fn=small_disk,
     )
     assert process.stdout
     addresses = [(await process.stdout.readline()).decode().split() for _ in range(5)]
@@ -222,10 +214,7 @@ async def test_a_commit_that_fails_ends_the_process_and_what_was_answered_is_the
 async def test_a_disk_without_room_for_a_new_log_is_refused_by_name(tmp_path: Path) -> None:
     data = tmp_path / "data"
     process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *("--data", str(data), *ANY_PORTS),
-        stderr=asyncio.subprocess.PIPE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+        *on_a_small_disk(10_000, "--data", str(data), *ANY_PORTS), stderr=asyncio.subprocess.PIPE
     )
     _, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     assert process.returncode == 1

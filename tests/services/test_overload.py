@@ -52,7 +52,7 @@ async def test_commands_that_find_no_connection_are_told_that_the_service_is_bus
 async def test_a_crowd_at_a_database_that_hangs_is_told_that_the_database_is_away(
     own_postgres: Postgres, order_id: str
 ) -> None:
-    timeouts = DatabaseTimeouts(transaction=0.9, lock=0.2)
+    timeouts = DatabaseTimeouts(transaction=0.5, lock=0.2)
     url = await provision("inventory", own_postgres.url())
     async with running("inventory", url, timeouts=timeouts) as inventory:
         assert {await hold(inventory, order_id, number) for number in range(3)} == {(200, "")}
