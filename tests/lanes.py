@@ -20,7 +20,7 @@ from tests.stack import ROOT
 
 _ROOT_FOLDER = "."
 """Stands for the test files that lie in no folder of their own."""
-SUM = 3_620
+SUM = 3_590
 """Seconds that all budgets may come to together; it only ever becomes smaller. The aim is 1,300."""
 
 SECONDS = "seconds"
@@ -40,17 +40,17 @@ class Folder:
 
 
 FOLDERS: Mapping[str, Folder] = {
-    "architecture": Folder("stack", 30),
+    "architecture": Folder("parts", 30),
     "benchmarks": Folder("stack", 20),
-    "bpmn": Folder("stack", 50),
+    "bpmn": Folder("parts", 50),
     "cli": Folder("stack", 390),
     "common": Folder("stack", 10),
-    "cluster": Folder("stack", 250),
+    "cluster": Folder("stack", 320),
     "compensation": Folder("stack", 10),
     "compose": Folder("parts", 20),
     "conformance": Folder("parts", 60),
     "engine": Folder("parts", 380),
-    "feel": Folder("stack", 40),
+    "feel": Folder("parts", 40),
     "incidents": Folder("stack", 10),
     "kit": Folder("stack", 220),
     "process": Folder("stack", 350),
@@ -58,7 +58,7 @@ FOLDERS: Mapping[str, Folder] = {
     "reconcile": Folder("parts", 440),
     "runtime": Folder("stack", 260),
     "second_process": Folder("stack", 10),
-    "services": Folder("parts", 860),
+    "services": Folder("parts", 760),
     "steps": Folder("stack", 20),
     "tasks": Folder("stack", 10),
     _ROOT_FOLDER: Folder("stack", 60),
