@@ -316,7 +316,7 @@ async def test_two_retries_of_the_same_incidents_at_once_do_no_harm(
     found = [incident async for incident in Incidents(shown).open(Wanted(order=ended["orderId"]))]
 
     async def verdicts() -> dict[int, Verdict]:
-        outcomes = IncidentRetry(standing.gateway, shown, 1).all(found)
+        outcomes = IncidentRetry(standing.gateway, shown, None).all(found)
         return {outcome.incident.process_instance_key: outcome.verdict async for outcome in outcomes}
 
     one, other = await asyncio.gather(verdicts(), verdicts())
