@@ -1,10 +1,10 @@
 """`make proof`: the long proofs, each at its full size, or what fits into a quarter of an hour (`--ci`).
 
 With `--ci` three lanes run at once. The processor's: sequences of commands against the model of the barrier, commands
-and processes from new seeds against the engine's core, and then the services' stories: kills in the middle of a
-transaction, a mesh, all that their documents allow. What waits for most of the time: kills of the engine under load,
-and a soak of the whole stack. And the other stories, each once and at its smallest: the image, a second process, a lost
-engine, and more. At the end it says how many were done.
+and processes from new seeds against the engine's core, and the model's seeded faults. What waits for most of the time:
+kills of the engine under load, and a soak of the whole stack. And the stories, each once and at its smallest: the
+image, a second process, a lost engine, services killed in the middle of a transaction, and more. At the end it says how
+many were done.
 """
 
 import os
@@ -22,6 +22,7 @@ from tests.lanes import failures
 from tests.stack import ROOT
 
 _MODEL = ("tests/services/test_model.py", "-k", "breaks_an_invariant")
+_SEEDED_FAULTS = ("tests/services/test_model.py", "-k", "not breaks_an_invariant")
 _INVARIANTS = ("tests/engine/core/test_invariants.py", "tests/engine/core/test_determinism.py")
 _KILLS = ("tests/engine/test_kills.py",)
 _STORIES = (
@@ -34,17 +35,14 @@ _STORIES = (
     "tests/engine/test_damage.py",
     "tests/engine/test_fuzz.py",
     "tests/engine/rest/test_contract.py",
-)
-_SERVICES_STORIES = (
     "tests/services/test_contract.py",
     "tests/services/test_kills.py",
     "tests/services/test_kills_elsewhere.py",
     "tests/services/test_mesh.py",
     "tests/services/test_overload.py",
-    "tests/services/test_model.py",
+    # A figure, which wants a machine that does nothing else.
     "-k",
-    # The first is a lane's own, the second is a figure, and wants a machine that does nothing else.
-    "not breaks_an_invariant and not most_of_the_rate",
+    "not most_of_the_rate",
 )
 _PYTHON = (sys.executable, "-u", "-m")
 _SOAK = (*_PYTHON, "tests.benchmarks.soak", "--minutes", "5", "--rate", "4", "--kill-minutes", "0.4", "--no-keep")
@@ -62,14 +60,14 @@ def main(arguments: Sequence[str]) -> int:
     if list(arguments) != ["--ci"]:
         return _run([*_PYTHON, "pytest", "-m", "proof", "-s", *arguments])
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as threads:
-        names = ("sequences", "seeds", "services", "kills", "stories")
+        names = ("sequences", "faults", "seeds", "kills", "stories")
         reports = {name: Path(folder, f"{name}.xml") for name in names}
         lanes = [
             threads.submit(
                 lambda: [
                     _prove(_MODEL, _SEQUENCES_SECONDS, reports["sequences"]),
+                    _prove(_SEEDED_FAULTS, _ONCE, reports["faults"]),
                     _prove(_INVARIANTS, _SEEDS_SECONDS, reports["seeds"]),
-                    _prove(_SERVICES_STORIES, _ONCE, reports["services"]),
                 ]
             ),
             threads.submit(lambda: [_prove(_KILLS, _KILLS_SECONDS, reports["kills"]), _run(_SOAK)]),
