@@ -78,15 +78,22 @@ class Service(Process):
 
 
 def saga(arguments: Sequence[str], environment: Mapping[str, str], stdin: str = "") -> tuple[int, str, str]:
-    """Run `saga` in the checkout; return its exit status, what it printed, and what it printed as errors.
+    """Run `saga` in the checkout; as `run`."""
+    return run(partial(_saga, list(arguments)), environment, stdin)
+
+
+def run(
+    what: Callable[[], object], environment: Mapping[str, str], stdin: str = "", *, seconds: float = _SECONDS
+) -> tuple[int, str, str]:
+    """Run it in the checkout; return its exit status, what it printed, and what it printed as errors.
 
     Raises:
-        TimeoutError: It has not ended in five minutes, and was killed.
+        TimeoutError: It has not ended in so many seconds, and was killed.
     """
     with tempfile.TemporaryDirectory() as streams:
         given, printed, errors = (Path(streams, name) for name in ("stdin", "stdout", "stderr"))
         given.write_text(stdin, encoding="utf-8")
-        status = Command(arguments, environment, given, printed, errors).end()
+        status = Process(what, environment, [given, printed, errors]).end(seconds)
         return status, printed.read_text(encoding="utf-8"), errors.read_text(encoding="utf-8")
 
 

@@ -2,21 +2,19 @@
 
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from services.participant.server import router_of, serve
+from tests import warm
 from tests.services.participant import tokens_of
-from tests.warm import Process, Service
 
 
 @contextmanager
-def forked(name: str, **environment: str) -> Iterator[Service]:
+def forked(name: str, **environment: str) -> Iterator[warm.Service]:
     """Run a service that knows its callers' tokens; at the end it is killed."""
-    process = Service(name, _environment(name, environment))
+    process = warm.Service(name, environment_of(name, environment))
     try:
         yield process
     finally:
@@ -26,11 +24,9 @@ def forked(name: str, **environment: str) -> Iterator[Service]:
 
 def ended(name: str, **environment: str) -> tuple[int, str, str]:
     """Run a service that cannot start; return its exit status, what it printed, and what it printed as errors."""
-    with tempfile.TemporaryDirectory() as streams:
-        printed, errors = Path(streams, "printed"), Path(streams, "errors")
-        process = Process(partial(serve, name), _environment(name, environment), [Path(os.devnull), printed, errors])
-        return process.end(60), printed.read_text(encoding="utf-8"), errors.read_text(encoding="utf-8")
+    return warm.run(partial(serve, name), environment_of(name, environment), seconds=60)
 
 
-def _environment(name: str, more: dict[str, str]) -> dict[str, str]:
+def environment_of(name: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a service that knows its callers' tokens."""
     return {"PATH": os.environ["PATH"], **tokens_of(router_of(name)), **more}

@@ -1,7 +1,6 @@
 """A service's process: it starts with one command, says clearly why it cannot, and ends cleanly."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -16,9 +15,8 @@ import pytest
 
 import services
 from saga.common.http_server import listening
-from services.participant.server import router_of
-from tests.services.forked import ended
-from tests.services.participant import HOLD, ITEMS, bearer, key, token, tokens_of
+from tests.services.forked import ended, environment_of
+from tests.services.participant import HOLD, ITEMS, bearer, key, token
 from tests.services.postgres import PASSWORD, Postgres
 from tests.stack import free_port
 
@@ -31,7 +29,7 @@ def started(name: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", f"from services.participant.server import serve; serve({name!r})"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **tokens_of(router_of(name)), **environment},
+        env=environment_of(name, environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

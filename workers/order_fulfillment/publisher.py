@@ -33,7 +33,7 @@ _BATCH = 16
 """Orders that are published at once: a broker on two cores pushes back when there are more, and has other work too."""
 _POLL = 1.0
 """Seconds between two looks for new orders."""
-WARN_AFTER = 5.0
+_WARN_AFTER = 5.0
 """Seconds for which orders wait before the log says so: a broker is often busy for a moment."""
 _DEADLINE = 10.0
 """Seconds that the broker has for one message: as long as it is busy, it answers at once."""
@@ -66,7 +66,7 @@ class _Placements(_Part):
 class OrderPublisher:
     """Publishes orders from the orders service to one engine."""
 
-    def __init__(self, orders: Participant, channel: grpc.aio.Channel, *, warn_after: float = WARN_AFTER) -> None:
+    def __init__(self, orders: Participant, channel: grpc.aio.Channel, *, warn_after: float = _WARN_AFTER) -> None:
         """Read from the orders service, publish over `channel`, and log that orders wait after so many seconds."""
         self._orders = orders
         self._gateway = stub(channel)

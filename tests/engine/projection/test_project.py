@@ -207,11 +207,12 @@ def test_a_variable_is_found_by_an_index_that_holds_no_whole_value(tables: sqlit
 
 
 @pytest.mark.parametrize("rest", ["", " AND t.process_definition_id = 'order'"])
-@pytest.mark.parametrize("what", ["count(*)", "* ORDER BY t.process_instance_key DESC LIMIT 100"])
+@pytest.mark.parametrize(
+    ("selected", "order"), [("count(*)", ""), ("*", "ORDER BY t.process_instance_key DESC LIMIT 100")]
+)
 def test_instances_in_a_state_are_counted_and_the_newest_found_by_an_index_alone(
-    tables: sqlite3.Connection, rest: str, what: str
+    tables: sqlite3.Connection, selected: str, order: str, rest: str
 ) -> None:
-    selected, _, order = what.partition(" ")
     query = f"SELECT {selected} FROM process_instances t WHERE t.state = 'ACTIVE'{rest} {order}"  # noqa: S608 - ours
     [plan] = [row["detail"] for row in tables.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert plan.endswith("(state=? AND process_definition_id=?)" if rest else "(state=?)")
