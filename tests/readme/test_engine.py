@@ -64,6 +64,7 @@ BOUNDS = {
     "elements and tokens of an instance, with those it calls": active.MAX_ACTIVE,
     "milliseconds of the clock, the end of the year 9999": times.FAR,
     "items of a page": search.LARGEST_LIMIT,
+    "items of a search that are counted": search.MOST_COUNTED,
     "conditions of a filter": conditions.MAX_CONDITIONS,
     "characters of a `$like` pattern": conditions.MAX_PATTERN,
     "bytes of a gRPC status text": status.MAX_TEXT,

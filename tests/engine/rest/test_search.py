@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from saga.engine.rest import search
 from tests.engine.rest.filled import found, refused
 
 
@@ -174,6 +175,18 @@ async def test_pages_forward_and_back_show_each_item_once(
         back = part["items"] + back
         before = part["page"]["startCursor"]
     assert back == everything["items"]
+
+
+@pytest.mark.parametrize(("most", "counted"), [(4, (4, True)), (5, (5, False))])
+async def test_items_are_counted_up_to_a_limit_and_shown_beyond_it(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, most: int, counted: tuple[int, bool]
+) -> None:
+    monkeypatch.setattr(search, "MOST_COUNTED", most)
+    everything = await found(client, "process-instances")
+    assert (everything["page"]["totalItems"], everything["page"]["hasMoreTotalItems"]) == counted
+    assert len(everything["items"]) == 5
+    last = await found(client, "process-instances", page={"limit": 1, "from": 4})
+    assert last["items"] == everything["items"][4:]
 
 
 async def test_a_cursor_of_another_order_is_refused(client: httpx.AsyncClient) -> None:

@@ -12,6 +12,8 @@ from .problems import invalid_argument, unreadable
 
 _DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 10_000
+MOST_COUNTED = 10_000
+"""Items that are counted, as a cluster does: with more of them `hasMoreTotalItems` is true."""
 _ORDER = one_of("ASC", "DESC")
 
 
@@ -127,7 +129,8 @@ def run(connection: sqlite3.Connection, query: Query, within: Conditions | None 
         if conditions is not None and conditions.sql:
             found.add(conditions.where, *conditions.parameters)
     source = f"FROM {thing.table} t WHERE {found.where}"
-    (total,) = connection.execute(f"SELECT count(*) {source}", found.parameters).fetchone()
+    counted = f"SELECT count(*) FROM (SELECT 1 {source} LIMIT {MOST_COUNTED + 1})"  # noqa: S608 - texts of ours
+    (total,) = connection.execute(counted, found.parameters).fetchone()
     backwards = page.before is not None
     terms = [term for each in query.sort for term in _terms(thing, each)]
     parameters = list(found.parameters)
@@ -147,7 +150,12 @@ def run(connection: sqlite3.Connection, query: Query, within: Conditions | None 
 def _page_of(query: Query, rows: list[tuple[Any, ...]], total: int) -> dict[str, Any]:
     order = [each.column.name for each in query.sort]
     ends = [cursors.write(order, list(row[-len(order) :])) for row in (rows[0], rows[-1])] if rows else [None, None]
-    return {"totalItems": total, "hasMoreTotalItems": False, "startCursor": ends[0], "endCursor": ends[1]}
+    return {
+        "totalItems": min(total, MOST_COUNTED),
+        "hasMoreTotalItems": total > MOST_COUNTED,
+        "startCursor": ends[0],
+        "endCursor": ends[1],
+    }
 
 
 def _terms(thing: Thing, sort: Sort) -> list[tuple[str, bool]]:
