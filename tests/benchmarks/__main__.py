@@ -29,6 +29,7 @@ from tests.benchmarks.scenarios.engine import engine
 from tests.benchmarks.scenarios.idle import idle
 from tests.benchmarks.scenarios.latency import latency
 from tests.benchmarks.scenarios.orders import orders
+from tests.benchmarks.scenarios.recovery import recovery
 from tests.benchmarks.scenarios.restart import restart
 from tests.benchmarks.scenarios.searches import searches
 from tests.benchmarks.scenarios.throughput import throughput
@@ -39,19 +40,17 @@ Scenario = Callable[[Bench], Awaitable[None]]
 
 _WIDTH = 110
 """Columns that the tables need at least."""
-_ORDERS = orders.__name__
-_NAMES = [*(each.__name__ for each in (engine, throughput, latency, idle, backlog, types, restart, searches)), _ORDERS]
-
-
 _STAGES: tuple[tuple[Scenario, ...], ...] = (
     (engine, throughput, latency),
     # An engine of its own: what has to be read again after a crash is this scenario's alone.
-    (restart,),
+    (restart, recovery),
     (idle, backlog, types),
     # An engine of its own: an instance's share of its memory is told.
     (searches,),
 )
 """What is measured on one engine, one engine after the other."""
+_ORDERS = orders.__name__
+_NAMES = [*(each.__name__ for stage in _STAGES for each in stage), _ORDERS]
 
 
 class Run:

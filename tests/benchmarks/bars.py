@@ -48,6 +48,7 @@ ECHO_RATE = "jobs/s, our runtime on the engine, against a bare gRPC echo"
 ECHO_COST = "CPU of the engine per job, against that of the echo's server per call"
 SEARCHES = "the slowest of five searches, p95, with very many instances alive"
 INSTANCE_MEMORY = "memory of the engine for an instance that is alive"
+RECOVERY = "start after a crash beyond that of an empty engine, against 0.3 s and 3 µs a record of the log"
 ORDERS = "whole orders per second, against plain pyzeebe and httpx"
 
 
@@ -77,6 +78,7 @@ BARS = (
     Bar(ECHO_RATE, Sense.AT_LEAST, 0.6),
     Bar(ECHO_COST, Sense.AT_MOST, 1.6),
     Bar(SEARCHES, Sense.AT_MOST, 20.0, "ms"),
+    Bar(RECOVERY, Sense.AT_MOST, 1.0),
     Bar(INSTANCE_MEMORY, Sense.AT_MOST, 4.0, "KB"),
     Bar(LATENCY_P50, Sense.AT_MOST, 1.1),
     Bar(LATENCY_P99, Sense.AT_MOST, 1.25),

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from saga.engine.housekeeping import SNAPSHOT_EVERY
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -29,6 +31,8 @@ class Plan:
     drained: int
     searched: int
     """Instances that are alive when searches are asked."""
+    recovered: tuple[int, ...]
+    """Records of the logs that are read after a crash: shortly before the first snapshot, and before a later one."""
     orders: int
     """Per worker set and repetition."""
 
@@ -47,6 +51,7 @@ FULL = Plan(
     waiting=(1_000, 10_000, 100_000),
     drained=500,
     searched=100_000,
+    recovered=(SNAPSHOT_EVERY - 1_000, 5 * SNAPSHOT_EVERY - 1_000),
     orders=100,
 )
 QUICK = Plan(
@@ -63,5 +68,6 @@ QUICK = Plan(
     waiting=(1_000, 100_000),
     drained=1_000,
     searched=10_000,
+    recovered=(SNAPSHOT_EVERY - 1_000,),
     orders=100,
 )

@@ -82,6 +82,18 @@ def test_without_a_retention_only_the_number_of_records_asks_for_a_snapshot(engi
     assert store.removed == []
 
 
+def test_a_large_state_is_stored_once_as_many_records_as_it_has_elements(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elements = 3 * SNAPSHOT_EVERY
+    monkeypatch.setattr(engine, "size", lambda: elements)
+    keeping = Housekeeping(engine, store, None)
+    engine.position = elements - 1
+    assert not keeping.is_due(NOW)
+    engine.position += 1
+    assert keeping.is_due(NOW)
+
+
 def test_what_was_added_before_a_crash_asks_for_a_snapshot_too(engine: Engine, store: Store) -> None:
     store.snapshots = [7]
     engine.position = 7 + SNAPSHOT_EVERY

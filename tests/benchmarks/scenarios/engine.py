@@ -1,20 +1,14 @@
 """The engine itself: how fast our runtime drains it, against a gRPC server that does nothing but answer."""
 
 import asyncio
-import sys
 import time
 
-import grpc
-import psutil
-from pyzeebe.proto.gateway_pb2 import TopologyRequest
-
-from saga.kit.gateway.connection import stub
 from tests.benchmarks import lineup
 from tests.benchmarks.bars import ECHO_COST, ECHO_RATE
 from tests.benchmarks.bench import Bench
-from tests.benchmarks.floor import echoing, running
+from tests.benchmarks.floor import echoing
+from tests.benchmarks.start import started
 from tests.benchmarks.work import Work, drained
-from tests.stack import free_port
 
 _STARTS = 5
 _LOOK = 0.1
@@ -37,9 +31,9 @@ async def engine(bench: Bench) -> None:
             bench.ratio(ECHO_RATE, drained.rate / rate)
             bench.ratio(ECHO_COST, engine_cost / cost)
     for _ in range(_STARTS):
-        seconds, memory = await _start()
-        bench.samples.figure("engine: from exec to Topology", "s", seconds)
-        bench.samples.figure("engine: memory at start", "MB", memory)
+        async with started("--memory") as begun:
+            bench.samples.figure("engine: from exec to Topology", "s", begun.seconds)
+            bench.samples.figure("engine: memory at start", "MB", begun.memory())
 
 
 async def _drain(bench: Bench, task_type: str) -> tuple[Work, float]:
@@ -65,23 +59,3 @@ async def _echo(calls: int, in_flight: int) -> tuple[float, float]:
                 tasks.create_task(call(key))
         seconds = time.perf_counter() - started
         return calls / seconds, 1000 * (echo.cpu() - used) / calls
-
-
-async def _start() -> tuple[float, float]:
-    """Return the seconds from exec to an answered Topology, and the megabytes that the engine holds then."""
-    ports = [free_port() for _ in range(3)]
-    options = ("--port", "--rest-port", "--management-port")
-    arguments = [text for option, port in zip(options, ports, strict=True) for text in (option, str(port))]
-    started = time.perf_counter()
-    async with running(sys.executable, "-m", "saga.cli", "engine", "--memory", *arguments) as process:
-        while True:
-            try:
-                async with grpc.aio.insecure_channel(f"127.0.0.1:{ports[0]}") as channel:
-                    await stub(channel).Topology(TopologyRequest(), timeout=1.0)
-                    break
-            except grpc.aio.AioRpcError:
-                await asyncio.sleep(0.01)
-        seconds = time.perf_counter() - started
-        while b"Ready" not in await process.stdout.readline():  # type: ignore[union-attr]  # it is a pipe
-            pass
-        return seconds, psutil.Process(process.pid).memory_info().rss / 1e6

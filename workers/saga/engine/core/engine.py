@@ -118,6 +118,10 @@ class Engine:
         left = due - self.clock(now)
         return max(0, left) if left <= 0 or self.state.tables.pinned == -1 else None
 
+    def size(self) -> int:
+        """Return how many elements are alive, which is what a snapshot costs."""
+        return len(self.state.tables.elements)
+
     def snapshot(self) -> bytes:
         """Return the state; with the records after `position` it is the whole."""
         return self.state.dump()
