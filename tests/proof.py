@@ -83,15 +83,15 @@ def main(arguments: Sequence[str]) -> int:
         return subprocess.run([*_PYTEST, *arguments], check=False, cwd=ROOT).returncode
     with tempfile.TemporaryDirectory() as folder:
         if bounded:
-            statuses = _do(_BOUNDED, 3, Path(folder), bounded=True)
+            statuses = do(_BOUNDED, 3, Path(folder), bounded=True)
         else:
-            statuses = [*_do(_WHOLE, 2, Path(folder)), *_do([_WHOLE_ALONE], 1, Path(folder))]
+            statuses = [*do(_WHOLE, 2, Path(folder)), *do([_WHOLE_ALONE], 1, Path(folder))]
         reports = sorted(Path(folder).glob("*.xml"))
         sys.stdout.write("\n".join([*done(reports), *failures(reports), ""]))
     return max(statuses)
 
 
-def _do(parts: Sequence[Part], lanes: int, reports: Path, *, bounded: bool = False) -> list[int]:
+def do(parts: Sequence[Part], lanes: int, reports: Path, *, bounded: bool = False) -> list[int]:
     """Do all parts, in as many lanes at once, and return their statuses; what pytest did is then in `reports`."""
 
     def run(part: Part) -> int:
