@@ -26,6 +26,8 @@ def main(
     console = Console(highlight=False)
     console.print(_table(samples))
     ratios = sorted(sample.ratio for sample in samples)
+    alone = " ".join(f"{sample.participants:.1f}" for sample in samples)
+    console.print(f"The participants alone, orders/s: {alone}")
     console.print(f"ours / plain: min {ratios[0]:.2f}, median {median(ratios):.2f}, max {ratios[-1]:.2f}")
 
 

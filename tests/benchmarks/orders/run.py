@@ -69,6 +69,8 @@ class Sample:
 
     ours: Batch
     plain: Batch
+    participants: float
+    """Orders per second where the participants are all there is."""
 
     @property
     def ratio(self) -> float:
@@ -98,7 +100,7 @@ async def run(offset: int, repetitions: int, orders: int) -> list[Sample]:
             # Each one begins as often as the other: what the first batch leaves to the second evens out.
             turns = list(SETS) if number % 2 == 0 else list(reversed(SETS))
             batches = {name: await bench.batch(name, orders) for name in turns}
-            samples.append(Sample(**batches))
+            samples.append(Sample(**batches, participants=await bench.participants(orders)))
         for name in SETS:
             await bench.batch(name, _STEADY, _STEADY_RATE)
         return samples
@@ -134,9 +136,25 @@ class _Bench:
             await eventually(self._records.instances, lambda found: found[1] == self._placed, _SECONDS)
         return Batch(orders, seconds, {part: after[part] - before[part] for part in pids})
 
+    async def participants(self, orders: int) -> float:
+        """Have the participants alone do so many orders, check what came of each, and return the orders per second."""
+        order_ids = self._order_ids(_LEAD + orders)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.benchmarks.orders.direct", str(_LEAD), *order_ids),
+            env={**os.environ, **self._stack.application_environment()},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        seconds, _ = await process.communicate()
+        assert process.returncode == 0
+        await self._check(order_ids)
+        return orders / float(seconds)
+
+    def _order_ids(self, orders: int) -> list[str]:
+        return [f"bench-{next(self._numbers)}" for _ in range(orders)]
+
     async def _carry_out(self, orders: int, per_second: float | None) -> list[str]:
         """Place the orders and return their ids when all are with the carrier."""
-        order_ids = [f"bench-{next(self._numbers)}" for _ in range(orders)]
+        order_ids = self._order_ids(orders)
         placing_all = asyncio.create_task(
             placing.place(self._channel, placing.orders(order_ids), self._random, per_second)
         )

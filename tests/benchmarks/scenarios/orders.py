@@ -11,3 +11,4 @@ async def orders(plan: Plan, samples: Samples, port_offset: int) -> None:
         samples.ratio(ORDERS, each.ratio)
         samples.figure("whole orders: ours", "orders/s", each.ours.per_second)
         samples.figure("whole orders: plain pyzeebe and httpx", "orders/s", each.plain.per_second)
+        samples.figure("whole orders: the participants alone", "orders/s", each.participants)
