@@ -1,7 +1,6 @@
 """An engine that is started by itself, and what its start took."""
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -9,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
-import httpx
 import psutil
 from pyzeebe.proto.gateway_pb2 import TopologyRequest
 
@@ -18,8 +16,6 @@ from saga.kit.gateway.connection import stub
 from tests.benchmarks.floor import running
 from tests.stack import free_port
 
-_APPENDED = "zeebe_log_appender_record_appended_total"
-_COUNTED = re.compile(rf"^{_APPENDED}{{.*}} (\S+)$", re.MULTILINE)
 _LOOK = 0.01
 
 
@@ -36,12 +32,6 @@ class Started:
     def memory(self) -> float:
         """Return the megabytes that it holds."""
         return psutil.Process(self.pid).memory_info().rss / 1e6
-
-    async def appended(self) -> int:
-        """Return how many records it has appended to its log since it was started."""
-        async with httpx.AsyncClient(trust_env=False) as http:
-            answer = await http.get(f"{self.management}/actuator/prometheus", params={"includedNames": _APPENDED})
-        return sum(int(float(count)) for count in _COUNTED.findall(answer.raise_for_status().text))
 
 
 @asynccontextmanager

@@ -18,8 +18,9 @@ _PROCESS = """<?xml version="1.0" encoding="UTF-8"?>
   </bpmn:process>
 </bpmn:definitions>
 """
-_COUNTER = "zeebe_job_events_total"
-_EVENT = re.compile(rf"^{_COUNTER}\{{(?P<labels>[^}}]*)\}} (?P<value>\S+)", re.MULTILINE)
+_JOBS = "zeebe_job_events_total"
+_APPENDED = "zeebe_log_appender_record_appended_total"
+_SERIES = re.compile(r"^\w+\{(?P<labels>[^}]*)\} (?P<value>\S+)", re.MULTILINE)
 
 
 def row(process: str, elements: Mapping[str, str], beside: str = "") -> bytes:
@@ -37,10 +38,21 @@ async def jobs(http: httpx.AsyncClient, management: str, event: str, task_type: 
 
     `management` is the URL of its management port.
     """
-    url = f"{management}/actuator/prometheus"
-    answer = await http.get(url, params={"includedNames": _COUNTER}, follow_redirects=True)
     return sum(
-        int(float(found["value"]))
-        for found in _EVENT.finditer(answer.raise_for_status().text)
-        if f'action="{event}"' in found["labels"] and f'type="{task_type}"' in found["labels"]
+        count
+        for labels, count in await _counted(http, management, _JOBS)
+        if f'action="{event}"' in labels and f'type="{task_type}"' in labels
     )
+
+
+async def appended(http: httpx.AsyncClient, management: str) -> int:
+    """Return how many records the engine has appended to its log since it started; `management` as for `jobs`."""
+    return sum(count for _, count in await _counted(http, management, _APPENDED))
+
+
+async def _counted(http: httpx.AsyncClient, management: str, counter: str) -> list[tuple[str, int]]:
+    """Return the labels of each series of a counter, as text, with how much it has counted."""
+    url = f"{management}/actuator/prometheus"
+    answer = await http.get(url, params={"includedNames": counter}, follow_redirects=True)
+    found = _SERIES.finditer(answer.raise_for_status().text)
+    return [(each["labels"], int(float(each["value"]))) for each in found]

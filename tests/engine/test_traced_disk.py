@@ -9,13 +9,11 @@ from saga.engine.core import Command, Engine
 from saga.engine.log import Log
 from saga.engine.recovery import recover
 from saga.engine.writer import Writer
-from tests.engine.core.bench import creation
 from tests.engine.process import task
 from tests.engine.traced_disk import Access, traced
-from tests.engine.writing import NOW
+from tests.engine.writing import NOW, creation
 
 DEPLOY = Command("DEPLOYMENT", "CREATE", value={"resources": [{"resourceName": "work.bpmn", "resource": task("work")}]})
-CREATE = Command("PROCESS_INSTANCE_CREATION", "CREATE", value=creation("work"))
 
 
 async def test_each_answer_comes_after_its_write_ahead_log_was_flushed(tmp_path: Path) -> None:
@@ -26,7 +24,7 @@ async def test_each_answer_comes_after_its_write_ahead_log_was_flushed(tmp_path:
         recover(log, engine, now=NOW, first_key=0)
         writer = Writer(engine, log)
         writing = asyncio.create_task(writer.run())
-        for command in (DEPLOY, *(CREATE,) * 20):
+        for command in (DEPLOY, *(creation(),) * 20):
             before = len(accesses)
             await writer.send(command)
             of_log = [each for each in accesses[before:] if each.file == flushed.file]

@@ -3,10 +3,13 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import httpx
+
 from tests.benchmarks.bars import RECOVERY
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.load import Load
 from tests.benchmarks.start import started
+from tests.engine import appended
 
 _TYPE = "recovered"
 _STEP = 20
@@ -30,7 +33,11 @@ async def recovery(bench: Bench) -> None:
 
 async def _fill(data: Path, records: int) -> int:
     """Start instances until a new log has `records` at least; return how many it has when the engine is killed."""
-    async with started(f"--data={data}") as engine, Load(engine.gateway) as load:
-        while (there_are := await engine.appended()) < records:
+    async with (
+        started(f"--data={data}") as engine,
+        Load(engine.gateway) as load,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        while (there_are := await appended(http, engine.management)) < records:
             await load.create(_TYPE, _STEP)
         return there_are
