@@ -72,7 +72,7 @@ async def test_while_many_items_are_created_at_once_another_client_gets_its_topo
     assert min(seconds) <= TOPOLOGY, seconds
 
 
-@pytest.mark.parametrize("incidents", [300, pytest.param(1_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("incidents", [600, pytest.param(1_000, marks=pytest.mark.proof)])
 async def test_in_a_storm_of_incidents_a_lease_is_extended_in_time(incidents: int) -> None:
     async with running() as engine, engine.stub() as one, engine.stub() as other:
         await deploy(one, for_each("storm"))
